@@ -1,0 +1,41 @@
+//! The caller's mistakes.
+
+use std::{error, fmt};
+
+/// A mistake in what the caller passed, apart from the bytes of the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InputError {
+    /// The access key is empty.
+    EmptyAccessKey,
+    /// The secret key is empty.
+    EmptySecretKey,
+    /// The access key holds a NUL. HMAC pads keys with NUL, so two keys would sign alike.
+    NulInAccessKey,
+    /// The secret key holds a NUL. HMAC pads keys with NUL, so two keys would sign alike.
+    NulInSecretKey,
+    /// The date is not eight digits that name a day of the years 0001 to 9999.
+    Date,
+    /// The name of a method is not a token (RFC 9110 section 5.6.2).
+    MethodName,
+    /// A signature or hash is not 64 lower-case hexadecimal digits.
+    Hex,
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EmptyAccessKey => "expected an access key, found an empty one",
+            Self::EmptySecretKey => "expected a secret key, found an empty one",
+            Self::NulInAccessKey => "expected an access key without NUL, found one with it",
+            Self::NulInSecretKey => "expected a secret key without NUL, found one with it",
+            Self::Date => {
+                "expected a date as YYYYMMDD of the years 0001 to 9999, found no such day"
+            }
+            Self::MethodName => "expected a token as name of a method, found something else",
+            Self::Hex => "expected 64 lower-case hexadecimal digits, found something else",
+        })
+    }
+}
+
+impl error::Error for InputError {}

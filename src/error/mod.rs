@@ -1,0 +1,64 @@
+//! What can go wrong, and whose fault it is: bytes ([`FrameError`]), the caller ([`InputError`]),
+//! or the source that bytes are read from ([`Error::Io`]).
+
+mod frame;
+mod input;
+mod kind;
+
+use std::{error, fmt, io};
+
+pub use self::frame::FrameError;
+pub(crate) use self::frame::{Expected, Found};
+pub use self::input::InputError;
+pub use self::kind::ErrorKind;
+
+/// Why [`sign`](crate::sign()) or [`sign_reader`](crate::sign_reader) has no signature to return.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller passed something that cannot be used.
+    Input(InputError),
+    /// The frame breaks a rule of the protocol.
+    Frame(FrameError),
+    /// The source of the bytes failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => error.fmt(f),
+            Self::Frame(error) => error.fmt(f),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        // The message is the inner error's own, so the chain goes on below it.
+        match self {
+            Self::Input(error) => error.source(),
+            Self::Frame(error) => error.source(),
+            Self::Io(error) => error.source(),
+        }
+    }
+}
+
+impl From<InputError> for Error {
+    fn from(error: InputError) -> Self {
+        Self::Input(error)
+    }
+}
+
+impl From<FrameError> for Error {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

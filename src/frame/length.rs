@@ -1,0 +1,85 @@
+//! How long the payload is (RFC 9112 section 6; protocol rows 7.16 to 7.18).
+
+use super::{ascii::trim, field::FieldSpan, rules::Rules};
+use crate::error::{ErrorKind, Expected, Found, FrameError};
+
+/// The Content-Length of a head with these fields, `None` where there is none.
+///
+/// With CONNECT strict reading accepts none, since a tunnel has no payload.
+pub(crate) fn content_length(
+    head: &[u8],
+    fields: &[FieldSpan],
+    is_connect: bool,
+    rules: &Rules,
+) -> Result<Option<u64>, FrameError> {
+    let mut length = None;
+    for field in fields {
+        if field.is_named(head, "transfer-encoding") {
+            return Err(transfer_encoding(field));
+        }
+        if !field.is_named(head, "content-length") {
+            continue;
+        }
+        if rules.is_strict() && (is_connect || length.is_some()) {
+            let expected =
+                if is_connect { "no Content-Length with CONNECT" } else { "one Content-Length" };
+            return Err(refuse(field.name.start, expected, Found::Text("a further one")));
+        }
+        length = Some(agreed(head, field, length, rules)?);
+    }
+    Ok(length)
+}
+
+/// The number in `field`, which must be the same as one that was found before.
+fn agreed(
+    head: &[u8],
+    field: &FieldSpan,
+    before: Option<u64>,
+    rules: &Rules,
+) -> Result<u64, FrameError> {
+    let value = field.value(head).to_bytes();
+    if rules.is_strict() {
+        return number(&value, field.value.start);
+    }
+    let mut agreed = before;
+    let mut at = field.value.start;
+    for member in value.split(|&byte| byte == b',') {
+        let number = number(trim(member), at)?;
+        if agreed.is_some_and(|before| before != number) {
+            return Err(refuse(at, "the same Content-Length each time", Found::Count(number)));
+        }
+        agreed = Some(number);
+        at += member.len() + 1;
+    }
+    agreed.ok_or_else(|| refuse(at, "a Content-Length", Found::Text("nothing")))
+}
+
+/// RFC 9110 section 8.6: `1*DIGIT`, read by hand since the standard parser accepts a sign.
+fn number(digits: &[u8], at: usize) -> Result<u64, FrameError> {
+    if digits.is_empty() {
+        return Err(refuse(at, "one or more digits as Content-Length", Found::Text("none")));
+    }
+    digits.iter().try_fold(0_u64, |number, &digit| {
+        if !digit.is_ascii_digit() {
+            return Err(refuse(at, "digits alone as Content-Length", Found::Byte(digit)));
+        }
+        number
+            .checked_mul(10)
+            .and_then(|number| number.checked_add(u64::from(digit - b'0')))
+            .ok_or_else(|| {
+                refuse(at, "a Content-Length below 2^64", Found::Text("a larger number"))
+            })
+    })
+}
+
+#[cold]
+fn refuse(at: usize, expected: &'static str, found: Found) -> FrameError {
+    FrameError::new(ErrorKind::ContentLength, at, Expected::Text(expected), found)
+}
+
+#[cold]
+fn transfer_encoding(field: &FieldSpan) -> FrameError {
+    let expected = Expected::Text("a payload of known length");
+    let found = Found::Text("a Transfer-Encoding");
+    FrameError::new(ErrorKind::TransferEncoding, field.name.start, expected, found)
+}

@@ -1,0 +1,106 @@
+//! The request line (RFC 9112 section 3; protocol rows 7.4 to 7.7 and 7.11).
+
+use super::{
+    ascii::trim_end,
+    rules::Rules,
+    span::Span,
+    target::{self, Target},
+};
+use crate::error::{ErrorKind, Expected, Found, FrameError};
+
+/// Where the parts of the request line lie.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestLine {
+    pub(crate) method: Span,
+    pub(crate) target: Target,
+}
+
+impl RequestLine {
+    /// Reads the line that lies at `line` in `head`.
+    pub(crate) fn parse(head: &[u8], line: Span, rules: &Rules) -> Result<Self, FrameError> {
+        if let Some(at) = memchr::memchr(0, line.of(head)) {
+            let expected = Expected::Text("a request line without NUL");
+            return Err(refuse(line.start + at, expected, Found::Byte(0)));
+        }
+        let [method, target, version] = split(head, line, rules)?;
+        check_version(version.of(head), version.start, rules)?;
+        check_method(method.of(head), method.start, rules)?;
+        let target = target::parse(head, method.of(head), target, rules)?;
+        Ok(Self { method, target })
+    }
+}
+
+/// `method SP request-target SP HTTP-version`.
+///
+/// Lenient reading takes what stands between the first and the last space as the target.
+fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError> {
+    let line = if rules.is_strict() {
+        line
+    } else {
+        Span::new(line.start, line.start + trim_end(line.of(head)).len())
+    };
+    let bytes = line.of(head);
+    let first = memchr::memchr(b' ', bytes).map(|at| line.start + at);
+    let last = memchr::memrchr(b' ', bytes).map(|at| line.start + at);
+    let (Some(first), Some(last)) = (first, last) else {
+        let expected = Expected::Text("a method, a target and a version, a space between each");
+        return Err(refuse(line.start, expected, Found::Text("a line without space")));
+    };
+    if first == line.start {
+        return Err(refuse(first, Expected::Text("a method"), Found::at(head, first)));
+    }
+    if first == last {
+        let expected = Expected::Text("a target and a version after the method");
+        return Err(refuse(first, expected, Found::Text("one of them alone")));
+    }
+    let method = Span::new(line.start, first);
+    let target = Span::new(first + 1, last);
+    let target = if rules.is_strict() { target } else { target.trimmed(head) };
+    check_target_spaces(head, target, rules)?;
+    Ok([method, target, Span::new(last + 1, line.end)])
+}
+
+fn check_target_spaces(head: &[u8], target: Span, rules: &Rules) -> Result<(), FrameError> {
+    if target.len() == 0 {
+        let expected = Expected::Text("a target after the method");
+        return Err(refuse(target.start, expected, Found::Byte(b' ')));
+    }
+    match memchr::memchr(b' ', target.of(head)) {
+        Some(at) if rules.is_strict() => {
+            let expected = Expected::Text("two spaces in the request line");
+            Err(refuse(target.start + at, expected, Found::Text("a further one")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// RFC 9112 section 2.3: `HTTP-version = HTTP-name "/" DIGIT "." DIGIT`, case counts.
+fn check_version(version: &[u8], at: usize, rules: &Rules) -> Result<(), FrameError> {
+    match version {
+        b"HTTP/1.1" => Ok(()),
+        b"HTTP/1.0" if !rules.is_strict() => Ok(()),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            let expected = if rules.is_strict() { "HTTP/1.1" } else { "HTTP/1.1 or HTTP/1.0" };
+            let found = Found::excerpt(version);
+            Err(FrameError::new(ErrorKind::Version, at, Expected::Text(expected), found))
+        }
+        _ => Err(refuse(at, Expected::Text("a version as HTTP/1.1"), Found::excerpt(version))),
+    }
+}
+
+fn check_method(method: &[u8], at: usize, rules: &Rules) -> Result<(), FrameError> {
+    if rules.accepts_method(method) {
+        return Ok(());
+    }
+    let expected = Expected::Text(
+        "GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE or a method allowed by name",
+    );
+    Err(FrameError::new(ErrorKind::Method, at, expected, Found::excerpt(method)))
+}
+
+#[cold]
+fn refuse(at: usize, expected: Expected, found: Found) -> FrameError {
+    FrameError::new(ErrorKind::RequestLine, at, expected, found)
+}

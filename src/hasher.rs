@@ -1,0 +1,234 @@
+//! The machine: a frame goes in chunk by chunk, its string to sign comes out.
+
+use std::{fmt, mem};
+
+use crate::{
+    error::FrameError,
+    frame::{Head, HeadReader, Rules},
+    payload::{Payload, Progress},
+    protocol::{PayloadHash, Scratch, StringToSign},
+};
+
+/// Reads one frame in chunks of any size and hashes what is signed of it. Needs no key.
+///
+/// ```text
+///          ┌─ chunk without the end of the head       ┌─ chunk
+///          ▼                                          ▼
+///   ● ──► Head ──────────end of the head──────────► Payload ──finish──► string to sign
+///          │                                          │
+///          └───────────────── refused ────────────────┴───────────────► Failed
+/// ```
+///
+/// - `Head`: a head that lies in one chunk is read where it lies; one that is cut is collected in
+///   a buffer, never longer than the head may be.
+/// - `Payload`: bytes are hashed where they lie, and counted.
+/// - `Failed`: a rule is broken; every further call says the same.
+///
+/// No clock and no I/O inside. Memory does not depend on the payload, and nothing is reserved on
+/// the word of a Content-Length.
+///
+/// ```
+/// use framesign::{FrameHasher, Rules};
+///
+/// let mut hasher = FrameHasher::new(Rules::strict());
+/// hasher.update(b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-")?;
+/// let update = hasher.update(b"Length: 5\r\n\r\nhe")?;
+/// assert_eq!(update.head.expect("the head is whole now").target(), b"/up");
+/// assert_eq!(update.payload, b"he");
+/// let progress = hasher.progress().expect("the head is whole");
+/// assert_eq!((progress.seen, progress.expected), (2, Some(5)));
+///
+/// hasher.update(b"llo")?;
+/// println!("{}", hasher.finish()?);
+/// # Ok::<(), framesign::FrameError>(())
+/// ```
+#[derive(Clone)]
+pub struct FrameHasher {
+    reader: HeadReader,
+    /// The head so far, where it is cut.
+    collected: Vec<u8>,
+    scratch: Scratch,
+    is_strict: bool,
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    Head,
+    Payload(Payload),
+    Failed(FrameError),
+}
+
+/// What one chunk brought.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Update<'a> {
+    /// The head, in the one call in which it became whole.
+    pub head: Option<Head<'a>>,
+    /// The part of the chunk that is payload.
+    pub payload: &'a [u8],
+}
+
+impl FrameHasher {
+    /// Begins with a frame that is held to `rules`.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            is_strict: rules.is_strict(),
+            reader: HeadReader::new(rules),
+            collected: Vec::new(),
+            scratch: Scratch::default(),
+            state: State::Head,
+        }
+    }
+
+    /// Takes the next chunk of the frame; it may be empty.
+    ///
+    /// # Errors
+    ///
+    /// A [`FrameError`] where the frame breaks a rule; the same in every further call.
+    pub fn update<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Update<'a>, FrameError> {
+        match self.take(chunk) {
+            Ok((is_new, payload)) => {
+                let head = if is_new { self.head(chunk) } else { None };
+                Ok(Update { head, payload })
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Ends the frame.
+    ///
+    /// # Errors
+    ///
+    /// A [`FrameError`] where the frame is cut short, or was refused before.
+    pub fn finish(mut self) -> Result<StringToSign, FrameError> {
+        self.end(None)
+    }
+
+    /// Ends the frame and begins with another one, keeping the memory.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`FrameHasher::finish`]; the next frame begins all the same.
+    pub fn finish_reset(&mut self) -> Result<StringToSign, FrameError> {
+        let result = self.end(None);
+        self.reset();
+        result
+    }
+
+    /// Ends a frame of which only the head went in, with the hash of its payload known.
+    ///
+    /// # Errors
+    ///
+    /// A [`FrameError`] where the head is cut short, or was refused before;
+    /// [`ErrorKind::TrailingBytes`] where a byte followed the head.
+    pub fn finish_with(mut self, payload: PayloadHash) -> Result<StringToSign, FrameError> {
+        self.end(Some(payload))
+    }
+
+    /// Drops the frame and begins with another one, keeping the memory.
+    pub fn reset(&mut self) {
+        self.reader.reset();
+        self.collected = Vec::new();
+        self.state = State::Head;
+    }
+
+    /// Gives back the memory that large heads took.
+    ///
+    /// Kept are at most about 20 times the bytes of the largest head, and only where it consisted
+    /// of one-byte parameters.
+    pub fn release(&mut self) {
+        self.scratch.release();
+    }
+
+    /// How far the payload has come; `None` until the head is whole, or after an error.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        match &self.state {
+            State::Payload(payload) => Some(payload.progress()),
+            State::Head | State::Failed(_) => None,
+        }
+    }
+
+    /// The payload in `chunk`, and whether the head became whole in it.
+    fn take<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), FrameError> {
+        match &mut self.state {
+            State::Head => {
+                let Some(payload) = self.take_head(chunk)? else { return Ok((false, &[])) };
+                self.take_payload(payload)?;
+                Ok((true, payload))
+            }
+            State::Payload(_) => {
+                self.collected = Vec::new();
+                self.take_payload(chunk)?;
+                Ok((false, chunk))
+            }
+            State::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    /// What follows the head in `chunk`, once the head is whole.
+    fn take_head<'a>(&mut self, chunk: &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
+        if self.collected.is_empty() {
+            let Some(head) = self.reader.read(chunk)? else {
+                self.collected.extend_from_slice(chunk);
+                return Ok(None);
+            };
+            let rest = chunk.get(head.as_bytes().len()..);
+            self.state = State::Payload(Payload::after(head, self.is_strict, &mut self.scratch));
+            return Ok(rest);
+        }
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            // Line by line, so that no payload is copied.
+            let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, after) = rest.split_at(line.min(self.reader.room(self.collected.len())));
+            self.collected.extend_from_slice(line);
+            rest = after;
+            if let Some(head) = self.reader.read(&self.collected)? {
+                self.state =
+                    State::Payload(Payload::after(head, self.is_strict, &mut self.scratch));
+                return Ok(Some(rest));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_payload(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        match &mut self.state {
+            State::Payload(payload) => payload.take(bytes),
+            State::Head | State::Failed(_) => Ok(()),
+        }
+    }
+
+    fn head<'a>(&'a self, chunk: &'a [u8]) -> Option<Head<'a>> {
+        self.reader.head(if self.collected.is_empty() { chunk } else { &self.collected })
+    }
+
+    fn end(&mut self, given: Option<PayloadHash>) -> Result<StringToSign, FrameError> {
+        match mem::replace(&mut self.state, State::Head) {
+            State::Payload(payload) => payload.finish(given),
+            State::Head => Err(self.reader.truncated(self.collected.len() as u64)),
+            State::Failed(error) => Err(error),
+        }
+    }
+
+    fn fail(&mut self, error: FrameError) -> FrameError {
+        self.state = State::Failed(error.clone());
+        error
+    }
+}
+
+impl fmt::Debug for FrameHasher {
+    /// The state alone: heads can hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("FrameHasher");
+        match &self.state {
+            State::Head => debug.field("state", &"Head"),
+            State::Payload(payload) => debug.field("state", &payload.progress()),
+            State::Failed(error) => debug.field("state", error),
+        };
+        debug.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! The payload: counted against its length, and hashed where it lies.
+
+use crate::{
+    error::{ErrorKind, Expected, Found, FrameError},
+    frame::Head,
+    protocol::{CanonicalHead, Hash, PayloadHash, Scratch, StringToSign},
+};
+
+/// How much payload has come and is to come, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What has come.
+    pub seen: u64,
+    /// What the frame holds in all; `None` where that is known only at the end of the input.
+    pub expected: Option<u64>,
+}
+
+/// The state after the head: two hashes and two numbers, whatever the payload.
+#[derive(Clone)]
+pub(crate) struct Payload {
+    head_len: u64,
+    /// `None` where the payload goes on to the end of the input.
+    expected: Option<u64>,
+    seen: u64,
+    canonical: Hash,
+    hash: Hash,
+}
+
+impl Payload {
+    /// The payload that follows `head`.
+    ///
+    /// Without a Content-Length there is none in strict reading, and in lenient reading it is what
+    /// comes up to the end (protocol row 7.19).
+    pub(crate) fn after(head: Head<'_>, is_strict: bool, scratch: &mut Scratch) -> Self {
+        Self {
+            head_len: head.as_bytes().len() as u64,
+            expected: head.content_length().or(is_strict.then_some(0)),
+            seen: 0,
+            canonical: CanonicalHead::new(head).hash(scratch),
+            hash: Hash::default(),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress { seen: self.seen, expected: self.expected }
+    }
+
+    /// Hashes the next bytes; refuses what is beyond the end.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        let room = self.expected.map_or(u64::MAX, |expected| expected - self.seen);
+        let len = bytes.len() as u64;
+        if len > room {
+            return Err(self.trailing(self.seen + room));
+        }
+        self.hash.update(bytes);
+        self.seen += len;
+        Ok(())
+    }
+
+    /// The string to sign, of the payload seen or of one whose hash is `given`.
+    pub(crate) fn finish(self, given: Option<PayloadHash>) -> Result<StringToSign, FrameError> {
+        let payload = match given {
+            Some(_) if self.seen > 0 => return Err(self.trailing(0)),
+            Some(given) => given,
+            None if self.expected.is_some_and(|expected| expected > self.seen) => {
+                return Err(self.truncated());
+            }
+            None => PayloadHash::new(self.hash),
+        };
+        let mut canonical = self.canonical;
+        canonical.update(&payload.hex());
+        Ok(StringToSign::new(canonical))
+    }
+
+    #[cold]
+    fn trailing(&self, payload: u64) -> FrameError {
+        let expected = Expected::Text("the end of the frame");
+        let found = Found::Text("a further byte");
+        FrameError::new(ErrorKind::TrailingBytes, 0, expected, found).at(self.head_len + payload)
+    }
+
+    #[cold]
+    fn truncated(&self) -> FrameError {
+        let expected = Expected::Count(self.expected.unwrap_or_default(), "bytes of payload");
+        let found = Found::Count(self.seen);
+        let offset = self.head_len.saturating_add(self.seen);
+        FrameError::new(ErrorKind::TruncatedBody, 0, expected, found).at(offset)
+    }
+}

@@ -1,0 +1,141 @@
+//! The canonical request (protocol section 2), written piece by piece.
+
+use std::{convert::Infallible, fmt, io};
+
+use super::{
+    digest::{Hash, HashSink},
+    headers::{FieldList, Order},
+    path,
+    query::Parameters,
+    signature::{PayloadHash, StringToSign},
+    sink::{IoSink, Sink, write_escaped},
+};
+use crate::frame::{Head, Value};
+
+/// The canonical request up to its last line, known as soon as the head is.
+///
+/// Its text is written out only for someone who wants to see it; the hash never needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct CanonicalHead<'a> {
+    head: Head<'a>,
+}
+
+/// Memory that canonicalising a head takes, kept from one head to the next.
+#[derive(Clone, Default)]
+pub(crate) struct Scratch {
+    parameters: Parameters,
+    order: Order,
+}
+
+impl Scratch {
+    /// Drops what large heads took.
+    pub(crate) fn release(&mut self) {
+        self.parameters.release();
+        self.order.release();
+    }
+}
+
+impl<'a> CanonicalHead<'a> {
+    /// The canonical form of `head`.
+    #[must_use]
+    pub fn new(head: Head<'a>) -> Self {
+        Self { head }
+    }
+
+    /// Adds the last line: the hash of the payload.
+    #[must_use]
+    pub fn with_payload(self, payload: PayloadHash) -> CanonicalRequest<'a> {
+        CanonicalRequest { head: self, payload }
+    }
+
+    /// Writes the text, as bytes: field values need not be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Those of `writer`.
+    pub fn write_to<W: io::Write + ?Sized>(&self, writer: &mut W) -> io::Result<()> {
+        self.write(&mut Scratch::default(), &mut IoSink(writer))
+    }
+
+    pub(crate) fn hash(&self, scratch: &mut Scratch) -> Hash {
+        let mut sink = HashSink::new();
+        let Ok(()) = self.write(scratch, &mut sink) as Result<(), Infallible>;
+        sink.into_hash()
+    }
+
+    fn write<S: Sink>(&self, scratch: &mut Scratch, sink: &mut S) -> Result<(), S::Error> {
+        let head = &self.head;
+        sink.put(head.method_bytes())?;
+        sink.put(b"\n")?;
+        path::write(head.path().unwrap_or_default(), sink)?;
+        sink.put(b"\n")?;
+        scratch.parameters.write(head.query().unwrap_or_default(), sink)?;
+        sink.put(b"\n")?;
+        scratch.order.write(head, None, sink)?;
+        sink.put(b"\n")
+    }
+}
+
+impl fmt::Display for CanonicalHead<'_> {
+    /// Shows the text; a byte that is not of a UTF-8 character as `\xE9`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        let Ok(()) = self.write(&mut Scratch::default(), &mut text);
+        write_escaped(&text, f)
+    }
+}
+
+impl FieldList for Head<'_> {
+    fn len(&self) -> usize {
+        self.len_fields()
+    }
+
+    #[inline]
+    fn field(&self, index: usize) -> (&[u8], Value<'_>) {
+        Head::field(self, index)
+    }
+}
+
+/// The canonical request of a frame: what the string to sign is the hash of.
+///
+/// ```
+/// use framesign::{CanonicalHead, PayloadHash, Rules, frame::HeadReader};
+///
+/// let mut reader = HeadReader::new(Rules::lenient());
+/// let head = reader.read(b"GET /?b&a HTTP/1.1\r\nHost: test.com\r\n\r\n")?.expect("a whole head");
+/// let request = CanonicalHead::new(head).with_payload(PayloadHash::of(b""));
+/// assert!(request.to_string().starts_with("GET\n/\na=&b=\nhost:test.com\n\ne3b0c442"));
+/// # Ok::<(), framesign::FrameError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct CanonicalRequest<'a> {
+    head: CanonicalHead<'a>,
+    payload: PayloadHash,
+}
+
+impl CanonicalRequest<'_> {
+    /// Writes the text, as bytes: field values need not be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Those of `writer`.
+    pub fn write_to<W: io::Write + ?Sized>(&self, writer: &mut W) -> io::Result<()> {
+        self.head.write_to(writer)?;
+        writer.write_all(&self.payload.hex())
+    }
+
+    /// The next stage: the hash of this text.
+    #[must_use]
+    pub fn string_to_sign(&self) -> StringToSign {
+        let mut hash = self.head.hash(&mut Scratch::default());
+        hash.update(&self.payload.hex());
+        StringToSign::new(hash)
+    }
+}
+
+impl fmt::Display for CanonicalRequest<'_> {
+    /// Shows the text; a byte that is not of a UTF-8 character as `\xE9`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.head, self.payload)
+    }
+}

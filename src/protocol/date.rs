@@ -1,0 +1,53 @@
+//! The date that a key is derived for.
+
+use std::{fmt, str::FromStr};
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+
+use crate::error::InputError;
+
+/// A Gregorian day of the years 0001 to 9999, in UTC, written `YYYYMMDD`.
+///
+/// ```
+/// use framesign::SigningDate;
+///
+/// let date: SigningDate = "20240229".parse()?;
+/// assert_eq!(date.to_string(), "20240229");
+/// assert!("20230229".parse::<SigningDate>().is_err());
+/// # Ok::<(), framesign::InputError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SigningDate(civil::Date);
+
+impl SigningDate {
+    /// Today in UTC, by the system's clock.
+    #[must_use]
+    pub fn today() -> Self {
+        Self(Timestamp::now().to_zoned(TimeZone::UTC).date())
+    }
+}
+
+impl FromStr for SigningDate {
+    type Err = InputError;
+
+    fn from_str(text: &str) -> Result<Self, InputError> {
+        if text.len() != 8 || !text.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(InputError::Date);
+        }
+        let number: u32 = text.parse().map_err(|_| InputError::Date)?;
+        let part = |divisor: u32, modulus: u32| number / divisor % modulus;
+        let year = i16::try_from(part(10_000, 10_000)).map_err(|_| InputError::Date)?;
+        let month = i8::try_from(part(100, 100)).map_err(|_| InputError::Date)?;
+        let day = i8::try_from(part(1, 100)).map_err(|_| InputError::Date)?;
+        match civil::Date::new(year, month, day) {
+            Ok(date) if year > 0 => Ok(Self(date)),
+            _ => Err(InputError::Date),
+        }
+    }
+}
+
+impl fmt::Display for SigningDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}{:02}{:02}", self.0.year(), self.0.month(), self.0.day())
+    }
+}

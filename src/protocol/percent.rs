@@ -1,0 +1,81 @@
+//! Percent-encoding (protocol section 3; RFC 3986 section 2).
+
+use super::sink::Sink;
+use crate::frame::ByteSet;
+
+/// RFC 3986 section 2.3: what is never encoded.
+pub(crate) const UNRESERVED: ByteSet = ByteSet::alphanumeric_and(b"-._~");
+
+/// The same, and the slash that separates the segments of a path.
+pub(crate) const UNRESERVED_AND_SLASH: ByteSet = ByteSet::alphanumeric_and(b"-._~/");
+
+const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Decodes `raw` once and encodes it again, in one pass over its bytes.
+///
+/// Bytes of `plain` stand for themselves. So that an escaped slash stays escaped, what an escape
+/// stands for is held against [`UNRESERVED`] alone.
+#[inline]
+pub(crate) fn recode<S: Sink>(
+    raw: &[u8],
+    plain: &ByteSet,
+    plus: Plus,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    let mut rest = raw;
+    loop {
+        let (run, special) = rest.split_at(plain.run(rest));
+        if !run.is_empty() {
+            sink.put(run)?;
+        }
+        let Some((&first, after)) = special.split_first() else { return Ok(()) };
+        rest = match (first, decode(special)) {
+            (b'+', _) if plus == Plus::Space => {
+                sink.put(b"%20")?;
+                after
+            }
+            (_, Some((byte, after))) => {
+                encode(byte, sink)?;
+                after
+            }
+            (byte, None) => {
+                encode(byte, sink)?;
+                after
+            }
+        };
+    }
+}
+
+/// What a `+` stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plus {
+    Itself,
+    Space,
+}
+
+#[inline]
+fn encode<S: Sink>(byte: u8, sink: &mut S) -> Result<(), S::Error> {
+    if UNRESERVED.contains(byte) {
+        return sink.put(&[byte]);
+    }
+    let [high, low] = [byte >> 4, byte & 0xf].map(|digit| DIGITS[usize::from(digit)]);
+    sink.put(&[b'%', high, low])
+}
+
+/// The byte that an escape at the start of `bytes` stands for, and what follows the escape.
+#[inline]
+fn decode(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let [b'%', high, low, after @ ..] = bytes else { return None };
+    Some((digit(*high)? << 4 | digit(*low)?, after))
+}
+
+/// The value of a hexadecimal digit of either case.
+#[inline]
+const fn digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! The protocol's three inputs in one call.
+
+use std::io::{self, Read};
+
+use crate::{
+    error::Error,
+    frame::Rules,
+    hasher::FrameHasher,
+    protocol::{Credentials, Signature, SigningDate, SigningKey, StringToSign},
+};
+
+/// Signs `frame` with the date of today, UTC, and lenient reading.
+///
+/// To choose the date or the way of reading, or to sign many frames, use a
+/// [`Signer`](crate::Signer).
+///
+/// ```
+/// let frame = b"GET /resource HTTP/1.1\r\nHost: test.com\r\n\r\n";
+/// let signature = framesign::sign("access", "secret", frame)?;
+/// assert_eq!(signature.to_string().len(), 64);
+/// # Ok::<(), framesign::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Input`] where a key cannot be used, [`Error::Frame`] where the frame is refused.
+pub fn sign(access_key: &str, secret_key: &str, frame: &[u8]) -> Result<Signature, Error> {
+    let key = key_of_today(access_key, secret_key)?;
+    let mut hasher = FrameHasher::new(Rules::lenient());
+    hasher.update(frame)?;
+    Ok(key.sign(&hasher.finish()?))
+}
+
+/// Signs the frame that `reader` holds up to its end, in constant memory, with the date of today,
+/// UTC, and lenient reading.
+///
+/// ```no_run
+/// let upload = std::fs::File::open("upload.http")?;
+/// println!("{}", framesign::sign_reader("access", "secret", upload)?);
+/// # Ok::<(), framesign::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`sign()`], and [`Error::Io`] where reading fails.
+pub fn sign_reader(
+    access_key: &str,
+    secret_key: &str,
+    reader: impl Read,
+) -> Result<Signature, Error> {
+    let key = key_of_today(access_key, secret_key)?;
+    let string_to_sign = FrameHasher::new(Rules::lenient()).read_to_end(reader)?;
+    Ok(key.sign(&string_to_sign))
+}
+
+fn key_of_today(access_key: &str, secret_key: &str) -> Result<SigningKey, Error> {
+    let credentials = Credentials::new(access_key, secret_key)?;
+    Ok(SigningKey::derive(&credentials, SigningDate::today()))
+}
+
+/// Large enough that system calls do not count beside hashing, and well within an L2 cache.
+const BUFFER: usize = 64 * 1024;
+
+impl FrameHasher {
+    /// Takes what `reader` holds up to its end as the rest of the frame, and ends it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Frame`] where the frame is refused, [`Error::Io`] where reading fails.
+    pub fn read_to_end(mut self, mut reader: impl Read) -> Result<StringToSign, Error> {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(self.finish()?),
+                Ok(len) => self.update(buffer.get(..len).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests over the public interface, one module a behaviour.
+
+mod support;
+mod vectors;
