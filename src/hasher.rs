@@ -1,6 +1,6 @@
 //! The machine: a frame goes in chunk by chunk, its string to sign comes out.
 
-use std::{fmt, mem};
+use std::fmt;
 
 use crate::{
     error::FrameError,
@@ -48,6 +48,8 @@ pub struct FrameHasher {
     /// The head so far, where it is cut.
     collected: Vec<u8>,
     scratch: Scratch,
+    /// Of the frame in `Payload`.
+    payload: Payload,
     is_strict: bool,
     state: State,
 }
@@ -55,7 +57,7 @@ pub struct FrameHasher {
 #[derive(Clone)]
 enum State {
     Head,
-    Payload(Payload),
+    Payload,
     Failed(FrameError),
 }
 
@@ -78,6 +80,7 @@ impl FrameHasher {
             reader: HeadReader::new(rules),
             collected: Vec::new(),
             scratch: Scratch::default(),
+            payload: Payload::default(),
             state: State::Head,
         }
     }
@@ -122,7 +125,7 @@ impl FrameHasher {
     /// # Errors
     ///
     /// A [`FrameError`] where the head is cut short, or was refused before;
-    /// [`ErrorKind::TrailingBytes`] where a byte followed the head.
+    /// [`TrailingBytes`](crate::ErrorKind::TrailingBytes) where a byte followed the head.
     pub fn finish_with(mut self, payload: PayloadHash) -> Result<StringToSign, FrameError> {
         self.end(Some(payload))
     }
@@ -145,23 +148,28 @@ impl FrameHasher {
     /// How far the payload has come; `None` until the head is whole, or after an error.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        match &self.state {
-            State::Payload(payload) => Some(payload.progress()),
-            State::Head | State::Failed(_) => None,
-        }
+        matches!(self.state, State::Payload).then(|| self.payload.progress())
+    }
+
+    /// The hash of the payload that has come so far; `None` until the head is whole, or after an
+    /// error.
+    #[must_use]
+    pub fn payload_hash(&self) -> Option<PayloadHash> {
+        matches!(self.state, State::Payload).then(|| self.payload.hash())
     }
 
     /// The payload in `chunk`, and whether the head became whole in it.
     fn take<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), FrameError> {
-        match &mut self.state {
+        match &self.state {
             State::Head => {
                 let Some(payload) = self.take_head(chunk)? else { return Ok((false, &[])) };
-                self.take_payload(payload)?;
+                self.state = State::Payload;
+                self.payload.take(payload)?;
                 Ok((true, payload))
             }
-            State::Payload(_) => {
+            State::Payload => {
                 self.collected = Vec::new();
-                self.take_payload(chunk)?;
+                self.payload.take(chunk)?;
                 Ok((false, chunk))
             }
             State::Failed(error) => Err(error.clone()),
@@ -175,9 +183,8 @@ impl FrameHasher {
                 self.collected.extend_from_slice(chunk);
                 return Ok(None);
             };
-            let rest = chunk.get(head.as_bytes().len()..);
-            self.state = State::Payload(Payload::after(head, self.is_strict, &mut self.scratch));
-            return Ok(rest);
+            self.payload.begin(head, self.is_strict, &mut self.scratch);
+            return Ok(chunk.get(head.as_bytes().len()..));
         }
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -187,19 +194,11 @@ impl FrameHasher {
             self.collected.extend_from_slice(line);
             rest = after;
             if let Some(head) = self.reader.read(&self.collected)? {
-                self.state =
-                    State::Payload(Payload::after(head, self.is_strict, &mut self.scratch));
+                self.payload.begin(head, self.is_strict, &mut self.scratch);
                 return Ok(Some(rest));
             }
         }
         Ok(None)
-    }
-
-    fn take_payload(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        match &mut self.state {
-            State::Payload(payload) => payload.take(bytes),
-            State::Head | State::Failed(_) => Ok(()),
-        }
     }
 
     fn head<'a>(&'a self, chunk: &'a [u8]) -> Option<Head<'a>> {
@@ -207,13 +206,14 @@ impl FrameHasher {
     }
 
     fn end(&mut self, given: Option<PayloadHash>) -> Result<StringToSign, FrameError> {
-        match mem::replace(&mut self.state, State::Head) {
-            State::Payload(payload) => payload.finish(given),
+        match &self.state {
             State::Head => Err(self.reader.truncated(self.collected.len() as u64)),
-            State::Failed(error) => Err(error),
+            State::Payload => self.payload.finish(given),
+            State::Failed(error) => Err(error.clone()),
         }
     }
 
+    #[cold]
     fn fail(&mut self, error: FrameError) -> FrameError {
         self.state = State::Failed(error.clone());
         error
@@ -226,7 +226,7 @@ impl fmt::Debug for FrameHasher {
         let mut debug = f.debug_struct("FrameHasher");
         match &self.state {
             State::Head => debug.field("state", &"Head"),
-            State::Payload(payload) => debug.field("state", &payload.progress()),
+            State::Payload => debug.field("state", &self.payload.progress()),
             State::Failed(error) => debug.field("state", error),
         };
         debug.finish_non_exhaustive()

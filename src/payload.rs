@@ -17,7 +17,7 @@ pub struct Progress {
 }
 
 /// The state after the head: two hashes and two numbers, whatever the payload.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Payload {
     head_len: u64,
     /// `None` where the payload goes on to the end of the input.
@@ -28,22 +28,24 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    /// The payload that follows `head`.
+    /// Begins with the payload that follows `head`.
     ///
     /// Without a Content-Length there is none in strict reading, and in lenient reading it is what
     /// comes up to the end (protocol row 7.19).
-    pub(crate) fn after(head: Head<'_>, is_strict: bool, scratch: &mut Scratch) -> Self {
-        Self {
-            head_len: head.as_bytes().len() as u64,
-            expected: head.content_length().or(is_strict.then_some(0)),
-            seen: 0,
-            canonical: CanonicalHead::new(head).hash(scratch),
-            hash: Hash::default(),
-        }
+    pub(crate) fn begin(&mut self, head: Head<'_>, is_strict: bool, scratch: &mut Scratch) {
+        self.head_len = head.as_bytes().len() as u64;
+        self.expected = head.content_length().or(is_strict.then_some(0));
+        self.seen = 0;
+        self.hash.reset();
+        CanonicalHead::new(head).hash(scratch, &mut self.canonical);
     }
 
     pub(crate) fn progress(&self) -> Progress {
         Progress { seen: self.seen, expected: self.expected }
+    }
+
+    pub(crate) fn hash(&self) -> PayloadHash {
+        PayloadHash::new(&mut self.hash.clone())
     }
 
     /// Hashes the next bytes; refuses what is beyond the end.
@@ -59,18 +61,20 @@ impl Payload {
     }
 
     /// The string to sign, of the payload seen or of one whose hash is `given`.
-    pub(crate) fn finish(self, given: Option<PayloadHash>) -> Result<StringToSign, FrameError> {
+    pub(crate) fn finish(
+        &mut self,
+        given: Option<PayloadHash>,
+    ) -> Result<StringToSign, FrameError> {
         let payload = match given {
             Some(_) if self.seen > 0 => return Err(self.trailing(0)),
             Some(given) => given,
             None if self.expected.is_some_and(|expected| expected > self.seen) => {
                 return Err(self.truncated());
             }
-            None => PayloadHash::new(self.hash),
+            None => PayloadHash::new(&mut self.hash),
         };
-        let mut canonical = self.canonical;
-        canonical.update(&payload.hex());
-        Ok(StringToSign::new(canonical))
+        self.canonical.update(&payload.hex());
+        Ok(StringToSign::new(&mut self.canonical))
     }
 
     #[cold]

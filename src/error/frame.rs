@@ -21,7 +21,7 @@ impl FrameError {
         Self { kind, offset: offset as u64, expected, found }
     }
 
-    /// The same error of a frame whose first byte is the input's byte number `by`.
+    /// The same error at a byte that need not be in memory.
     pub(crate) fn at(mut self, offset: u64) -> Self {
         self.offset = offset;
         self

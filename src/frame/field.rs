@@ -9,6 +9,29 @@ use super::{
 };
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
+/// A field's meaning to framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Host,
+    ContentLength,
+    TransferEncoding,
+    Other,
+}
+
+impl Known {
+    /// The meaning of the field `name`, whose common spelling is tried before all others.
+    #[inline]
+    fn of(name: &[u8]) -> Self {
+        let is = |common: &[u8]| name == common || name.eq_ignore_ascii_case(common);
+        match name.len() {
+            4 if is(b"Host") => Self::Host,
+            14 if is(b"Content-Length") => Self::ContentLength,
+            17 if is(b"Transfer-Encoding") => Self::TransferEncoding,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Where a field lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldSpan {
@@ -16,6 +39,7 @@ pub(crate) struct FieldSpan {
     /// Without the whitespace around it; of a folded value its lines and what is between them.
     pub(crate) value: Span,
     pub(crate) folded: bool,
+    pub(crate) known: Known,
 }
 
 impl FieldSpan {
@@ -28,26 +52,18 @@ impl FieldSpan {
         }
         let colon = line.start + name;
         let value = Span::new(colon + 1, line.end);
-        check_value(head, value, rules)?;
+        if rules.is_strict() {
+            check_value(head, value)?;
+        }
+        let known = Known::of(bytes.get(..name).unwrap_or_default());
         let name = Span::new(line.start, colon);
-        Ok(Self { name, value: value.trimmed(head), folded: false })
+        Ok(Self { name, value: value.trimmed(head), folded: false, known })
     }
 
     /// Takes the continuation line at `line` into the value (RFC 9112 section 5.2).
-    pub(crate) fn fold(
-        &mut self,
-        head: &[u8],
-        line: Span,
-        rules: &Rules,
-    ) -> Result<(), FrameError> {
-        check_value(head, line, rules)?;
+    pub(crate) fn fold(&mut self, line: Span) {
         self.value.end = line.end;
         self.folded = true;
-        Ok(())
-    }
-
-    pub(crate) fn is_named(&self, head: &[u8], name: &str) -> bool {
-        self.name.len() == name.len() && self.name.of(head).eq_ignore_ascii_case(name.as_bytes())
     }
 
     pub(crate) fn value<'a>(&self, head: &'a [u8]) -> Value<'a> {
@@ -88,6 +104,19 @@ impl<'a> Value<'a> {
             .filter(|line| !line.is_empty())
     }
 
+    /// Compares the value with `text`, without a copy of the pieces.
+    pub(crate) fn eq_ignore_ascii_case(self, text: &[u8]) -> bool {
+        let Some(line) = self.as_line() else {
+            let mut rest = Some(text);
+            for (number, piece) in self.pieces().enumerate() {
+                let text = if number == 0 { rest } else { rest.and_then(|t| t.strip_prefix(b" ")) };
+                rest = text.and_then(|text| strip(text, piece));
+            }
+            return rest.is_some_and(<[u8]>::is_empty);
+        };
+        line.eq_ignore_ascii_case(text)
+    }
+
     pub(crate) fn to_bytes(self) -> Cow<'a, [u8]> {
         self.as_line().map_or_else(
             || Cow::Owned(self.pieces().collect::<Vec<_>>().join(&b' ')),
@@ -96,31 +125,38 @@ impl<'a> Value<'a> {
     }
 }
 
-/// RFC 9110 section 5.5. Bytes from 0x80 are kept as they are, in both ways of reading.
-fn check_value(head: &[u8], value: Span, rules: &Rules) -> Result<(), FrameError> {
+/// What follows `prefix` in `text`, ASCII case ignored.
+fn strip<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Refuses control bytes but tab (RFC 9110 section 5.5). Bytes from 0x80 are kept.
+fn check_value(head: &[u8], value: Span) -> Result<(), FrameError> {
     let bytes = value.of(head);
     // No early exit: so the compiler can test many bytes at a time.
-    let refused = if rules.is_strict() {
-        bytes.iter().fold(false, |refused, &byte| refused | is_control(byte))
-    } else {
-        bytes.contains(&0)
-    };
-    if refused { Err(bad_value(bytes, value.start, rules)) } else { Ok(()) }
+    if bytes.iter().fold(false, |refused, &byte| refused | is_control(byte)) {
+        return Err(control_in_value(bytes, value.start));
+    }
+    Ok(())
 }
 
 const fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
+/// Refuses the NUL that is at `at` in a value of a lenient head (protocol row 7.11).
 #[cold]
-fn bad_value(bytes: &[u8], start: usize, rules: &Rules) -> FrameError {
-    let strict = rules.is_strict();
-    let at = bytes.iter().position(|&byte| if strict { is_control(byte) } else { byte == 0 });
-    let at = at.unwrap_or_default();
-    let expected =
-        if strict { "no control byte but tab in a field value" } else { "no NUL in a field value" };
-    let kind = ErrorKind::HeaderValue;
-    FrameError::new(kind, start + at, Expected::Text(expected), Found::at(bytes, at))
+pub(crate) fn nul_in_value(at: usize) -> FrameError {
+    let expected = Expected::Text("no NUL in a field value");
+    FrameError::new(ErrorKind::HeaderValue, at, expected, Found::Byte(0))
+}
+
+#[cold]
+fn control_in_value(bytes: &[u8], start: usize) -> FrameError {
+    let at = bytes.iter().position(|&byte| is_control(byte)).unwrap_or_default();
+    let expected = Expected::Text("no control byte but tab in a field value");
+    FrameError::new(ErrorKind::HeaderValue, start + at, expected, Found::at(bytes, at))
 }
 
 #[cold]

@@ -104,8 +104,9 @@ impl<'a> Head<'a> {
         self.request_line.method.of(self.bytes)
     }
 
-    pub(crate) fn len_fields(&self) -> usize {
-        self.fields.len()
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let bytes = self.bytes;
+        self.fields.iter().map(move |field| field.name.of(bytes))
     }
 
     /// Name and value of field number `index`.

@@ -2,7 +2,7 @@
 
 use super::{
     ascii::{ByteSet, is_escape},
-    field::FieldSpan,
+    field::{FieldSpan, Known},
     rules::Rules,
     span::Span,
     target::Target,
@@ -19,7 +19,7 @@ pub(crate) fn check(
     fields: &[FieldSpan],
     rules: &Rules,
 ) -> Result<(), FrameError> {
-    let mut hosts = fields.iter().filter(|field| field.is_named(head, "host"));
+    let mut hosts = fields.iter().filter(|field| field.known == Known::Host);
     let first = hosts.next();
     if let Some(second) = hosts.next() {
         return Err(refuse(second.name.start, "one Host", Found::Text("a further one")));
@@ -30,12 +30,12 @@ pub(crate) fn check(
         }
         return Ok(());
     };
-    let value = host.value(head).to_bytes();
-    if rules.is_strict() && !is_host(&value) {
+    let value = host.value(head);
+    if rules.is_strict() && !value.as_line().is_some_and(is_host) {
         return Err(refuse(host.value.start, "a host, or nothing", Found::Text("something else")));
     }
     match target.authority {
-        Some(authority) if !authority.of(head).eq_ignore_ascii_case(&value) => {
+        Some(authority) if !value.eq_ignore_ascii_case(authority.of(head)) => {
             Err(differs(authority))
         }
         _ => Ok(()),

@@ -1,6 +1,10 @@
 //! How long the payload is (RFC 9112 section 6; protocol rows 7.16 to 7.18).
 
-use super::{ascii::trim, field::FieldSpan, rules::Rules};
+use super::{
+    ascii::is_whitespace,
+    field::{FieldSpan, Known},
+    rules::Rules,
+};
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
 /// The Content-Length of a head with these fields, `None` where there is none.
@@ -14,18 +18,19 @@ pub(crate) fn content_length(
 ) -> Result<Option<u64>, FrameError> {
     let mut length = None;
     for field in fields {
-        if field.is_named(head, "transfer-encoding") {
-            return Err(transfer_encoding(field));
+        match field.known {
+            Known::TransferEncoding => return Err(transfer_encoding(field)),
+            Known::ContentLength if rules.is_strict() && is_connect => {
+                let expected = "no Content-Length with CONNECT";
+                return Err(refuse(field.name.start, expected, Found::Text("one")));
+            }
+            Known::ContentLength if rules.is_strict() && length.is_some() => {
+                let expected = "one Content-Length";
+                return Err(refuse(field.name.start, expected, Found::Text("a further one")));
+            }
+            Known::ContentLength => length = Some(agreed(head, field, length, rules)?),
+            Known::Host | Known::Other => {}
         }
-        if !field.is_named(head, "content-length") {
-            continue;
-        }
-        if rules.is_strict() && (is_connect || length.is_some()) {
-            let expected =
-                if is_connect { "no Content-Length with CONNECT" } else { "one Content-Length" };
-            return Err(refuse(field.name.start, expected, Found::Text("a further one")));
-        }
-        length = Some(agreed(head, field, length, rules)?);
     }
     Ok(length)
 }
@@ -37,9 +42,9 @@ fn agreed(
     before: Option<u64>,
     rules: &Rules,
 ) -> Result<u64, FrameError> {
-    let value = field.value(head).to_bytes();
+    let value = field.value.of(head);
     if rules.is_strict() {
-        return number(&value, field.value.start);
+        return number(value, field.value.start);
     }
     let mut agreed = before;
     let mut at = field.value.start;
@@ -52,6 +57,15 @@ fn agreed(
         at += member.len() + 1;
     }
     agreed.ok_or_else(|| refuse(at, "a Content-Length", Found::Text("nothing")))
+}
+
+/// The part of a list's member between the whitespace at its ends. A line end can only be part of a
+/// fold here, and stands for a space.
+fn trim(member: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| is_whitespace(*byte) || matches!(byte, b'\r' | b'\n');
+    let start = member.iter().take_while(|byte| is_blank(byte)).count();
+    let end = member.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
+    member.get(start..end).unwrap_or_default()
 }
 
 /// RFC 9110 section 8.6: `1*DIGIT`, read by hand since the standard parser accepts a sign.

@@ -1,13 +1,11 @@
 //! Reads a head, in one call or in many.
 
-use std::mem;
-
 use super::{
     field::{self, FieldSpan},
     head::Head,
     host, length,
     lines::Lines,
-    request_line::RequestLine,
+    request_line::{self, RequestLine},
     rules::Rules,
     span::Span,
 };
@@ -45,16 +43,21 @@ use crate::error::{ErrorKind, Expected, Found, FrameError};
 #[derive(Clone, Debug)]
 pub struct HeadReader {
     rules: Rules,
-    lines: Lines,
-    fields: Vec<FieldSpan>,
     stage: Stage,
+    lines: Lines,
+    /// Of the frame from `Fields` on.
+    request_line: RequestLine,
+    fields: Vec<FieldSpan>,
+    /// Of the frame in `Done`.
+    content_length: Option<u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 enum Stage {
+    #[default]
     RequestLine,
-    Fields(RequestLine),
-    Done { request_line: RequestLine, content_length: Option<u64> },
+    Fields,
+    Done,
     Failed(FrameError),
 }
 
@@ -62,7 +65,14 @@ impl HeadReader {
     /// A reader that holds a head to `rules`.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self { rules, lines: Lines::default(), fields: Vec::new(), stage: Stage::RequestLine }
+        Self {
+            rules,
+            stage: Stage::default(),
+            lines: Lines::default(),
+            request_line: RequestLine::default(),
+            fields: Vec::new(),
+            content_length: None,
+        }
     }
 
     /// Reads on in `bytes`: everything of the frame that has arrived, from its first byte.
@@ -92,7 +102,7 @@ impl HeadReader {
     pub fn reset(&mut self) {
         self.lines = Lines::default();
         self.fields.clear();
-        self.stage = Stage::RequestLine;
+        self.stage = Stage::default();
     }
 
     /// How many bytes may join the `len` that have been read so far: as many as the head may have,
@@ -102,50 +112,42 @@ impl HeadReader {
     }
 
     pub(crate) fn head<'a>(&'a self, bytes: &'a [u8]) -> Option<Head<'a>> {
-        let Stage::Done { request_line, content_length } = &self.stage else { return None };
+        if !matches!(self.stage, Stage::Done) {
+            return None;
+        }
         let head = bytes.get(..self.lines.position())?;
-        Some(Head::new(head, request_line, &self.fields, *content_length))
+        Some(Head::new(head, &self.request_line, &self.fields, self.content_length))
     }
 
-    pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        loop {
-            if matches!(self.stage, Stage::Done { .. }) {
-                return Ok(());
-            }
-            match self.step(bytes) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    self.stage = Stage::Failed(error.clone());
-                    return Err(error);
+    fn advance(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        match &self.stage {
+            Stage::Done => Ok(()),
+            Stage::Failed(error) => Err(error.clone()),
+            Stage::RequestLine | Stage::Fields => self
+                .take_lines(bytes)
+                .inspect_err(|error| self.stage = Stage::Failed(error.clone())),
+        }
+    }
+
+    /// Takes the lines that have arrived whole, up to the one that ends the head.
+    fn take_lines(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        while let Some(line) = self.lines.next(bytes, &self.rules)? {
+            match (&self.stage, line.len()) {
+                (Stage::RequestLine, 0) => {}
+                (Stage::RequestLine, _) => {
+                    self.request_line = RequestLine::parse(bytes, line, &self.rules)?;
+                    self.stage = Stage::Fields;
                 }
+                (Stage::Fields, 1..) => self.field(bytes, line)?,
+                (Stage::Fields | Stage::Done | Stage::Failed(_), _) => return self.end(bytes),
             }
         }
-    }
-
-    /// Takes one line; `false` where none has arrived whole.
-    fn step(&mut self, bytes: &[u8]) -> Result<bool, FrameError> {
-        if let Stage::Failed(error) = &self.stage {
-            return Err(error.clone());
-        }
-        let Some(line) = self.lines.next(bytes, &self.rules)? else { return Ok(false) };
-        let stage = mem::replace(&mut self.stage, Stage::RequestLine);
-        self.stage = match stage {
-            Stage::RequestLine if line.len() == 0 => Stage::RequestLine,
-            Stage::RequestLine => Stage::Fields(RequestLine::parse(bytes, line, &self.rules)?),
-            Stage::Fields(request_line) if line.len() == 0 => self.end(bytes, request_line)?,
-            Stage::Fields(request_line) => {
-                self.field(bytes, line)?;
-                Stage::Fields(request_line)
-            }
-            stage @ (Stage::Done { .. } | Stage::Failed(_)) => stage,
-        };
-        Ok(true)
+        Ok(())
     }
 
     fn field(&mut self, bytes: &[u8], line: Span) -> Result<(), FrameError> {
         if matches!(bytes.get(line.start), Some(b' ' | b'\t')) {
-            return self.fold(bytes, line);
+            return self.fold(line);
         }
         if self.fields.len() == self.rules.headers_limit() {
             return Err(too_many(self.rules.headers_limit(), line.start));
@@ -154,24 +156,38 @@ impl HeadReader {
         Ok(())
     }
 
-    fn fold(&mut self, bytes: &[u8], line: Span) -> Result<(), FrameError> {
+    fn fold(&mut self, line: Span) -> Result<(), FrameError> {
         if self.rules.is_strict() {
             return Err(field::refuse_fold(line.start, "a field line"));
         }
-        match self.fields.last_mut() {
-            Some(field) => field.fold(bytes, line, &self.rules),
-            None => Err(field::refuse_fold(line.start, "a field before its continuation")),
-        }
+        let Some(field) = self.fields.last_mut() else {
+            return Err(field::refuse_fold(line.start, "a field before its continuation"));
+        };
+        field.fold(line);
+        Ok(())
     }
 
-    /// What only the whole head can tell (protocol rows 7.9 and 7.15 to 7.18).
-    fn end(&self, bytes: &[u8], request_line: RequestLine) -> Result<Stage, FrameError> {
-        let (fields, rules) = (&self.fields, &self.rules);
+    /// Checks what only the whole head can tell (protocol rows 7.9 and 7.15 to 7.18).
+    fn end(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
         let head = bytes.get(..self.lines.position()).unwrap_or_default();
-        host::check(head, &request_line.target, fields, rules)?;
-        let is_connect = request_line.method.of(head) == b"CONNECT";
-        let content_length = length::content_length(head, fields, is_connect, rules)?;
-        Ok(Stage::Done { request_line, content_length })
+        let (fields, rules) = (&self.fields, &self.rules);
+        if !rules.is_strict() {
+            self.check_nul(head)?;
+        }
+        host::check(head, &self.request_line.target, fields, rules)?;
+        let is_connect = self.request_line.method.of(head) == b"CONNECT";
+        self.content_length = length::content_length(head, fields, is_connect, rules)?;
+        self.stage = Stage::Done;
+        Ok(())
+    }
+
+    /// Looks for NUL in the whole head at once, which strict reading does line by line.
+    fn check_nul(&self, head: &[u8]) -> Result<(), FrameError> {
+        match memchr::memchr(0, head) {
+            Some(at) if at < self.request_line.target.raw.end => Err(request_line::nul(at)),
+            Some(at) => Err(field::nul_in_value(at)),
+            None => Ok(()),
+        }
     }
 }
 

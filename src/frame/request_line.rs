@@ -9,7 +9,7 @@ use super::{
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
 /// Where the parts of the request line lie.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RequestLine {
     pub(crate) method: Span,
     pub(crate) target: Target,
@@ -18,10 +18,6 @@ pub(crate) struct RequestLine {
 impl RequestLine {
     /// Reads the line that lies at `line` in `head`.
     pub(crate) fn parse(head: &[u8], line: Span, rules: &Rules) -> Result<Self, FrameError> {
-        if let Some(at) = memchr::memchr(0, line.of(head)) {
-            let expected = Expected::Text("a request line without NUL");
-            return Err(refuse(line.start + at, expected, Found::Byte(0)));
-        }
         let [method, target, version] = split(head, line, rules)?;
         check_version(version.of(head), version.start, rules)?;
         check_method(method.of(head), method.start, rules)?;
@@ -40,8 +36,8 @@ fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError
         Span::new(line.start, line.start + trim_end(line.of(head)).len())
     };
     let bytes = line.of(head);
-    let first = memchr::memchr(b' ', bytes).map(|at| line.start + at);
-    let last = memchr::memrchr(b' ', bytes).map(|at| line.start + at);
+    let first = bytes.iter().position(|&byte| byte == b' ').map(|at| line.start + at);
+    let last = bytes.iter().rposition(|&byte| byte == b' ').map(|at| line.start + at);
     let (Some(first), Some(last)) = (first, last) else {
         let expected = Expected::Text("a method, a target and a version, a space between each");
         return Err(refuse(line.start, expected, Found::Text("a line without space")));
@@ -56,22 +52,29 @@ fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError
     let method = Span::new(line.start, first);
     let target = Span::new(first + 1, last);
     let target = if rules.is_strict() { target } else { target.trimmed(head) };
-    check_target_spaces(head, target, rules)?;
+    check_target(head, target, rules)?;
     Ok([method, target, Span::new(last + 1, line.end)])
 }
 
-fn check_target_spaces(head: &[u8], target: Span, rules: &Rules) -> Result<(), FrameError> {
+fn check_target(head: &[u8], target: Span, rules: &Rules) -> Result<(), FrameError> {
     if target.len() == 0 {
         let expected = Expected::Text("a target after the method");
         return Err(refuse(target.start, expected, Found::Byte(b' ')));
     }
-    match memchr::memchr(b' ', target.of(head)) {
-        Some(at) if rules.is_strict() => {
-            let expected = Expected::Text("two spaces in the request line");
-            Err(refuse(target.start + at, expected, Found::Text("a further one")))
-        }
-        _ => Ok(()),
+    if !rules.is_strict() {
+        return Ok(());
     }
+    match memchr::memchr2(b' ', 0, target.of(head)).map(|at| target.start + at) {
+        Some(at) if head.get(at) == Some(&0) => Err(nul(at)),
+        Some(at) => Err(refuse(at, Expected::Text("a target without a space"), Found::Byte(b' '))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the NUL that is at `at` in a request line (protocol row 7.11).
+#[cold]
+pub(crate) fn nul(at: usize) -> FrameError {
+    refuse(at, Expected::Text("a request line without NUL"), Found::Byte(0))
 }
 
 /// RFC 9112 section 2.3: `HTTP-version = HTTP-name "/" DIGIT "." DIGIT`, case counts.

@@ -9,9 +9,10 @@ use super::{
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
 /// The form of a request target (RFC 9112 section 3.2). It is not signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TargetForm {
     /// A path, with or without query: `/where?q=now`.
+    #[default]
     Origin,
     /// A whole URI: `http://example.org/where?q=now`.
     Absolute,
@@ -22,7 +23,7 @@ pub enum TargetForm {
 }
 
 /// Where the parts of the target lie. A part that the form has not is `None`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
     pub(crate) form: TargetForm,
     pub(crate) raw: Span,

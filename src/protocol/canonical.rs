@@ -1,9 +1,9 @@
 //! The canonical request (protocol section 2), written piece by piece.
 
-use std::{convert::Infallible, fmt, io};
+use std::{fmt, io};
 
 use super::{
-    digest::{Hash, HashSink},
+    digest::Hash,
     headers::{FieldList, Order},
     path,
     query::Parameters,
@@ -57,10 +57,10 @@ impl<'a> CanonicalHead<'a> {
         self.write(&mut Scratch::default(), &mut IoSink(writer))
     }
 
-    pub(crate) fn hash(&self, scratch: &mut Scratch) -> Hash {
-        let mut sink = HashSink::new();
-        let Ok(()) = self.write(scratch, &mut sink) as Result<(), Infallible>;
-        sink.into_hash()
+    /// Begins `hash` with this text.
+    pub(crate) fn hash(&self, scratch: &mut Scratch, hash: &mut Hash) {
+        hash.reset();
+        let Ok(()) = self.write(scratch, hash);
     }
 
     fn write<S: Sink>(&self, scratch: &mut Scratch, sink: &mut S) -> Result<(), S::Error> {
@@ -86,8 +86,8 @@ impl fmt::Display for CanonicalHead<'_> {
 }
 
 impl FieldList for Head<'_> {
-    fn len(&self) -> usize {
-        self.len_fields()
+    fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.names()
     }
 
     #[inline]
@@ -127,9 +127,10 @@ impl CanonicalRequest<'_> {
     /// The next stage: the hash of this text.
     #[must_use]
     pub fn string_to_sign(&self) -> StringToSign {
-        let mut hash = self.head.hash(&mut Scratch::default());
+        let mut hash = Hash::default();
+        self.head.hash(&mut Scratch::default(), &mut hash);
         hash.update(&self.payload.hex());
-        StringToSign::new(hash)
+        StringToSign::new(&mut hash)
     }
 }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     credentials::Credentials,
     date::SigningDate,
-    digest::{MacKey, hex},
+    digest::{Hex, MacKey, hex, hmac},
     signature::{Signature, StringToSign},
 };
 
@@ -34,7 +34,7 @@ impl SigningKey {
         let secret_key = credentials.secret_key().as_bytes();
         let date_key = step(secret_key, date.to_string().as_bytes());
         let signing_key = step(date_key.as_slice(), credentials.access_key().as_bytes());
-        Self(Arc::new(MacKey::new(signing_key.as_slice())))
+        Self(Arc::new(MacKey::new(&signing_key)))
     }
 
     /// The signature of a string to sign, the last stage of the protocol.
@@ -45,8 +45,8 @@ impl SigningKey {
 }
 
 /// `hex(HMAC-SHA256(key, message))`: the text goes into the next step, not the bytes.
-fn step(key: &[u8], message: &[u8]) -> Zeroizing<[u8; 64]> {
-    let mac = Zeroizing::new(MacKey::new(key).mac(message));
+fn step(key: &[u8], message: &[u8]) -> Zeroizing<Hex> {
+    let mac = Zeroizing::new(hmac(key, message));
     Zeroizing::new(hex(&mac))
 }
 

@@ -3,14 +3,14 @@
 use std::convert::Infallible;
 
 use super::{
-    percent::{Plus, UNRESERVED_AND_SLASH, recode},
+    percent::{UNRESERVED_AND_SLASH, recode},
     sink::Sink,
 };
 
 /// Writes a path segment by segment; it is never normalised.
 #[inline]
 pub(crate) fn write<S: Sink>(path: &[u8], sink: &mut S) -> Result<(), S::Error> {
-    recode(path, &UNRESERVED_AND_SLASH, Plus::Itself, sink)
+    recode(path, &UNRESERVED_AND_SLASH, sink)
 }
 
 /// The CanonicalURI of an absolute path (protocol section 4), as ASCII.

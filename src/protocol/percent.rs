@@ -16,41 +16,25 @@ const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 /// Bytes of `plain` stand for themselves. So that an escaped slash stays escaped, what an escape
 /// stands for is held against [`UNRESERVED`] alone.
 #[inline]
-pub(crate) fn recode<S: Sink>(
-    raw: &[u8],
-    plain: &ByteSet,
-    plus: Plus,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+pub(crate) fn recode<S: Sink>(raw: &[u8], plain: &ByteSet, sink: &mut S) -> Result<(), S::Error> {
     let mut rest = raw;
     loop {
         let (run, special) = rest.split_at(plain.run(rest));
-        if !run.is_empty() {
-            sink.put(run)?;
+        sink.put(run)?;
+        if special.is_empty() {
+            return Ok(());
         }
-        let Some((&first, after)) = special.split_first() else { return Ok(()) };
-        rest = match (first, decode(special)) {
-            (b'+', _) if plus == Plus::Space => {
-                sink.put(b"%20")?;
-                after
-            }
-            (_, Some((byte, after))) => {
-                encode(byte, sink)?;
-                after
-            }
-            (byte, None) => {
-                encode(byte, sink)?;
-                after
-            }
-        };
+        rest = recode_one(special, sink)?;
     }
 }
 
-/// What a `+` stands for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Plus {
-    Itself,
-    Space,
+/// Recodes the escape or byte at the start of `bytes`, and returns what follows it.
+#[inline]
+pub(crate) fn recode_one<'a, S: Sink>(bytes: &'a [u8], sink: &mut S) -> Result<&'a [u8], S::Error> {
+    let decoded = decode(bytes).or_else(|| bytes.split_first().map(|(byte, after)| (*byte, after)));
+    let Some((byte, after)) = decoded else { return Ok(bytes) };
+    encode(byte, sink)?;
+    Ok(after)
 }
 
 #[inline]

@@ -1,27 +1,28 @@
 //! The CanonicalQuery (protocol section 5).
 
-use std::convert::Infallible;
+use std::{convert::Infallible, mem};
 
 use super::{
-    percent::{Plus, UNRESERVED, recode},
+    percent::{self, UNRESERVED},
     sink::Sink,
-    sorted::prefix,
+    sorted::{self, Key},
 };
 
 /// Memory for the parameters of a query, kept from one to the next.
 ///
-/// At most three bytes of text for each of the query and a [`Parameter`] for every second one.
+/// At most three bytes of text for each of the query, and a [`Parameter`] and a [`Key`] for every
+/// second one.
 #[derive(Clone, Default)]
 pub(crate) struct Parameters {
     /// The canonical `name=value` of every parameter, one behind the other.
     text: Vec<u8>,
     found: Vec<Parameter>,
+    keys: Vec<Key>,
 }
 
 /// Where a parameter lies in the text.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Parameter {
-    prefix: u64,
     start: usize,
     equals: usize,
     end: usize,
@@ -29,22 +30,28 @@ struct Parameter {
 
 impl Parameters {
     /// Writes `query` sorted, the parameters of one name made one.
+    #[inline]
     pub(crate) fn write<S: Sink>(&mut self, query: &[u8], sink: &mut S) -> Result<(), S::Error> {
+        if query.is_empty() {
+            return Ok(());
+        }
         self.read(query);
         self.sort();
-        let mut before = None;
-        for parameter in &self.found {
-            let (name, value) = (self.name(parameter), self.value(parameter));
-            if before == Some(name) {
+        let mut before: Option<Key> = None;
+        for &key in &self.keys {
+            let parameter = self.parameter(key.number());
+            if before.is_some_and(|before| {
+                before.is_same(key, || self.name(before.number()) == self.name(key.number()))
+            }) {
                 sink.put(b"%2C")?;
-                sink.put(value)?;
-                continue;
+                sink.put(self.text(parameter.equals + 1, parameter.end))?;
+            } else {
+                if before.is_some() {
+                    sink.put(b"&")?;
+                }
+                sink.put(self.text(parameter.start, parameter.end))?;
             }
-            if before.is_some() {
-                sink.put(b"&")?;
-            }
-            sink.put(self.text.get(parameter.start..parameter.end).unwrap_or_default())?;
-            before = Some(name);
+            before = Some(key);
         }
         Ok(())
     }
@@ -54,62 +61,75 @@ impl Parameters {
         *self = Self::default();
     }
 
+    /// Splits at `&`, and each piece at its first `=`, in one pass over the bytes.
     fn read(&mut self, query: &[u8]) {
         self.text.clear();
         self.found.clear();
-        let mut rest = Some(query);
-        while let Some(query) = rest {
-            let piece;
-            (piece, rest) = split_once(query, b'&');
-            if !piece.is_empty() {
-                self.push(piece);
-            }
+        self.keys.clear();
+        let mut equals = None;
+        let mut rest = query;
+        loop {
+            let (run, special) = rest.split_at(UNRESERVED.run(rest));
+            self.text.extend_from_slice(run);
+            rest = match special {
+                [] => break,
+                [b'&', after @ ..] => {
+                    self.end_piece(equals.take());
+                    after
+                }
+                [b'=', after @ ..] if equals.is_none() => {
+                    equals = Some(self.text.len());
+                    self.text.push(b'=');
+                    after
+                }
+                [b'+', after @ ..] => {
+                    self.text.extend_from_slice(b"%20");
+                    after
+                }
+                special => {
+                    let Ok(after) = percent::recode_one(special, &mut self.text);
+                    after
+                }
+            };
         }
+        self.end_piece(equals);
     }
 
-    fn push(&mut self, piece: &[u8]) {
-        let (name, value) = split_once(piece, b'=');
-        let start = self.text.len();
-        self.recode(name);
-        let equals = self.text.len();
-        self.text.push(b'=');
-        self.recode(value.unwrap_or_default());
-        let prefix = prefix(self.text.get(start..equals).unwrap_or_default());
-        self.found.push(Parameter { prefix, start, equals, end: self.text.len() });
-    }
-
-    fn recode(&mut self, raw: &[u8]) {
-        let Ok(()) = recode(raw, &UNRESERVED, Plus::Space, &mut self.text);
+    /// Notes the parameter at the end of the text, if there is one since the last.
+    #[inline]
+    fn end_piece(&mut self, equals: Option<usize>) {
+        let start = self.found.last().map_or(0, |last| last.end);
+        if self.text.len() == start {
+            return;
+        }
+        let equals = equals.unwrap_or_else(|| {
+            self.text.push(b'=');
+            self.text.len() - 1
+        });
+        self.keys.push(Key::new(self.text(start, equals), self.found.len()));
+        self.found.push(Parameter { start, equals, end: self.text.len() });
     }
 
     /// By encoded name; parameters of one name in the order in which they appear.
     fn sort(&mut self) {
-        let name = |parameter: &Parameter| {
-            self.text.get(parameter.start..parameter.equals).unwrap_or_default()
-        };
-        self.found.sort_unstable_by(|left, right| {
-            left.prefix
-                .cmp(&right.prefix)
-                .then_with(|| name(left).cmp(name(right)))
-                .then_with(|| left.start.cmp(&right.start))
-        });
+        let mut keys = mem::take(&mut self.keys);
+        sorted::sort(&mut keys, |left, right| self.name(left).cmp(self.name(right)));
+        self.keys = keys;
     }
 
-    fn name(&self, parameter: &Parameter) -> &[u8] {
-        self.text.get(parameter.start..parameter.equals).unwrap_or_default()
+    #[inline]
+    fn parameter(&self, number: usize) -> Parameter {
+        self.found.get(number).copied().unwrap_or_default()
     }
 
-    fn value(&self, parameter: &Parameter) -> &[u8] {
-        self.text.get(parameter.equals + 1..parameter.end).unwrap_or_default()
+    fn name(&self, number: usize) -> &[u8] {
+        let parameter = self.parameter(number);
+        self.text(parameter.start, parameter.equals)
     }
-}
 
-/// What stands before the first `separator`, and what after it.
-#[inline]
-fn split_once(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    match bytes.iter().position(|&byte| byte == separator) {
-        Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
-        None => (bytes, None),
+    #[inline]
+    fn text(&self, start: usize, end: usize) -> &[u8] {
+        self.text.get(start..end).unwrap_or_default()
     }
 }
 

@@ -37,7 +37,7 @@ impl PayloadHash {
         &self.0
     }
 
-    pub(crate) fn new(hash: Hash) -> Self {
+    pub(crate) fn new(hash: &mut Hash) -> Self {
         Self(hash.finish())
     }
 
@@ -51,7 +51,7 @@ impl PayloadHash {
 pub struct StringToSign(Output);
 
 impl StringToSign {
-    pub(crate) fn new(hash: Hash) -> Self {
+    pub(crate) fn new(hash: &mut Hash) -> Self {
         Self(hash.finish())
     }
 

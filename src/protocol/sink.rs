@@ -10,21 +10,10 @@ pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 
     /// Puts `bytes` with the letters `A-Z` in lower case.
-    #[inline]
     fn put_lower(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
-        for part in bytes.chunks(LOWER_AT_ONCE) {
-            let mut lower = [0; LOWER_AT_ONCE];
-            for (to, from) in lower.iter_mut().zip(part) {
-                *to = from.to_ascii_lowercase();
-            }
-            self.put(lower.get(..part.len()).unwrap_or_default())?;
-        }
-        Ok(())
+        self.put(&bytes.to_ascii_lowercase())
     }
 }
-
-/// Longer than nearly every field name.
-const LOWER_AT_ONCE: usize = 32;
 
 impl Sink for Vec<u8> {
     type Error = Infallible;
@@ -47,7 +36,7 @@ impl<W: io::Write + ?Sized> Sink for IoSink<'_, W> {
     }
 }
 
-/// Collects the text for people, who cannot be shown every byte.
+/// Shows text to people: a byte that is not of a UTF-8 character as `\xE9`.
 pub(crate) fn write_escaped(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for chunk in bytes.utf8_chunks() {
         f.write_str(chunk.valid())?;

@@ -5,8 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::support::{Stages, assert_independent_of_cuts, stages};
 use framesign::{Reading, Rules};
+
+use crate::{
+    stages::{Stages, stages},
+    support::assert_independent_of_cuts,
+};
 
 /// How many vectors the protocol publishes.
 const VECTORS: usize = 119;
@@ -70,12 +74,16 @@ impl Vector {
 
 #[test]
 fn strict_reading_gives_the_published_stages() {
-    Vector::all().iter().for_each(|vector| vector.check(Reading::Strict));
+    for vector in Vector::all() {
+        vector.check(Reading::Strict);
+    }
 }
 
 #[test]
 fn lenient_reading_gives_the_published_stages() {
-    Vector::all().iter().for_each(|vector| vector.check(Reading::Lenient));
+    for vector in Vector::all() {
+        vector.check(Reading::Lenient);
+    }
 }
 
 #[test]

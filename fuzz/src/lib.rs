@@ -1,0 +1,50 @@
+//! The bodies of the targets: the properties that the tests of the main package hold, too.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a target fails by panicking"
+)]
+
+#[path = "../../tests/it/naive/mod.rs"]
+mod naive;
+#[path = "../../tests/it/properties/mod.rs"]
+mod properties;
+#[path = "../../tests/it/stages.rs"]
+mod stages;
+
+/// What is canonical already stays as it is.
+///
+/// # Panics
+///
+/// Where it does not.
+pub fn canonical(input: &[u8]) {
+    properties::canonical::fuzz(input);
+}
+
+/// The result of a frame does not depend on how it was cut.
+///
+/// # Panics
+///
+/// Where it does.
+pub fn cuts(input: &[u8]) {
+    properties::cuts::fuzz(input);
+}
+
+/// The library says of every frame what the naive implementation says of it.
+///
+/// # Panics
+///
+/// Where it does not.
+pub fn oracle(input: &[u8]) {
+    properties::oracle::fuzz(input);
+}
+
+/// What strict reading accepts, httparse reads in the same way.
+///
+/// # Panics
+///
+/// Where it does not.
+pub fn strict_httparse(input: &[u8]) {
+    properties::strict_httparse::fuzz(input);
+}

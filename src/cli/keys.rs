@@ -1,0 +1,106 @@
+//! The keys: the access key as an option, the secret key only from the environment or a file.
+
+use std::{
+    env,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueHint};
+use framesign::{Credentials, SigningDate, SigningKey};
+use zeroize::Zeroizing;
+
+use super::exit::Stop;
+
+/// Arguments and their defaults are public, so the secret key is never one of them, and the
+/// parser of the arguments never sees it.
+const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
+
+/// The most bytes of a file with a secret key: far more than keys have, so that a wrong file is
+/// not read to its end.
+const MAX_SECRET_FILE: usize = 64 * 1024;
+
+/// Whose signature it is, and of which day.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct KeyOptions {
+    /// The access key
+    #[arg(long, value_name = "KEY", env = "FRAMESIGN_ACCESS_KEY", hide_env_values = true)]
+    access_key: Option<String>,
+
+    /// Read the secret key from FILE instead of the environment's FRAMESIGN_SECRET_KEY; one line
+    /// end at its end does not count
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    secret_key_file: Option<PathBuf>,
+
+    /// The day of the signature [default: today in UTC]
+    #[arg(long, value_name = "YYYYMMDD")]
+    date: Option<SigningDate>,
+}
+
+impl KeyOptions {
+    /// Derives what signs.
+    pub(crate) fn signing_key(&self) -> Result<SigningKey, Stop> {
+        let access_key = self.access_key.as_deref();
+        let access_key =
+            access_key.ok_or_else(|| missing("access", "--access-key or FRAMESIGN_ACCESS_KEY"))?;
+        let secret_key = match &self.secret_key_file {
+            Some(path) => from_file(path),
+            None => from_environment(),
+        }?;
+        let credentials = Credentials::new(access_key, &secret_key)?;
+        Ok(SigningKey::derive(&credentials, self.date.unwrap_or_else(SigningDate::today)))
+    }
+}
+
+fn from_environment() -> Result<Zeroizing<String>, Stop> {
+    let value = env::var_os(SECRET_KEY)
+        .ok_or_else(|| missing("secret", "FRAMESIGN_SECRET_KEY or --secret-key-file"))?;
+    match value.into_string() {
+        Ok(secret_key) => Ok(Zeroizing::new(secret_key)),
+        Err(_) => Err(Stop::Configuration(format!(
+            "{SECRET_KEY}: expected a secret key in UTF-8, found other bytes"
+        ))),
+    }
+}
+
+fn from_file(path: &Path) -> Result<Zeroizing<String>, Stop> {
+    let file = File::open(path).map_err(|error| Stop::file(path, error))?;
+    // Room for all of it, so that no copy is left behind by growing.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_FILE + 1));
+    let limit = MAX_SECRET_FILE as u64 + 1;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| Stop::file(path, error))?;
+    if bytes.len() > MAX_SECRET_FILE {
+        return Err(Stop::file(path, "expected a secret key, found more than 64 KiB"));
+    }
+    match str::from_utf8(without_line_end(&bytes)) {
+        Ok(secret_key) => Ok(Zeroizing::new(secret_key.to_owned())),
+        Err(_) => Err(Stop::file(path, "expected a secret key in UTF-8, found other bytes")),
+    }
+}
+
+/// Editors and `echo` end a file with a line end.
+fn without_line_end(bytes: &[u8]) -> &[u8] {
+    let Some(line) = bytes.strip_suffix(b"\n") else { return bytes };
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn missing(which: &str, places: &str) -> Stop {
+    Stop::Configuration(format!("expected the {which} key in {places}, found none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_line_end;
+
+    #[test]
+    fn one_line_end_is_dropped() {
+        assert_eq!(without_line_end(b"key"), b"key");
+        assert_eq!(without_line_end(b"key\n"), b"key");
+        assert_eq!(without_line_end(b"key\r\n"), b"key");
+        assert_eq!(without_line_end(b"key\n\n"), b"key\n");
+        assert_eq!(without_line_end(b"key\r"), b"key\r");
+        assert_eq!(without_line_end(b" key \n"), b" key ");
+    }
+}

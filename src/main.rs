@@ -1,0 +1,11 @@
+//! The command `framesign`.
+//!
+//! A program over the public interface of the library; `framesign --help` says what it does.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,207 @@
+//! SHA-256 (FIPS 180-4) over small pieces and large ones.
+
+use std::convert::Infallible;
+
+use sha2::block_api::compress256;
+
+use super::Output;
+use crate::protocol::sink::Sink;
+
+/// The bytes of a block.
+pub(super) const BLOCK: usize = 64;
+
+/// How many bytes wait before they are compressed: an ordinary canonical request.
+const ROOM: usize = 4 * BLOCK;
+
+/// The state between blocks.
+pub(super) type State = [u32; 8];
+
+/// FIPS 180-4 section 5.3.3.
+pub(super) const INITIAL: State = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// A SHA-256 of bytes as they come. Whole blocks of a large piece are hashed where they lie.
+///
+/// ```text
+///   staged: │ waiting bytes │ room                      │ padding │
+///           0               len                         ROOM      ROOM + BLOCK
+/// ```
+#[derive(Clone)]
+pub(crate) struct Hash {
+    state: State,
+    compressed: u64,
+    len: usize,
+    staged: [u8; ROOM + BLOCK],
+}
+
+impl Hash {
+    #[inline]
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self.room(bytes.len()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.update_blocks(bytes),
+        }
+    }
+
+    /// The hash of what came, after which another message can begin.
+    pub(crate) fn finish(&mut self) -> Output {
+        let bits = (self.compressed + self.len as u64) * 8;
+        // FIPS 180-4 section 5.1.1: a one bit, zeros, the length in the last eight bytes.
+        let end = (self.len + 9).next_multiple_of(BLOCK);
+        if let Some([one, zeros @ ..]) = self.staged.get_mut(self.len..end) {
+            *one = 0x80;
+            zeros.fill(0);
+            if let Some(length) = zeros.last_chunk_mut() {
+                *length = bits.to_be_bytes();
+            }
+        }
+        self.compress_staged(end);
+        let output = output(&self.state);
+        self.reset();
+        output
+    }
+
+    #[inline]
+    pub(crate) fn reset(&mut self) {
+        self.state = INITIAL;
+        self.compressed = 0;
+        self.len = 0;
+    }
+
+    /// Room for `len` bytes that the caller fills, if there is that much.
+    #[inline]
+    fn room(&mut self, len: usize) -> Option<&mut [u8]> {
+        let room = self.staged.get_mut(self.len..ROOM)?.get_mut(..len)?;
+        self.len += len;
+        Some(room)
+    }
+
+    /// Takes more bytes than there is room for: at least to the end of the last staged block.
+    fn update_blocks(&mut self, bytes: &[u8]) {
+        let end = self.len.next_multiple_of(BLOCK);
+        let (first, rest) = bytes.split_at(end - self.len);
+        if let Some(stage) = self.staged.get_mut(self.len..end) {
+            stage.copy_from_slice(first);
+        }
+        self.compress_staged(end);
+        let (blocks, rest) = rest.as_chunks();
+        compress256(&mut self.state, blocks);
+        self.compressed += (end + BLOCK * blocks.len()) as u64;
+        self.len = rest.len();
+        if let Some(stage) = self.staged.get_mut(..rest.len()) {
+            stage.copy_from_slice(rest);
+        }
+    }
+
+    /// In parts on the stack, so that a name for which there is no room needs no allocation.
+    #[cold]
+    fn update_lower(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(BLOCK) {
+            let mut lower = [0; BLOCK];
+            for (to, from) in lower.iter_mut().zip(part) {
+                *to = from.to_ascii_lowercase();
+            }
+            self.update(lower.get(..part.len()).unwrap_or_default());
+        }
+    }
+
+    fn compress_staged(&mut self, end: usize) {
+        let blocks = self.staged.get(..end).unwrap_or_default();
+        compress256(&mut self.state, blocks.as_chunks().0);
+    }
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self { state: INITIAL, compressed: 0, len: 0, staged: [0; ROOM + BLOCK] }
+    }
+}
+
+impl Sink for Hash {
+    type Error = Infallible;
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.update(bytes);
+        Ok(())
+    }
+
+    #[inline]
+    fn put_lower(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        let Some(room) = self.room(bytes.len()) else {
+            self.update_lower(bytes);
+            return Ok(());
+        };
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = from.to_ascii_lowercase();
+        }
+        Ok(())
+    }
+}
+
+/// FIPS 180-4 section 6.2.2: the words of the state, most significant byte first.
+#[inline]
+pub(super) fn output(state: &State) -> Output {
+    let mut output = Output::default();
+    for (bytes, word) in output.as_chunks_mut().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::{Hash, Output, ROOM};
+
+    fn sha256(message: &[u8]) -> String {
+        let mut hash = Hash::default();
+        hash.update(message);
+        hex::encode(hash.finish())
+    }
+
+    /// The examples that NIST gives for SHA-256 of FIPS 180-4.
+    #[test]
+    fn hash_of_fips_180_examples() {
+        assert_eq!(
+            sha256(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            sha256(b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        );
+        assert_eq!(
+            sha256(&vec![b'a'; 1_000_000]),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+        );
+        assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    /// Every length and every place of a second piece around the ends of blocks and of the room.
+    #[test]
+    fn pieces_hash_as_the_whole_does() {
+        let message: Vec<u8> = (0..3 * ROOM).map(|index| (index % 251) as u8).collect();
+        let mut hash = Hash::default();
+        for len in 0..message.len() {
+            let message = &message[..len];
+            let whole: Output = Sha256::digest(message).into();
+            for cut in (0..=len).filter(|cut| cut % 64 < 2 || cut % 64 > 62 || len - cut < 2) {
+                hash.update(&message[..cut]);
+                hash.update(&message[cut..]);
+                assert_eq!(hash.finish(), whole, "{len} bytes cut at {cut}");
+            }
+            message.chunks(7).for_each(|piece| hash.update(piece));
+            assert_eq!(hash.finish(), whole, "{len} bytes in pieces of seven");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The library says of every frame what the naive implementation says of it.
+
+use super::{rules, split_settings};
+use crate::{
+    naive::{self, Settings},
+    stages::{ACCESS_KEY, DATE, SECRET_KEY, Stages, stages},
+};
+
+/// Holds the frame's stages to those of the oracle, and an error to the kinds that apply.
+pub(crate) fn check(settings: &Settings, frame: &[u8]) {
+    let what = || format!("{settings:?}: {}", frame.escape_ascii());
+    let expected = naive::sign(ACCESS_KEY, SECRET_KEY, DATE, settings, frame);
+    match (stages(&rules(settings), [frame]), expected) {
+        (Ok(found), Ok(expected)) => assert_eq!(as_text(&found), expected, "{}", what()),
+        (Err(error), Err(kinds)) => {
+            assert!(kinds.contains(error.kind().as_str()), "{error} of {kinds:?}, {}", what());
+            assert!(error.offset() <= frame.len() as u64, "{error}, {}", what());
+        }
+        (Ok(_), Err(kinds)) => panic!("accepted in spite of {kinds:?}, {}", what()),
+        (Err(error), Ok(_)) => panic!("refused: {error}, {}", what()),
+    }
+}
+
+fn as_text(stages: &Stages) -> naive::Stages {
+    naive::Stages {
+        canonical_request: stages.canonical_request.clone(),
+        string_to_sign: stages.string_to_sign.to_string(),
+        signature: stages.signature.to_string(),
+    }
+}
+
+/// An input is the settings and a frame.
+pub(crate) fn fuzz(input: &[u8]) {
+    let Some((settings, frame)) = split_settings(input) else { return };
+    check(&settings, frame);
+}
