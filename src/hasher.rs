@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     error::FrameError,
-    frame::{Head, HeadReader, Rules},
+    frame::{Collector, Head, Rules},
     payload::{Payload, Progress},
     protocol::{PayloadHash, Scratch, StringToSign},
 };
@@ -44,9 +44,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct FrameHasher {
-    reader: HeadReader,
-    /// The head so far, where it is cut.
-    collected: Vec<u8>,
+    collector: Collector,
     scratch: Scratch,
     /// Of the frame in `Payload`.
     payload: Payload,
@@ -62,7 +60,7 @@ enum State {
 }
 
 /// What one chunk brought.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Update<'a> {
     /// The head, in the one call in which it became whole.
@@ -77,8 +75,7 @@ impl FrameHasher {
     pub fn new(rules: Rules) -> Self {
         Self {
             is_strict: rules.is_strict(),
-            reader: HeadReader::new(rules),
-            collected: Vec::new(),
+            collector: Collector::new(rules),
             scratch: Scratch::default(),
             payload: Payload::default(),
             state: State::Head,
@@ -93,7 +90,7 @@ impl FrameHasher {
     pub fn update<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Update<'a>, FrameError> {
         match self.take(chunk) {
             Ok((is_new, payload)) => {
-                let head = if is_new { self.head(chunk) } else { None };
+                let head = if is_new { self.collector.head(chunk) } else { None };
                 Ok(Update { head, payload })
             }
             Err(error) => Err(self.fail(error)),
@@ -132,8 +129,7 @@ impl FrameHasher {
 
     /// Drops the frame and begins with another one, keeping the memory.
     pub fn reset(&mut self) {
-        self.reader.reset();
-        self.collected = Vec::new();
+        self.collector.reset();
         self.state = State::Head;
     }
 
@@ -162,13 +158,16 @@ impl FrameHasher {
     fn take<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), FrameError> {
         match &self.state {
             State::Head => {
-                let Some(payload) = self.take_head(chunk)? else { return Ok((false, &[])) };
+                let Some(payload) = self.collector.take(chunk)? else { return Ok((false, &[])) };
+                if let Some(head) = self.collector.head(chunk) {
+                    self.payload.begin(head, self.is_strict, &mut self.scratch);
+                }
                 self.state = State::Payload;
                 self.payload.take(payload)?;
                 Ok((true, payload))
             }
             State::Payload => {
-                self.collected = Vec::new();
+                self.collector.release();
                 self.payload.take(chunk)?;
                 Ok((false, chunk))
             }
@@ -176,38 +175,9 @@ impl FrameHasher {
         }
     }
 
-    /// What follows the head in `chunk`, once the head is whole.
-    fn take_head<'a>(&mut self, chunk: &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
-        if self.collected.is_empty() {
-            let Some(head) = self.reader.read(chunk)? else {
-                self.collected.extend_from_slice(chunk);
-                return Ok(None);
-            };
-            self.payload.begin(head, self.is_strict, &mut self.scratch);
-            return Ok(chunk.get(head.as_bytes().len()..));
-        }
-        let mut rest = chunk;
-        while !rest.is_empty() {
-            // Line by line, so that no payload is copied.
-            let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let (line, after) = rest.split_at(line.min(self.reader.room(self.collected.len())));
-            self.collected.extend_from_slice(line);
-            rest = after;
-            if let Some(head) = self.reader.read(&self.collected)? {
-                self.payload.begin(head, self.is_strict, &mut self.scratch);
-                return Ok(Some(rest));
-            }
-        }
-        Ok(None)
-    }
-
-    fn head<'a>(&'a self, chunk: &'a [u8]) -> Option<Head<'a>> {
-        self.reader.head(if self.collected.is_empty() { chunk } else { &self.collected })
-    }
-
     fn end(&mut self, given: Option<PayloadHash>) -> Result<StringToSign, FrameError> {
         match &self.state {
-            State::Head => Err(self.reader.truncated(self.collected.len() as u64)),
+            State::Head => Err(self.collector.truncated()),
             State::Payload => self.payload.finish(given),
             State::Failed(error) => Err(error.clone()),
         }
@@ -217,6 +187,16 @@ impl FrameHasher {
     fn fail(&mut self, error: FrameError) -> FrameError {
         self.state = State::Failed(error.clone());
         error
+    }
+}
+
+impl fmt::Debug for Update<'_> {
+    /// The length of the payload, not its bytes: they can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Update")
+            .field("head", &self.head)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .finish()
     }
 }
 

@@ -1,5 +1,157 @@
-//! Signs and verifies HTTP/1.1 request frames as they stream.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//! Signs HTTP/1.1 request frames as they stream, in constant memory.
+//!
+//! A frame is one request, head and payload, as it stands on the wire. It goes in chunk by chunk.
+//! The head is parsed where it lies, the payload is hashed as it passes, and at the end there is an
+//! HMAC-SHA256 signature. Memory stays the same whether the payload has ten bytes or a hundred
+//! gigabytes.
+//!
+//! - **In scope**: reading a request frame strictly or leniently, with limits; its canonical
+//!   request; deriving keys; signing.
+//! - **Out of scope**: opening connections, responses, chunked transfer coding (a payload must have
+//!   a known length), storing secrets, and keeping a signed frame from being sent twice.
+//!
+//! What exactly is signed is written in `docs/protocol.md` of the source, and how the code is laid
+//! out in `docs/architecture.md`. "Protocol section 4" and "row 7.9" in these pages refer to the
+//! former.
+//!
+//! # A walk through every state
+//!
+//! A [`Signer`] goes from head to payload to signature. Here the frame is cut twice, once in the
+//! head.
+//!
+//! ```
+//! use framesign::{Credentials, ErrorKind, Rules, Signer, SigningKey};
+//!
+//! let credentials =
+//!     Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")?;
+//! let key = SigningKey::derive(&credentials, "20230801".parse()?);
+//! let mut signer = Signer::with_rules(&key, Rules::strict());
+//!
+//! // Head: its end has not come yet.
+//! let update = signer.update(
+//!     b"POST /resource//posts?test=2&example=all+please&1234=4321&test=1 HTTP/1.1\r\nHost: te",
+//! )?;
+//! assert!(update.head.is_none());
+//! assert_eq!(signer.progress(), None);
+//!
+//! // The head is whole: it is shown once. What follows it in this chunk is payload.
+//! let update = signer.update(
+//!     b"st.com\r\nChoice: C\r\nChoice: A\r\nChoice: B\r\nContent-Length: 25\r\n\r\n{\"some_",
+//! )?;
+//! let head = update.head.expect("the head ends in this chunk");
+//! assert_eq!((head.method(), head.path()), ("POST", Some(&b"/resource//posts"[..])));
+//! assert_eq!(head.values("choice").count(), 3);
+//! assert_eq!(update.payload, b"{\"some_");
+//!
+//! // Payload: counted against the length that the head gives.
+//! let progress = signer.progress().expect("the head is whole");
+//! assert_eq!((progress.seen, progress.expected), (7, Some(25)));
+//! signer.update(b"key\":\"some_value\"}")?;
+//!
+//! // The signature. The signer begins with another frame and keeps its memory.
+//! assert_eq!(
+//!     signer.finish_reset()?.to_string(),
+//!     "18e53de99fb8cf5824fc879336a12927dcf7f6d7c42607f87a02a13f690134b1"
+//! );
+//!
+//! // Failed: a rule is broken, and every further call says the same.
+//! let error = signer.update(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Host);
+//! assert_eq!(error.to_string(), "host: expected one Host, found a further one at byte 25");
+//! assert_eq!(signer.update(b"more").unwrap_err(), error);
+//! assert_eq!(signer.finish().unwrap_err(), error);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # One call
+//!
+//! [`sign()`] takes the protocol's three inputs; [`sign_reader`] takes the frame from any
+//! [`std::io::Read`].
+//!
+//! ```
+//! let frame = b"GET /resource HTTP/1.1\r\nHost: test.com\r\n\r\n";
+//! let signature = framesign::sign("access", "secret", frame)?;
+//! assert_eq!(signature, framesign::sign_reader("access", "secret", &frame[..])?);
+//! # Ok::<(), framesign::Error>(())
+//! ```
+//!
+//! # One key, many frames
+//!
+//! A [`SigningKey`] is derived once a day. Clones share it, also between threads.
+//!
+//! ```
+//! use framesign::{Credentials, Signer, SigningDate, SigningKey};
+//!
+//! let key = SigningKey::derive(&Credentials::new("access", "secret")?, SigningDate::today());
+//! let mut signer = Signer::new(&key);
+//! for path in ["/a", "/b"] {
+//!     signer.update(format!("GET {path} HTTP/1.1\r\nHost: test.com\r\n\r\n").as_bytes())?;
+//!     println!("{path} {}", signer.finish_reset()?);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Strict, lenient, limits
+//!
+//! [`Rules`] say how a frame is read. Lenient reading, the default, repairs what has one clear
+//! meaning; strict reading is for frames of others.
+//!
+//! ```
+//! use framesign::{ErrorKind, FrameHasher, Rules};
+//!
+//! let rules = Rules::strict().max_head(8 * 1024).max_headers(64).allow_method("PATCH")?;
+//! let mut hasher = FrameHasher::new(rules);
+//! let error = hasher.update(b"PATCH / HTTP/1.1\nHost: test.com\n\n").unwrap_err();
+//! assert_eq!((error.kind(), error.offset()), (ErrorKind::BareLf, 16));
+//! # Ok::<(), framesign::InputError>(())
+//! ```
+//!
+//! # A payload whose hash is known
+//!
+//! Then only the head goes in.
+//!
+//! ```
+//! use framesign::{FrameHasher, PayloadHash, Rules};
+//!
+//! let head = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n";
+//! let mut hasher = FrameHasher::new(Rules::strict());
+//! hasher.update(head)?;
+//! let string_to_sign = hasher.finish_with(PayloadHash::of(b"hello"))?;
+//!
+//! let mut hasher = FrameHasher::new(Rules::strict());
+//! hasher.update(head)?;
+//! hasher.update(b"hello")?;
+//! assert_eq!(hasher.finish()?, string_to_sign);
+//! # Ok::<(), framesign::FrameError>(())
+//! ```
+//!
+//! # Why two sides differ
+//!
+//! The stages can be looked at one by one. The first line in which two canonical requests differ
+//! names the cause.
+//!
+//! ```
+//! use framesign::{CanonicalHead, PayloadHash, Rules, frame::HeadReader};
+//!
+//! let mut reader = HeadReader::new(Rules::lenient());
+//! let head = reader
+//!     .read(b"GET /find?q=a+b HTTP/1.1\r\nHost: test.com\r\n\r\n")?
+//!     .expect("the head is whole");
+//! let request = CanonicalHead::new(head).with_payload(PayloadHash::of(b""));
+//! let ours = request.to_string();
+//! let theirs = ours.replace("%20", "+");
+//!
+//! let differing = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
+//! assert_eq!(differing, Some(("q=a%20b", "q=a+b")));
+//! println!("{}", request.string_to_sign());
+//! # Ok::<(), framesign::FrameError>(())
+//! ```
+//!
+//! # Features
+//!
+//! - Without any: the library above. It has no async runtime, and it spawns no threads.
+//! - `cli`: the command `framesign`, which signs frames from files and pipes and explains
+//!   signatures.
 
 mod error;
 pub mod frame;
@@ -19,3 +171,14 @@ pub use self::protocol::{
 };
 pub use self::sign::{sign, sign_reader};
 pub use self::signer::Signer;
+
+/// The examples of the documents, which the tests run.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/protocol.md")]
+    struct Protocol;
+    #[doc = include_str!("../docs/architecture.md")]
+    struct Architecture;
+}

@@ -53,15 +53,15 @@ Manual pages:      framesign man [COMMAND]";
 /// What everything that signs frames has in common.
 #[derive(Debug, Args)]
 pub(crate) struct SigningOptions {
+    /// Write results and errors as JSON objects, a line each, to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
 
     #[command(flatten)]
     pub(crate) reading: ReadingOptions,
-
-    /// Write results and errors as JSON objects, a line each, to standard output
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// How frames are read.

@@ -8,8 +8,9 @@ use std::{
 };
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use serde::{Serialize, Serializer};
 
-use super::visible::{Name, Text};
+use super::{json, visible::Name};
 
 /// A FILE argument; `-` is standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +29,6 @@ impl Input {
         OsStringValueParser::new().map(|argument| Self(argument.into()))
     }
 
-    /// Its name for JSON, `-` of standard input; what is not UTF-8 in it as `\xe9`.
-    pub(crate) fn json_name(&self) -> String {
-        Text(self.0.as_os_str().as_encoded_bytes()).to_string()
-    }
-
     pub(crate) fn open(&self) -> io::Result<Source> {
         if self.0.as_os_str() == "-" {
             return Ok(Source { reader: Box::new(io::stdin()), len: None });
@@ -46,5 +42,11 @@ impl Input {
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Name::of(&self.0).fmt(f)
+    }
+}
+
+impl Serialize for Input {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json::text(self.0.as_os_str().as_encoded_bytes(), serializer)
     }
 }

@@ -17,6 +17,10 @@ use super::exit::Stop;
 /// parser of the arguments never sees it.
 const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
 
+const SECRET_KEY_FILE_HELP: &str = "\
+Read the secret key from FILE instead of the environment's FRAMESIGN_SECRET_KEY; one line end at \
+its end does not count";
+
 /// The most bytes of a file with a secret key: far more than keys have, so that a wrong file is
 /// not read to its end.
 const MAX_SECRET_FILE: usize = 64 * 1024;
@@ -29,9 +33,7 @@ pub(crate) struct KeyOptions {
     #[arg(long, value_name = "KEY", env = "FRAMESIGN_ACCESS_KEY", hide_env_values = true)]
     access_key: Option<String>,
 
-    /// Read the secret key from FILE instead of the environment's FRAMESIGN_SECRET_KEY; one line
-    /// end at its end does not count
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = SECRET_KEY_FILE_HELP)]
     secret_key_file: Option<PathBuf>,
 
     /// The day of the signature [default: today in UTC]

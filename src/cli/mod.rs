@@ -8,6 +8,7 @@ mod failure;
 mod frame;
 mod generate;
 mod input;
+mod json;
 mod keys;
 mod output;
 mod progress;

@@ -19,15 +19,15 @@ pub(crate) struct Output {
     is_json: bool,
 }
 
-/// The error of one frame.
+/// The failure of a file, as JSON.
 #[derive(Serialize)]
-struct ErrorLine<'a> {
-    file: String,
-    error: ErrorObject<'a>,
+struct Failed<'a> {
+    file: &'a Input,
+    error: Error<'a>,
 }
 
 #[derive(Serialize)]
-struct ErrorObject<'a> {
+struct Error<'a> {
     kind: &'a str,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,34 +39,31 @@ impl Output {
         Self { writer: BufWriter::new(io::stdout().lock()), is_json }
     }
 
-    /// Writes a result: as one JSON object, or as lines of text.
-    pub(crate) fn result(
-        &mut self,
-        json: &impl Serialize,
-        text: impl fmt::Display,
-    ) -> io::Result<()> {
-        if self.is_json { self.json(json) } else { self.bytes(format_args!("{text}\n")) }
+    /// Writes a result: as an object on a line, or as text that ends its lines itself.
+    pub(crate) fn result<T: Serialize + fmt::Display>(&mut self, result: &T) -> io::Result<Exit> {
+        if self.is_json {
+            self.json(result)?;
+        } else {
+            write!(self.writer, "{result}")?;
+        }
+        self.writer.flush()?;
+        Ok(Exit::Done)
     }
 
-    /// Says why `input` has no result, and returns the exit code that this asks for.
-    pub(crate) fn failure(&mut self, input: &Input, failure: &Failure) -> io::Result<Exit> {
+    /// Says why `file` has no result, and returns how to end.
+    pub(crate) fn failure(&mut self, file: &Input, failure: &Failure) -> io::Result<Exit> {
         if self.is_json {
             let (kind, message, offset) = (failure.kind(), failure.to_string(), failure.offset());
-            let error = ErrorObject { kind, message, offset };
-            self.json(&ErrorLine { file: input.json_name(), error })?;
+            self.json(&Failed { file, error: Error { kind, message, offset } })?;
+            self.writer.flush()?;
         } else {
-            complain(format_args!("{input}: {failure}"));
+            complain(format_args!("{file}: {failure}"));
         }
         Ok(failure.exit())
     }
 
     fn json(&mut self, object: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.writer, object)?;
-        self.bytes(format_args!("\n"))
-    }
-
-    fn bytes(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-        self.writer.write_fmt(text)?;
-        self.writer.flush()
+        self.writer.write_all(b"\n")
     }
 }

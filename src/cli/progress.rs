@@ -71,5 +71,6 @@ fn bar(name: &str, len: Option<u64>) -> ProgressBar {
     };
     let style = ProgressStyle::with_template(template);
     let bar = len.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(name.to_owned())
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(name.to_owned())
 }

@@ -57,7 +57,8 @@ fn read_ahead<E: From<io::Error>>(
     // ends when it next looks, or with the program.
     thread::Builder::new().name("reader".into()).spawn(move || fill(source, &empty, &filled))?;
     loop {
-        let (buffer, len) = full.recv().map_err(|_| io::Error::other("reading stopped early"))??;
+        let (buffer, len) =
+            full.recv().map_err(|_| io::Error::other("reading stopped early"))??;
         if len == 0 {
             return Ok(());
         }
@@ -68,11 +69,7 @@ fn read_ahead<E: From<io::Error>>(
 }
 
 /// Fills buffers until the end of the input, an error, or the other side has gone.
-fn fill(
-    mut source: impl Read,
-    empty: &Receiver<Vec<u8>>,
-    filled: &SyncSender<io::Result<Chunk>>,
-) {
+fn fill(mut source: impl Read, empty: &Receiver<Vec<u8>>, filled: &SyncSender<io::Result<Chunk>>) {
     loop {
         let mut buffer = match empty.try_recv() {
             Ok(buffer) => buffer,

@@ -1,5 +1,7 @@
 //! `framesign sign`: the signature of each frame.
 
+use std::fmt;
+
 use clap::{Args, ValueHint};
 use framesign::{Rules, Signature, StringToSign};
 use serde::Serialize;
@@ -10,6 +12,7 @@ use super::{
     failure::Failure,
     frame,
     input::Input,
+    json,
     output::Output,
 };
 
@@ -20,13 +23,13 @@ use super::{
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Options {
-    #[command(flatten)]
-    signing: SigningOptions,
-
     /// Files that hold one frame each; - is standard input
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     #[arg(value_parser = Input::parser())]
     files: Vec<Input>,
+
+    #[command(flatten)]
+    signing: SigningOptions,
 }
 
 const AFTER_HELP: &str = "\
@@ -41,12 +44,17 @@ or {\"file\":…,\"error\":{\"kind\":…,\"message\":…,\"offset\":…}}.
 Exit status: 0 done, 1 a frame was refused, 2 wrong usage or configuration, 3 input or output
 failed; of several files the worst counts.";
 
-/// A signature as JSON.
+/// The signature of a file.
 #[derive(Serialize)]
-struct Line {
-    file: String,
-    signature: String,
-    string_to_sign: String,
+struct Signed<'a> {
+    file: &'a Input,
+    #[serde(serialize_with = "json::display")]
+    signature: Signature,
+    #[serde(serialize_with = "json::display")]
+    string_to_sign: StringToSign,
+    /// Whether text names the file too.
+    #[serde(skip)]
+    is_one_of_several: bool,
 }
 
 /// Signs each of the files.
@@ -57,14 +65,15 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     let mut worst = Exit::Done;
     for file in &options.files {
         let exit = match string_to_sign(file, &rules) {
-            Ok(string_to_sign) => {
-                let signature = key.sign(&string_to_sign);
-                output.result(&line(file, signature, string_to_sign), text(options, file, signature))?;
-                Exit::Done
-            }
-            Err(failure) => output.failure(file, &failure)?,
+            Ok(string_to_sign) => output.result(&Signed {
+                file,
+                signature: key.sign(&string_to_sign),
+                string_to_sign,
+                is_one_of_several: options.files.len() > 1,
+            }),
+            Err(failure) => output.failure(file, &failure),
         };
-        worst = worst.max(exit);
+        worst = worst.max(exit?);
     }
     Ok(worst)
 }
@@ -73,17 +82,9 @@ fn string_to_sign(file: &Input, rules: &Rules) -> Result<StringToSign, Failure> 
     Ok(frame::read(file, rules, |_| ())?.finish()?)
 }
 
-fn line(file: &Input, signature: Signature, string_to_sign: StringToSign) -> Line {
-    Line {
-        file: file.json_name(),
-        signature: signature.to_string(),
-        string_to_sign: string_to_sign.to_string(),
-    }
-}
-
-fn text(options: &Options, file: &Input, signature: Signature) -> String {
-    match *options.files {
-        [_] => signature.to_string(),
-        _ => format!("{signature}  {file}"),
+impl fmt::Display for Signed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.signature.fmt(f)?;
+        if self.is_one_of_several { writeln!(f, "  {}", self.file) } else { writeln!(f) }
     }
 }

@@ -4,6 +4,7 @@
 //! them, borrowed from the caller's bytes.
 
 mod ascii;
+mod collect;
 mod field;
 mod head;
 mod host;
@@ -16,6 +17,7 @@ mod span;
 mod target;
 
 pub(crate) use self::ascii::{ByteSet, is_token};
+pub(crate) use self::collect::Collector;
 pub(crate) use self::field::Value;
 pub use self::head::{Field, Fields, Head};
 pub use self::reader::HeadReader;

@@ -1,6 +1,6 @@
 //! What is signed: pure functions of the protocol, without chunks or I/O.
 //!
-//! The functions here canonicalise single parts; [`CanonicalRequest`](crate::CanonicalRequest)
+//! The functions here canonicalise single parts; [`CanonicalRequest`]
 //! puts them together.
 
 mod canonical;

@@ -3,9 +3,9 @@
 //! Each is used as its documentation shows, and whatever it lets a caller prepare for many
 //! requests is prepared. The signatures cannot be equal:
 //!
-//! - dynata-sig signs with an older algorithm of the same name: method, absolute URI and body in a
-//!   row, no headers, and an HMAC keyed by an expiration time. It refuses a parameter that comes
-//!   twice, so it gets the two values of `test` as one, which leaves as many bytes.
+//! - dynata-sig signs by another of Dynata's rules: method, absolute URI and body in a row, no
+//!   headers, and a first HMAC keyed by an expiration time. It refuses a parameter that comes
+//!   twice, so it gets the two values of `test` joined already.
 //! - aws-sigv4 signs with AWS Signature Version 4.
 
 use std::{

@@ -1,0 +1,64 @@
+//! Finds the head at the start of a frame that comes in chunks.
+
+use super::{head::Head, reader::HeadReader, rules::Rules};
+use crate::error::FrameError;
+
+/// Reads a head where it lies in one chunk, or collects it where it is cut.
+///
+/// What is collected is never longer than a head may be, and given back once the payload goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Collector {
+    reader: HeadReader,
+    collected: Vec<u8>,
+}
+
+impl Collector {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self { reader: HeadReader::new(rules), collected: Vec::new() }
+    }
+
+    /// Takes the next chunk; what follows the head in it, once the head is whole.
+    pub(crate) fn take<'a>(&mut self, chunk: &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
+        if self.collected.is_empty() {
+            let Some(head) = self.reader.read(chunk)? else {
+                self.collected.extend_from_slice(chunk);
+                return Ok(None);
+            };
+            return Ok(chunk.get(head.as_bytes().len()..));
+        }
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            // Line by line, so that no payload is copied.
+            let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, after) = rest.split_at(line.min(self.reader.room(self.collected.len())));
+            self.collected.extend_from_slice(line);
+            rest = after;
+            if self.reader.read(&self.collected)?.is_some() {
+                return Ok(Some(rest));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The head that became whole in `chunk`.
+    pub(crate) fn head<'a>(&'a self, chunk: &'a [u8]) -> Option<Head<'a>> {
+        self.reader.head(if self.collected.is_empty() { chunk } else { &self.collected })
+    }
+
+    /// Gives the collected head back, for which nobody can ask any more.
+    pub(crate) fn release(&mut self) {
+        if !self.collected.is_empty() {
+            self.collected = Vec::new();
+        }
+    }
+
+    /// The error of an input that ends before the head is whole.
+    pub(crate) fn truncated(&self) -> FrameError {
+        self.reader.truncated(self.collected.len() as u64)
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.reader.reset();
+        self.release();
+    }
+}
