@@ -160,6 +160,8 @@ mod payload;
 pub mod protocol;
 mod sign;
 mod signer;
+#[cfg(feature = "verify")]
+pub mod verify;
 
 pub use self::error::{Error, ErrorKind, FrameError, InputError};
 pub use self::frame::{Field, Head, Reading, Rules, TargetForm};

@@ -1,9 +1,11 @@
 //! The payload: counted against its length, and hashed where it lies.
 
+#[cfg(feature = "verify")]
+use crate::protocol::Source;
 use crate::{
     error::{ErrorKind, Expected, Found, FrameError},
     frame::Head,
-    protocol::{CanonicalHead, Hash, PayloadHash, Scratch, StringToSign},
+    protocol::{Hash, PayloadHash, Scratch, StringToSign, hash_canonical},
 };
 
 /// How much payload has come and is to come, in bytes.
@@ -33,11 +35,32 @@ impl Payload {
     /// Without a Content-Length there is none in strict reading, and in lenient reading it is what
     /// comes up to the end (protocol row 7.19).
     pub(crate) fn begin(&mut self, head: Head<'_>, is_strict: bool, scratch: &mut Scratch) {
-        self.head_len = head.as_bytes().len() as u64;
-        self.expected = head.content_length().or(is_strict.then_some(0));
+        let expected = head.content_length().or(is_strict.then_some(0));
+        self.begin_with(head.as_bytes().len() as u64, expected);
+        hash_canonical(&head, None, scratch, &mut self.canonical);
+    }
+
+    /// The payload of a request that carries its signature in the field `signature`, which is the
+    /// only one that is not signed.
+    #[cfg(feature = "verify")]
+    pub(crate) fn of_signed(
+        request: &impl Source,
+        signature: &str,
+        head_len: u64,
+        expected: Option<u64>,
+    ) -> Self {
+        let mut payload = Self::default();
+        payload.begin_with(head_len, expected);
+        let left_out = Some(signature);
+        hash_canonical(request, left_out, &mut Scratch::default(), &mut payload.canonical);
+        payload
+    }
+
+    fn begin_with(&mut self, head_len: u64, expected: Option<u64>) {
+        self.head_len = head_len;
+        self.expected = expected;
         self.seen = 0;
         self.hash.reset();
-        CanonicalHead::new(head).hash(scratch, &mut self.canonical);
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -53,7 +76,7 @@ impl Payload {
         let room = self.expected.map_or(u64::MAX, |expected| expected - self.seen);
         let len = bytes.len() as u64;
         if len > room {
-            return Err(self.trailing(self.seen + room));
+            return Err(Self::trailing_at(self.head_len + self.seen + room));
         }
         self.hash.update(bytes);
         self.seen += len;
@@ -66,22 +89,33 @@ impl Payload {
         given: Option<PayloadHash>,
     ) -> Result<StringToSign, FrameError> {
         let payload = match given {
-            Some(_) if self.seen > 0 => return Err(self.trailing(0)),
+            Some(_) if self.seen > 0 => return Err(Self::trailing_at(self.head_len)),
             Some(given) => given,
-            None if self.expected.is_some_and(|expected| expected > self.seen) => {
-                return Err(self.truncated());
-            }
-            None => PayloadHash::new(&mut self.hash),
+            None => self.end()?,
         };
-        self.canonical.update(&payload.hex());
-        Ok(StringToSign::new(&mut self.canonical))
+        Ok(self.string_to_sign(payload))
     }
 
+    /// The hash of the payload, once it has come whole.
+    pub(crate) fn end(&mut self) -> Result<PayloadHash, FrameError> {
+        if self.expected.is_some_and(|expected| expected > self.seen) {
+            return Err(self.truncated());
+        }
+        Ok(PayloadHash::new(&mut self.hash))
+    }
+
+    /// The string to sign of this head and `payload`.
+    pub(crate) fn string_to_sign(&mut self, payload: PayloadHash) -> StringToSign {
+        self.canonical.update(&payload.hex());
+        StringToSign::new(&mut self.canonical)
+    }
+
+    /// The error of a byte at `offset`, where the frame has ended.
     #[cold]
-    fn trailing(&self, payload: u64) -> FrameError {
+    pub(crate) fn trailing_at(offset: u64) -> FrameError {
         let expected = Expected::Text("the end of the frame");
         let found = Found::Text("a further byte");
-        FrameError::new(ErrorKind::TrailingBytes, 0, expected, found).at(self.head_len + payload)
+        FrameError::new(ErrorKind::TrailingBytes, 0, expected, found).at(offset)
     }
 
     #[cold]

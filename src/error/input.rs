@@ -18,6 +18,12 @@ pub enum InputError {
     Date,
     /// The name of a method is not a token (RFC 9110 section 5.6.2).
     MethodName,
+    /// The names of the fields of a signed frame are no tokens, not different, or taken.
+    FieldName,
+    /// The access key is to stand in a field and has a byte that is not visible ASCII.
+    AccessKeyNotVisible,
+    /// The frame that is to be signed carries one of the fields of a signed frame already.
+    SignedAlready,
     /// A signature or hash is not 64 lower-case hexadecimal digits.
     Hex,
 }
@@ -33,6 +39,16 @@ impl fmt::Display for InputError {
                 "expected a date as YYYYMMDD of the years 0001 to 9999, found no such day"
             }
             Self::MethodName => "expected a token as name of a method, found something else",
+            Self::FieldName => {
+                "expected three different tokens that mean nothing else as names of fields, \
+                 found others"
+            }
+            Self::AccessKeyNotVisible => {
+                "expected an access key of visible ASCII, found another byte in it"
+            }
+            Self::SignedAlready => {
+                "expected a frame without fields of a signed one, found such a field"
+            }
             Self::Hex => "expected 64 lower-case hexadecimal digits, found something else",
         })
     }

@@ -57,23 +57,48 @@ impl<'a> CanonicalHead<'a> {
         self.write(&mut Scratch::default(), &mut IoSink(writer))
     }
 
-    /// Begins `hash` with this text.
-    pub(crate) fn hash(&self, scratch: &mut Scratch, hash: &mut Hash) {
-        hash.reset();
-        let Ok(()) = self.write(scratch, hash);
-    }
-
     fn write<S: Sink>(&self, scratch: &mut Scratch, sink: &mut S) -> Result<(), S::Error> {
-        let head = &self.head;
-        sink.put(head.method_bytes())?;
-        sink.put(b"\n")?;
-        path::write(head.path().unwrap_or_default(), sink)?;
-        sink.put(b"\n")?;
-        scratch.parameters.write(head.query().unwrap_or_default(), sink)?;
-        sink.put(b"\n")?;
-        scratch.order.write(head, None, sink)?;
-        sink.put(b"\n")
+        write(&self.head, None, scratch, sink)
     }
+}
+
+/// A request whose canonical form can be written.
+pub(crate) trait Source: FieldList {
+    /// The method.
+    fn method(&self) -> &[u8];
+
+    /// The path as it stands, empty where the form of the target has none.
+    fn path(&self) -> &[u8];
+
+    /// The query as it stands, empty where there is none.
+    fn query(&self) -> &[u8];
+}
+
+/// Begins `hash` with the canonical request up to its last line, without the field `left_out`.
+pub(crate) fn hash(
+    source: &impl Source,
+    left_out: Option<&str>,
+    scratch: &mut Scratch,
+    hash: &mut Hash,
+) {
+    hash.reset();
+    let Ok(()) = write(source, left_out, scratch, hash);
+}
+
+fn write<S: Sink>(
+    source: &impl Source,
+    left_out: Option<&str>,
+    scratch: &mut Scratch,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    sink.put(source.method())?;
+    sink.put(b"\n")?;
+    path::write(source.path(), sink)?;
+    sink.put(b"\n")?;
+    scratch.parameters.write(source.query(), sink)?;
+    sink.put(b"\n")?;
+    scratch.order.write(source, left_out, sink)?;
+    sink.put(b"\n")
 }
 
 impl fmt::Display for CanonicalHead<'_> {
@@ -82,6 +107,20 @@ impl fmt::Display for CanonicalHead<'_> {
         let mut text = Vec::new();
         let Ok(()) = self.write(&mut Scratch::default(), &mut text);
         write_escaped(&text, f)
+    }
+}
+
+impl Source for Head<'_> {
+    fn method(&self) -> &[u8] {
+        self.method_bytes()
+    }
+
+    fn path(&self) -> &[u8] {
+        Head::path(self).unwrap_or_default()
+    }
+
+    fn query(&self) -> &[u8] {
+        Head::query(self).unwrap_or_default()
     }
 }
 
@@ -128,7 +167,7 @@ impl CanonicalRequest<'_> {
     #[must_use]
     pub fn string_to_sign(&self) -> StringToSign {
         let mut hash = Hash::default();
-        self.head.hash(&mut Scratch::default(), &mut hash);
+        self::hash(&self.head.head, None, &mut Scratch::default(), &mut hash);
         hash.update(&self.payload.hex());
         StringToSign::new(&mut hash)
     }

@@ -1,6 +1,6 @@
 //! The date that a key is derived for.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::SystemTime};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
@@ -23,7 +23,23 @@ impl SigningDate {
     /// Today in UTC, by the system's clock.
     #[must_use]
     pub fn today() -> Self {
-        Self(Timestamp::now().to_zoned(TimeZone::UTC).date())
+        Self::of(SystemTime::now())
+    }
+
+    /// The day in UTC that `time` is in, or the nearest that a date can name.
+    #[must_use]
+    pub fn of(time: SystemTime) -> Self {
+        let first = civil::Date::constant(1, 1, 1);
+        let is_early = time < SystemTime::UNIX_EPOCH;
+        let nearest = if is_early { first } else { civil::Date::MAX };
+        let date =
+            Timestamp::try_from(time).map_or(nearest, |time| time.to_zoned(TimeZone::UTC).date());
+        Self(date.max(first))
+    }
+
+    #[cfg(feature = "verify")]
+    pub(crate) fn day(self) -> civil::Date {
+        self.0
     }
 }
 

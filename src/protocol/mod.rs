@@ -16,8 +16,10 @@ mod signature;
 mod sink;
 mod sorted;
 
-pub(crate) use self::canonical::Scratch;
+#[cfg(feature = "verify")]
+pub(crate) use self::canonical::Source;
 pub use self::canonical::{CanonicalHead, CanonicalRequest};
+pub(crate) use self::canonical::{Scratch, hash as hash_canonical};
 pub use self::credentials::Credentials;
 pub use self::date::SigningDate;
 pub(crate) use self::digest::Hash;

@@ -13,6 +13,8 @@ mod naive;
 mod properties;
 mod rejects;
 mod replay;
+#[cfg(feature = "verify")]
+mod signed;
 mod stages;
 mod support;
 mod vectors;

@@ -1,0 +1,235 @@
+//! The checks that the head alone decides, in their order.
+
+use std::{borrow::Cow, fmt, time::SystemTime};
+
+use super::{
+    Pending, Policy, Reason, Refusal, content_digest,
+    moment::Moment,
+    names::{CONTENT_DIGEST, TIMESTAMP},
+};
+use crate::{
+    frame::Head,
+    payload::Payload,
+    protocol::{PayloadHash, Signature, SigningDate, SigningKey, Source},
+};
+
+/// What a signed head claims: who signed it, for which day, and the signature.
+///
+/// The head has passed every check that needs no key. With the keys of the live secrets of
+/// [`access_key`](Self::access_key) for [`date`](Self::date) it goes on to [`check`](Self::check).
+#[derive(Clone)]
+#[must_use = "a claim is not verified yet"]
+pub struct Claim {
+    pub(super) access_key: Box<[u8]>,
+    pub(super) date: SigningDate,
+    pub(super) signature: Signature,
+    pub(super) digest: Option<PayloadHash>,
+    pub(super) content_length: Option<u64>,
+    pub(super) payload: Payload,
+    pub(super) max_payload: Option<u64>,
+    pub(super) hides_unknown_keys: bool,
+}
+
+impl Claim {
+    /// The access key, compared as bytes; it need not be UTF-8.
+    #[must_use]
+    pub fn access_key(&self) -> &[u8] {
+        &self.access_key
+    }
+
+    /// The date that the key must be derived for.
+    #[must_use]
+    pub fn date(&self) -> SigningDate {
+        self.date
+    }
+
+    /// The hash that the head claims for its payload in Content-Digest (RFC 9530).
+    ///
+    /// With it the signature is checked before a byte of the payload is read.
+    #[must_use]
+    pub fn content_digest(&self) -> Option<PayloadHash> {
+        self.digest
+    }
+
+    /// Checks what needs the keys of the access key's live secrets, derived for the claim's date.
+    /// Without keys it is unknown.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] because of the access key, of a too large payload, or, where a hash is
+    /// claimed, of the signature.
+    pub fn check(self, keys: &[SigningKey]) -> Result<Pending, Refusal> {
+        if keys.is_empty() && !self.hides_unknown_keys {
+            return Err(unknown_key());
+        }
+        if let (Some(most), Some(length)) = (self.max_payload, self.content_length)
+            && length > most
+        {
+            let detail = format!("expected {most} bytes of payload at the most, found {length}");
+            return Err(Refusal::new(Reason::TooLarge, detail));
+        }
+        Pending::begin(self, keys)
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("access_key", &self.access_key.escape_ascii().to_string())
+            .field("date", &self.date)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+pub(super) fn unknown_key() -> Refusal {
+    Refusal::new(Reason::UnknownKey, "expected an access key with a live secret, found none")
+}
+
+/// A signed request, of whatever origin.
+pub(crate) trait Signed: Source {
+    /// How many bytes come before the payload, for the offsets of errors.
+    fn head_len(&self) -> u64;
+
+    /// The number in Content-Length.
+    fn content_length(&self) -> Option<u64>;
+
+    /// How much payload there is; `None` where only its end will tell.
+    fn expected(&self) -> Option<u64>;
+
+    /// What stands for Host.
+    fn host(&self) -> Option<Cow<'_, [u8]>> {
+        self.values("host").next()
+    }
+
+    /// The values of the field `name`, given in lower case.
+    fn values(&self, name: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        let is_named = move |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
+        let numbers = self.names().enumerate().filter(move |(_, found)| is_named(found));
+        numbers.map(|(number, _)| self.field(number).1.to_bytes())
+    }
+}
+
+impl Signed for Head<'_> {
+    fn head_len(&self) -> u64 {
+        self.as_bytes().len() as u64
+    }
+
+    fn content_length(&self) -> Option<u64> {
+        Head::content_length(self)
+    }
+
+    /// Strict reading: without a Content-Length there is no payload.
+    fn expected(&self) -> Option<u64> {
+        Some(Head::content_length(self).unwrap_or_default())
+    }
+}
+
+/// The checks from `missing-field` to `host`, each over all its fields before the next.
+pub(crate) fn examine(
+    policy: &Policy,
+    request: &impl Signed,
+    now: SystemTime,
+) -> Result<Claim, Refusal> {
+    let [access_key, date, signature] = three_fields(policy, request)?;
+    let (date, signature) = well_formed(policy, &access_key, &date, &signature)?;
+    let now = Moment::of(now);
+    check_date(policy, date, now)?;
+    check_fresh(policy, request, now)?;
+    check_host(policy, request)?;
+    let lines: Vec<_> = request.values(CONTENT_DIGEST).collect();
+    Ok(Claim {
+        access_key: access_key.as_ref().into(),
+        date,
+        signature,
+        digest: content_digest::claimed(&lines),
+        content_length: request.content_length(),
+        payload: Payload::of_signed(
+            request,
+            policy.names.signature(),
+            request.head_len(),
+            request.expected(),
+        ),
+        max_payload: policy.max_payload,
+        hides_unknown_keys: policy.hides_unknown_keys,
+    })
+}
+
+fn three_fields<'a>(
+    policy: &Policy,
+    request: &'a impl Signed,
+) -> Result<[Cow<'a, [u8]>; 3], Refusal> {
+    let names = policy.names.all();
+    let found = names.map(|name| {
+        let mut values = request.values(name);
+        (values.next(), values.next().is_some())
+    });
+    if let Some((_, name)) = found.iter().zip(names).find(|((value, _), _)| value.is_none()) {
+        let detail = format!("expected the field `{name}`, found none");
+        return Err(Refusal::new(Reason::MissingField, detail));
+    }
+    if let Some((_, name)) = found.iter().zip(names).find(|((_, is_repeated), _)| *is_repeated) {
+        let detail = format!("expected one line of the field `{name}`, found more");
+        return Err(Refusal::new(Reason::RepeatedField, detail));
+    }
+    Ok(found.map(|(value, _)| value.unwrap_or_default()))
+}
+
+fn well_formed(
+    policy: &Policy,
+    access_key: &[u8],
+    date: &[u8],
+    signature: &[u8],
+) -> Result<(SigningDate, Signature), Refusal> {
+    let malformed = |name: &str, expected: &str| {
+        let detail = format!("expected {expected} in the field `{name}`, found something else");
+        Refusal::new(Reason::MalformedField, detail)
+    };
+    let names = &policy.names;
+    if access_key.is_empty() {
+        return Err(malformed(names.access_key(), "an access key"));
+    }
+    let date = str::from_utf8(date).ok().and_then(|date| date.parse().ok());
+    let date = date.ok_or_else(|| malformed(names.date(), "a date as YYYYMMDD"))?;
+    let signature = str::from_utf8(signature).ok().and_then(|signature| signature.parse().ok());
+    let expected = "64 lower-case hexadecimal digits";
+    Ok((date, signature.ok_or_else(|| malformed(names.signature(), expected))?))
+}
+
+fn check_date(policy: &Policy, date: SigningDate, now: Moment) -> Result<(), Refusal> {
+    let days = now.before(policy.skew).day()..=now.after(policy.skew).day();
+    if days.contains(&Moment::day_of(date.day())) {
+        return Ok(());
+    }
+    let skew = policy.skew;
+    let detail = format!("expected a date that is today within {skew:?} of {now}, found {date}");
+    Err(Refusal::new(Reason::Date, detail))
+}
+
+fn check_fresh(policy: &Policy, request: &impl Signed, now: Moment) -> Result<(), Refusal> {
+    let Some(age) = policy.age else { return Ok(()) };
+    let (from, to) = (now.before(age), now.after(policy.skew));
+    let expected = |found: fmt::Arguments<'_>| {
+        let detail = format!("expected a time of signing from {from} to {to}, found {found}");
+        Refusal::new(Reason::Stale, detail)
+    };
+    let mut lines = request.values(TIMESTAMP);
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return Err(expected(format_args!("none, or more than one")));
+    };
+    match Moment::parse(&line) {
+        Some(signed) if from <= signed && signed <= to => Ok(()),
+        Some(signed) => Err(expected(format_args!("{signed}"))),
+        None => Err(expected(format_args!("what is no time"))),
+    }
+}
+
+fn check_host(policy: &Policy, request: &impl Signed) -> Result<(), Refusal> {
+    let host = request.host().unwrap_or_default();
+    let is_own = |own: &str| host.eq_ignore_ascii_case(own.as_bytes());
+    if policy.hosts.is_empty() || policy.hosts.iter().any(|own| is_own(own)) {
+        return Ok(());
+    }
+    let detail = format!("expected an own host, found `{}`", host.escape_ascii());
+    Err(Refusal::new(Reason::Host, detail))
+}

@@ -1,0 +1,180 @@
+//! Times, as nanoseconds of UTC since 1970 without leap seconds.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use jiff::{SignedDuration, civil};
+
+/// A point in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(i128);
+
+const SECOND: i128 = 1_000_000_000;
+const DAY: i128 = 86_400 * SECOND;
+
+impl Moment {
+    pub(crate) fn of(time: SystemTime) -> Self {
+        let nanoseconds = |span: Duration| i128::try_from(span.as_nanos()).unwrap_or(i128::MAX);
+        Self(match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => nanoseconds(since),
+            Err(error) => -nanoseconds(error.duration()),
+        })
+    }
+
+    pub(crate) fn before(self, span: Duration) -> Self {
+        Self(self.0 - i128::try_from(span.as_nanos()).unwrap_or(i128::MAX / 2))
+    }
+
+    pub(crate) fn after(self, span: Duration) -> Self {
+        Self(self.0 + i128::try_from(span.as_nanos()).unwrap_or(i128::MAX / 2))
+    }
+
+    /// The day that this moment is in, counted from 1970-01-01.
+    pub(crate) fn day(self) -> i128 {
+        self.0.div_euclid(DAY)
+    }
+
+    /// The day of `date`, counted in the same way.
+    pub(crate) fn day_of(date: civil::Date) -> i128 {
+        since_epoch(date.to_datetime(civil::Time::midnight())) / DAY
+    }
+
+    /// Reads `YYYY-MM-DDTHH:MM:SS`, optionally `.` and one to nine digits, then `Z` or an offset
+    /// `+HH:MM` or `-HH:MM`: RFC 3339 in upper case, without second 60, never rounded.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let (date_and_time, rest) = text.split_first_chunk()?;
+        let seconds = since_epoch(parse_date_and_time(date_and_time)?);
+        let (fraction, rest) = parse_fraction(rest)?;
+        let offset = parse_offset(rest)?;
+        Some(Self(seconds + fraction - offset))
+    }
+}
+
+fn since_epoch(time: civil::DateTime) -> i128 {
+    let epoch = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    let span: SignedDuration = time.duration_since(epoch);
+    span.as_nanos()
+}
+
+fn parse_date_and_time(text: &[u8; 19]) -> Option<civil::DateTime> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] =
+        *text
+    else {
+        return None;
+    };
+    let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
+    let [month, day] = [two(m1, m2)?, two(d1, d2)?];
+    let [hour, minute, second] = [two(h1, h2)?, two(n1, n2)?, two(s1, s2)?];
+    civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()
+}
+
+/// The number of two decimal digits.
+fn two(high: u8, low: u8) -> Option<i8> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
+    i8::try_from(digit(high)? * 10 + digit(low)?).ok()
+}
+
+/// Nanoseconds after the point, and what follows them.
+fn parse_fraction(text: &[u8]) -> Option<(i128, &[u8])> {
+    let Some(digits) = text.strip_prefix(b".") else { return Some((0, text)) };
+    let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at(len);
+    if !(1..=9).contains(&len) {
+        return None;
+    }
+    let number = |sum, &digit| sum * 10 + i128::from(digit - b'0');
+    let scale = (len..9).fold(1, |scale, _| scale * 10);
+    Some((digits.iter().fold(0, number) * scale, rest))
+}
+
+fn parse_offset(text: &[u8]) -> Option<i128> {
+    let (sign, hours, minutes) = match *text {
+        [b'Z'] => return Some(0),
+        [b'+', h1, h2, b':', m1, m2] => (1, two(h1, h2)?, two(m1, m2)?),
+        [b'-', h1, h2, b':', m1, m2] => (-1, two(h1, h2)?, two(m1, m2)?),
+        _ => return None,
+    };
+    let is_time = hours < 24 && minutes < 60;
+    is_time.then(|| sign * (i128::from(hours) * 60 + i128::from(minutes)) * 60 * SECOND)
+}
+
+impl fmt::Display for Moment {
+    /// The time in UTC as RFC 3339 writes it, for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_nanosecond(self.0) {
+            Ok(timestamp) => timestamp.fmt(f),
+            Err(_) => write!(f, "{} ns since 1970", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::Moment;
+
+    fn nanoseconds(text: &str) -> Option<i128> {
+        Moment::parse(text.as_bytes()).map(|moment| moment.0)
+    }
+
+    #[test]
+    fn times_are_read_to_the_nanosecond() {
+        assert_eq!(nanoseconds("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(nanoseconds("1970-01-01T00:00:00.5Z"), Some(500_000_000));
+        assert_eq!(nanoseconds("1970-01-01T00:00:01.000000001Z"), Some(1_000_000_001));
+        assert_eq!(nanoseconds("1969-12-31T23:59:59.999999999Z"), Some(-1));
+        assert_eq!(nanoseconds("1970-01-01T02:30:00+02:30"), Some(0));
+        assert_eq!(nanoseconds("1969-12-31T19:00:00-05:00"), Some(0));
+        assert_eq!(nanoseconds("2000-02-29T00:00:00Z"), Some(951_782_400_000_000_000));
+        assert!(nanoseconds("0000-01-01T00:00:00Z") < nanoseconds("9999-12-31T23:59:59-23:59"));
+    }
+
+    #[test]
+    fn anything_else_is_no_time() {
+        for text in [
+            "",
+            "2023-08-01",
+            "2023-08-01T12:00:00",
+            "2023-08-01t12:00:00Z",
+            "2023-08-01T12:00:00z",
+            "2023-08-01 12:00:00Z",
+            "2023-02-29T12:00:00Z",
+            "2023-13-01T12:00:00Z",
+            "2023-08-00T12:00:00Z",
+            "2023-08-01T24:00:00Z",
+            "2023-08-01T12:60:00Z",
+            "2023-08-01T12:00:60Z",
+            "2023-08-01T12:00:00.Z",
+            "2023-08-01T12:00:00,5Z",
+            "2023-08-01T12:00:00.0000000000Z",
+            "2023-08-01T12:00:00+24:00",
+            "2023-08-01T12:00:00+00:60",
+            "2023-08-01T12:00:00+0000",
+            "2023-08-01T12:00:00Z ",
+            "+023-08-01T12:00:00Z",
+            "2023-08-01T1:00:00Z",
+        ] {
+            assert_eq!(nanoseconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_in_utc() {
+        let epoch = Moment::of(SystemTime::UNIX_EPOCH);
+        assert_eq!(epoch.day(), 0);
+        assert_eq!(epoch.before(Duration::from_nanos(1)).day(), -1);
+        assert_eq!(epoch.after(Duration::from_secs(86_400)).day(), 1);
+        assert_eq!(Moment::day_of(jiff::civil::date(1970, 1, 2)), 1);
+        assert_eq!(Moment::day_of(jiff::civil::date(1, 1, 1)), -719_162);
+        assert_eq!(Moment::day_of(jiff::civil::date(9999, 12, 31)), 2_932_896);
+    }
+
+    #[test]
+    fn spans_of_any_length_do_not_overflow() {
+        let epoch = Moment::of(SystemTime::UNIX_EPOCH);
+        assert!(epoch.before(Duration::MAX) < epoch && epoch < epoch.after(Duration::MAX));
+    }
+}

@@ -1,0 +1,152 @@
+//! What a verifier asks of a frame.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Claim, FieldNames, Refusal, claim};
+use crate::{
+    error::InputError,
+    frame::{Head, Rules},
+};
+
+/// What a verifier asks of a signed frame (protocol section 9). Reading is strict.
+///
+/// ```
+/// use std::time::Duration;
+/// use framesign::verify::Policy;
+///
+/// let policy = Policy::default()
+///     .host("uploads.example.org")
+///     .max_age(Duration::from_secs(300))
+///     .max_payload(8 << 30);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub(super) rules: Rules,
+    pub(super) names: FieldNames,
+    pub(super) skew: Duration,
+    /// `None` where freshness is turned off.
+    pub(super) age: Option<Duration>,
+    pub(super) hosts: Vec<Box<str>>,
+    pub(super) max_payload: Option<u64>,
+    pub(super) hides_unknown_keys: bool,
+}
+
+impl Policy {
+    /// The default of [`Policy::skew`] and of [`Policy::max_age`]: 15 minutes.
+    pub const DEFAULT_SPAN: Duration = Duration::from_secs(15 * 60);
+
+    /// Sets the names of the fields.
+    #[must_use]
+    pub fn names(mut self, names: FieldNames) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Sets how far the clocks of signer and verifier may be apart.
+    #[must_use]
+    pub fn skew(mut self, skew: Duration) -> Self {
+        self.skew = skew;
+        self
+    }
+
+    /// Sets how old the time of signing may be. A frame can be replayed for this and the skew.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.age = Some(age);
+        self
+    }
+
+    /// Asks for no time of signing. A frame can be replayed then until its date has passed
+    /// everywhere within the skew: for 24 hours and 30 minutes with the default skew.
+    #[must_use]
+    pub fn without_freshness(mut self) -> Self {
+        self.age = None;
+        self
+    }
+
+    /// Adds an own host, with its port where Host carries one; ASCII case is ignored. Without any
+    /// every Host is taken.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// Sets the most bytes of a payload, by its Content-Length.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: u64) -> Self {
+        self.max_payload = Some(bytes);
+        self
+    }
+
+    /// Refuses an unknown access key only where a wrong signature would be refused, so that a peer
+    /// cannot tell one from the other. Payloads of unknown senders are read then.
+    #[must_use]
+    pub fn hide_unknown_keys(mut self) -> Self {
+        self.hides_unknown_keys = true;
+        self
+    }
+
+    /// Sets the most bytes of a head; see [`Rules::max_head`].
+    #[must_use]
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.rules = self.rules.max_head(bytes);
+        self
+    }
+
+    /// Sets the most field lines of a head; see [`Rules::max_headers`].
+    #[must_use]
+    pub fn max_headers(mut self, lines: usize) -> Self {
+        self.rules = self.rules.max_headers(lines);
+        self
+    }
+
+    /// Accepts a further method; see [`Rules::allow_method`].
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::MethodName`] where `method` is not a token.
+    pub fn allow_method(mut self, method: &str) -> Result<Self, InputError> {
+        self.rules = self.rules.allow_method(method)?;
+        Ok(self)
+    }
+
+    /// The rules that a frame is read by: strict ones, with the limits set here.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The names of the fields.
+    #[must_use]
+    pub fn field_names(&self) -> &FieldNames {
+        &self.names
+    }
+
+    /// Checks what the head alone can tell, up to the host, at the time `now`.
+    ///
+    /// `head` must have been read by [`Policy::rules`].
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] with the first check that is not passed.
+    pub fn examine(&self, head: &Head<'_>, now: SystemTime) -> Result<Claim, Refusal> {
+        claim::examine(self, head, now)
+    }
+}
+
+impl Default for Policy {
+    /// Strict reading with the default limits, freshness on, 15 minutes of skew and of age, any
+    /// host, any payload.
+    fn default() -> Self {
+        Self {
+            rules: Rules::strict(),
+            names: FieldNames::default(),
+            skew: Self::DEFAULT_SPAN,
+            age: Some(Self::DEFAULT_SPAN),
+            hosts: Vec::new(),
+            max_payload: None,
+            hides_unknown_keys: false,
+        }
+    }
+}
