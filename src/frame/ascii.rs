@@ -25,8 +25,19 @@ impl ByteSet {
     }
 
     /// How many bytes at the start of `bytes` are of this set.
+    #[inline]
     pub(crate) fn run(&self, bytes: &[u8]) -> usize {
-        bytes.iter().position(|&byte| !self.contains(byte)).unwrap_or(bytes.len())
+        // By eights, since counting the bytes takes as long as looking them up.
+        let outside = |byte: &u8| !self.contains(*byte);
+        let mut rest = bytes;
+        while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+            if let Some(run) = eight.iter().position(outside) {
+                return bytes.len() - rest.len() + run;
+            }
+            rest = after;
+        }
+        let run = rest.iter().position(outside).unwrap_or(rest.len());
+        bytes.len() - rest.len() + run
     }
 }
 
@@ -44,18 +55,25 @@ pub(crate) const fn is_whitespace(byte: u8) -> bool {
 }
 
 /// The part of `bytes` between the whitespace at its ends.
-pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+#[inline]
+pub(crate) const fn trim(bytes: &[u8]) -> &[u8] {
     trim_end(trim_start(bytes))
 }
 
-pub(crate) fn trim_start(bytes: &[u8]) -> &[u8] {
-    let start = bytes.iter().position(|&byte| !is_whitespace(byte)).unwrap_or(bytes.len());
-    bytes.get(start..).unwrap_or_default()
+#[inline]
+pub(crate) const fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
-pub(crate) fn trim_end(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|&byte| !is_whitespace(byte)).map_or(0, |last| last + 1);
-    bytes.get(..end).unwrap_or_default()
+#[inline]
+pub(crate) const fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 /// Whether a `%` at the start of `bytes` begins an escape, `% HEXDIG HEXDIG`.

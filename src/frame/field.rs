@@ -46,18 +46,21 @@ impl FieldSpan {
     /// Reads the field line that lies at `line` in `head`.
     pub(crate) fn parse(head: &[u8], line: Span, rules: &Rules) -> Result<Self, FrameError> {
         let bytes = line.of(head);
-        let name = TOKEN.run(bytes);
-        if name == 0 || bytes.get(name) != Some(&b':') {
-            return Err(bad_name(line.start + name, bytes, name));
+        let (name, rest) = bytes.split_at(TOKEN.run(bytes));
+        let [b':', value @ ..] = rest else { return Err(bad_name(line.start, name, rest)) };
+        if name.is_empty() {
+            return Err(bad_name(line.start, name, rest));
         }
-        let colon = line.start + name;
-        let value = Span::new(colon + 1, line.end);
+        let colon = line.start + name.len();
         if rules.is_strict() {
-            check_value(head, value)?;
+            check_value(value, colon + 1)?;
         }
-        let known = Known::of(bytes.get(..name).unwrap_or_default());
-        let name = Span::new(line.start, colon);
-        Ok(Self { name, value: value.trimmed(head), folded: false, known })
+        Ok(Self {
+            name: Span::new(line.start, colon),
+            value: Span::trimmed(value, colon + 1),
+            folded: false,
+            known: Known::of(name),
+        })
     }
 
     /// Takes the continuation line at `line` into the value (RFC 9112 section 5.2).
@@ -132,11 +135,11 @@ fn strip<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Refuses control bytes but tab (RFC 9110 section 5.5). Bytes from 0x80 are kept.
-fn check_value(head: &[u8], value: Span) -> Result<(), FrameError> {
-    let bytes = value.of(head);
+#[inline(never)]
+fn check_value(value: &[u8], start: usize) -> Result<(), FrameError> {
     // No early exit: so the compiler can test many bytes at a time.
-    if bytes.iter().fold(false, |refused, &byte| refused | is_control(byte)) {
-        return Err(control_in_value(bytes, value.start));
+    if value.iter().fold(false, |refused, &byte| refused | is_control(byte)) {
+        return Err(control_in_value(value, start));
     }
     Ok(())
 }
@@ -160,11 +163,8 @@ fn control_in_value(bytes: &[u8], start: usize) -> FrameError {
 }
 
 #[cold]
-fn bad_name(at: usize, line: &[u8], name: usize) -> FrameError {
-    let expected = match (name, line.get(name)) {
-        (0, _) => "a field name",
-        _ => "a colon after the field name",
-    };
-    let kind = ErrorKind::HeaderName;
-    FrameError::new(kind, at, Expected::Text(expected), Found::at(line, name))
+fn bad_name(start: usize, name: &[u8], rest: &[u8]) -> FrameError {
+    let expected = if name.is_empty() { "a field name" } else { "a colon after the field name" };
+    let (kind, at) = (ErrorKind::HeaderName, start + name.len());
+    FrameError::new(kind, at, Expected::Text(expected), Found::at(rest, 0))
 }

@@ -69,7 +69,7 @@ fn trim(member: &[u8]) -> &[u8] {
 }
 
 /// RFC 9110 section 8.6: `1*DIGIT`, read by hand since the standard parser accepts a sign.
-fn number(digits: &[u8], at: usize) -> Result<u64, FrameError> {
+pub(crate) fn number(digits: &[u8], at: usize) -> Result<u64, FrameError> {
     if digits.is_empty() {
         return Err(refuse(at, "one or more digits as Content-Length", Found::Text("none")));
     }

@@ -1,6 +1,6 @@
 //! Finds the lines of a head, looking at each byte once however the head was cut.
 
-use super::{rules::Rules, span::Span};
+use super::span::Span;
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
 /// The search for line ends (protocol rows 7.1, 7.2 and 7.23).
@@ -21,33 +21,29 @@ impl Lines {
     ///
     /// A CR that is the last byte so far is looked at again, since what follows decides.
     #[inline]
-    pub(crate) fn next(&mut self, head: &[u8], rules: &Rules) -> Result<Option<Span>, FrameError> {
-        let limit = head.len().min(rules.head_limit());
-        let window = head.get(..limit).unwrap_or_default();
-        let unseen = window.get(self.seen..).unwrap_or_default();
+    pub(crate) fn next(
+        &mut self,
+        head: &[u8],
+        is_strict: bool,
+    ) -> Result<Option<Span>, FrameError> {
+        let Some(unseen) = head.get(self.seen..) else { return Ok(None) };
         let Some(found) = memchr::memchr2(b'\r', b'\n', unseen) else {
-            self.seen = limit;
-            return wait(head, rules);
+            self.seen = head.len();
+            return Ok(None);
         };
         let end = self.seen + found;
-        let after = if unseen.get(found) == Some(&b'\n') {
-            if rules.is_strict() {
-                return Err(bare_lf(end));
+        let after = match unseen.get(found..) {
+            Some([b'\r', b'\n', ..]) => end + 2,
+            Some([b'\r', other, ..]) => return Err(bare_cr(end, *other)),
+            Some([b'\r']) => {
+                self.seen = end;
+                return Ok(None);
             }
-            end + 1
-        } else {
-            match window.get(end + 1) {
-                Some(b'\n') => end + 2,
-                Some(&other) => return Err(bare_cr(end, other)),
-                None => {
-                    self.seen = end;
-                    return wait(head, rules);
-                }
-            }
+            _ if is_strict => return Err(bare_lf(end)),
+            _ => end + 1,
         };
         let line = Span::new(self.start, end);
-        self.start = after;
-        self.seen = after;
+        *self = Self { start: after, seen: after };
         Ok(Some(line))
     }
 
@@ -55,16 +51,6 @@ impl Lines {
     pub(crate) fn position(&self) -> usize {
         self.start
     }
-}
-
-/// Nothing yet, unless the head is too large already.
-fn wait(head: &[u8], rules: &Rules) -> Result<Option<Span>, FrameError> {
-    let limit = rules.head_limit();
-    if head.len() <= limit {
-        return Ok(None);
-    }
-    let expected = Expected::Count(limit as u64, "bytes of head at the most");
-    Err(FrameError::new(ErrorKind::HeadTooLarge, limit, expected, Found::Text("more")))
 }
 
 #[cold]

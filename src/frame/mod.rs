@@ -22,4 +22,11 @@ pub(crate) use self::field::Value;
 pub use self::head::{Field, Fields, Head};
 pub use self::reader::HeadReader;
 pub use self::rules::{Reading, Rules};
+pub(crate) use self::span::Span;
 pub use self::target::TargetForm;
+#[cfg(feature = "http")]
+pub(crate) use self::{
+    ascii::trim,
+    host::{is_authority_form, is_host},
+    length::number as content_length,
+};

@@ -131,7 +131,9 @@ impl HeadReader {
 
     /// Takes the lines that have arrived whole, up to the one that ends the head.
     fn take_lines(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        while let Some(line) = self.lines.next(bytes, &self.rules)? {
+        let (limit, is_strict) = (self.rules.head_limit(), self.rules.is_strict());
+        let within = bytes.get(..limit).unwrap_or(bytes);
+        while let Some(line) = self.lines.next(within, is_strict)? {
             match (&self.stage, line.len()) {
                 (Stage::RequestLine, 0) => {}
                 (Stage::RequestLine, _) => {
@@ -142,7 +144,7 @@ impl HeadReader {
                 (Stage::Fields | Stage::Done | Stage::Failed(_), _) => return self.end(bytes),
             }
         }
-        Ok(())
+        if bytes.len() > limit { Err(too_large(limit)) } else { Ok(()) }
     }
 
     fn field(&mut self, bytes: &[u8], line: Span) -> Result<(), FrameError> {
@@ -189,6 +191,12 @@ impl HeadReader {
             None => Ok(()),
         }
     }
+}
+
+#[cold]
+fn too_large(limit: usize) -> FrameError {
+    let expected = Expected::Count(limit as u64, "bytes of head at the most");
+    FrameError::new(ErrorKind::HeadTooLarge, limit, expected, Found::Text("more"))
 }
 
 #[cold]

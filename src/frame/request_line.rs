@@ -36,12 +36,11 @@ fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError
         Span::new(line.start, line.start + trim_end(line.of(head)).len())
     };
     let bytes = line.of(head);
-    let first = bytes.iter().position(|&byte| byte == b' ').map(|at| line.start + at);
-    let last = bytes.iter().rposition(|&byte| byte == b' ').map(|at| line.start + at);
-    let (Some(first), Some(last)) = (first, last) else {
+    let Some((first, last)) = outer_spaces(bytes) else {
         let expected = Expected::Text("a method, a target and a version, a space between each");
         return Err(refuse(line.start, expected, Found::Text("a line without space")));
     };
+    let [first, last] = [first, last].map(|at| line.start + at);
     if first == line.start {
         return Err(refuse(first, Expected::Text("a method"), Found::at(head, first)));
     }
@@ -51,9 +50,24 @@ fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError
     }
     let method = Span::new(line.start, first);
     let target = Span::new(first + 1, last);
-    let target = if rules.is_strict() { target } else { target.trimmed(head) };
+    let target =
+        if rules.is_strict() { target } else { Span::trimmed(target.of(head), target.start) };
     check_target(head, target, rules)?;
     Ok([method, target, Span::new(last + 1, line.end)])
+}
+
+/// The places of the first and the last space.
+#[inline]
+fn outer_spaces(bytes: &[u8]) -> Option<(usize, usize)> {
+    let first = bytes.iter().position(|&byte| byte == b' ')?;
+    let mut before = bytes;
+    while let [rest @ .., byte] = before {
+        before = rest;
+        if *byte == b' ' {
+            break;
+        }
+    }
+    Some((first, before.len()))
 }
 
 fn check_target(head: &[u8], target: Span, rules: &Rules) -> Result<(), FrameError> {

@@ -19,14 +19,23 @@ impl Span {
     }
 
     /// These bytes of `head`, which is the head the range was made for.
+    #[inline]
     pub(crate) fn of(self, head: &[u8]) -> &[u8] {
-        head.get(self.start..self.end).unwrap_or_default()
+        head.get(self.start..self.end).unwrap_or_else(nothing)
     }
 
-    /// The range without the whitespace at its ends.
-    pub(crate) fn trimmed(self, head: &[u8]) -> Self {
-        let bytes = trim_end(self.of(head));
-        let end = self.start + bytes.len();
+    /// Where `bytes`, which lie at `start`, are without the whitespace at their ends.
+    #[inline]
+    pub(crate) fn trimmed(bytes: &[u8], start: usize) -> Self {
+        let bytes = trim_end(bytes);
+        let end = start + bytes.len();
         Self { start: end - trim_start(bytes).len(), end }
     }
+}
+
+/// What a range outside of the head would hold. There is none; `cold` makes that a branch which is
+/// never taken.
+#[cold]
+const fn nothing<'a>() -> &'a [u8] {
+    &[]
 }

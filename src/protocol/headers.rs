@@ -1,8 +1,9 @@
 //! The CanonicalHeaders (protocol section 6).
 
 use super::{
+    lower,
     sink::Sink,
-    sorted::{self, Key, cmp_lower},
+    sorted::{self, Key},
 };
 use crate::frame::Value;
 
@@ -66,7 +67,7 @@ impl Order {
             }
         }
         sorted::sort(&mut self.keys, |left, right| {
-            cmp_lower(fields.field(left).0, fields.field(right).0)
+            lower::cmp(fields.field(left).0, fields.field(right).0)
         });
     }
 }

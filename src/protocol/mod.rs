@@ -9,6 +9,7 @@ mod date;
 mod digest;
 mod headers;
 mod key;
+mod lower;
 mod path;
 mod percent;
 mod query;
@@ -23,6 +24,8 @@ pub(crate) use self::canonical::{Scratch, hash as hash_canonical};
 pub use self::credentials::Credentials;
 pub use self::date::SigningDate;
 pub(crate) use self::digest::Hash;
+#[cfg(feature = "http")]
+pub(crate) use self::headers::FieldList;
 pub use self::key::SigningKey;
 pub use self::path::canonical_uri;
 pub use self::query::canonical_query;

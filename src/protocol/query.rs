@@ -7,6 +7,7 @@ use super::{
     sink::Sink,
     sorted::{self, Key},
 };
+use crate::frame::Span;
 
 /// Memory for the parameters of a query, kept from one to the next.
 ///
@@ -14,43 +15,52 @@ use super::{
 /// second one.
 #[derive(Clone, Default)]
 pub(crate) struct Parameters {
-    /// The canonical `name=value` of every parameter, one behind the other.
+    /// The canonical `name=value` of the pieces that are not canonical as they stand.
     text: Vec<u8>,
     found: Vec<Parameter>,
     keys: Vec<Key>,
 }
 
-/// Where a parameter lies in the text.
+/// Where the canonical `name=value` of a parameter lies.
 #[derive(Clone, Copy, Default)]
 struct Parameter {
+    home: Home,
     start: usize,
     equals: usize,
     end: usize,
 }
 
+/// What a parameter lies in: most are canonical as they stand, and need no copy.
+#[derive(Clone, Copy, Default)]
+enum Home {
+    #[default]
+    Query,
+    Text,
+}
+
 impl Parameters {
     /// Writes `query` sorted, the parameters of one name made one.
-    #[inline]
     pub(crate) fn write<S: Sink>(&mut self, query: &[u8], sink: &mut S) -> Result<(), S::Error> {
         if query.is_empty() {
             return Ok(());
         }
         self.read(query);
-        self.sort();
+        self.sort(query);
         let mut before: Option<Key> = None;
         for &key in &self.keys {
             let parameter = self.parameter(key.number());
-            if before.is_some_and(|before| {
-                before.is_same(key, || self.name(before.number()) == self.name(key.number()))
-            }) {
-                sink.put(b"%2C")?;
-                sink.put(self.text(parameter.equals + 1, parameter.end))?;
-            } else {
-                if before.is_some() {
-                    sink.put(b"&")?;
+            let start = match before {
+                Some(before) if self.is_same_name(query, before, key) => {
+                    sink.put(b"%2C")?;
+                    parameter.equals + 1
                 }
-                sink.put(self.text(parameter.start, parameter.end))?;
-            }
+                Some(_) => {
+                    sink.put(b"&")?;
+                    parameter.start
+                }
+                None => parameter.start,
+            };
+            sink.put(self.text(query, parameter, start, parameter.end))?;
             before = Some(key);
         }
         Ok(())
@@ -66,17 +76,44 @@ impl Parameters {
         self.text.clear();
         self.found.clear();
         self.keys.clear();
-        let mut equals = None;
         let mut rest = query;
+        while let [first, after @ ..] = rest {
+            rest = match first {
+                b'&' => after,
+                _ => self.read_piece(query.len() - rest.len(), rest),
+            };
+        }
+    }
+
+    /// Notes the parameter at the start of `rest`, the query from `start` on; returns what follows.
+    #[inline]
+    fn read_piece<'a>(&mut self, start: usize, rest: &'a [u8]) -> &'a [u8] {
+        let (name, after) = rest.split_at(UNRESERVED.run(rest));
+        let [b'=', after @ ..] = after else { return self.recode(name, None, after) };
+        let end = name.len() + 1 + UNRESERVED.run(after);
+        let (text, after) = rest.split_at(end);
+        let equals = name.len();
+        if !matches!(after, [] | [b'&', ..]) {
+            return self.recode(text, Some(equals), after);
+        }
+        let equals = start + equals;
+        self.note(Key::new(name, self.found.len()), Home::Query, [start, equals, start + end]);
+        after
+    }
+
+    /// The same for a piece that is canonical up to `rest` only, or lacks its `=`.
+    fn recode<'a>(
+        &mut self,
+        canonical: &[u8],
+        equals: Option<usize>,
+        mut rest: &'a [u8],
+    ) -> &'a [u8] {
+        let start = self.text.len();
+        let mut equals = equals.map(|equals| start + equals);
+        self.text.extend_from_slice(canonical);
         loop {
-            let (run, special) = rest.split_at(UNRESERVED.run(rest));
-            self.text.extend_from_slice(run);
-            rest = match special {
-                [] => break,
-                [b'&', after @ ..] => {
-                    self.end_piece(equals.take());
-                    after
-                }
+            rest = match rest {
+                [] | [b'&', ..] => break,
                 [b'=', after @ ..] if equals.is_none() => {
                     equals = Some(self.text.len());
                     self.text.push(b'=');
@@ -91,30 +128,36 @@ impl Parameters {
                     after
                 }
             };
-        }
-        self.end_piece(equals);
-    }
-
-    /// Notes the parameter at the end of the text, if there is one since the last.
-    #[inline]
-    fn end_piece(&mut self, equals: Option<usize>) {
-        let start = self.found.last().map_or(0, |last| last.end);
-        if self.text.len() == start {
-            return;
+            let (run, special) = rest.split_at(UNRESERVED.run(rest));
+            self.text.extend_from_slice(run);
+            rest = special;
         }
         let equals = equals.unwrap_or_else(|| {
             self.text.push(b'=');
             self.text.len() - 1
         });
-        self.keys.push(Key::new(self.text(start, equals), self.found.len()));
-        self.found.push(Parameter { start, equals, end: self.text.len() });
+        let name = self.text.get(start..equals).unwrap_or_default();
+        let key = Key::new(name, self.found.len());
+        self.note(key, Home::Text, [start, equals, self.text.len()]);
+        rest
+    }
+
+    #[inline]
+    fn note(&mut self, key: Key, home: Home, [start, equals, end]: [usize; 3]) {
+        self.keys.push(key);
+        self.found.push(Parameter { home, start, equals, end });
     }
 
     /// By encoded name; parameters of one name in the order in which they appear.
-    fn sort(&mut self) {
+    fn sort(&mut self, query: &[u8]) {
         let mut keys = mem::take(&mut self.keys);
-        sorted::sort(&mut keys, |left, right| self.name(left).cmp(self.name(right)));
+        sorted::sort(&mut keys, |left, right| self.name(query, left).cmp(self.name(query, right)));
         self.keys = keys;
+    }
+
+    #[inline]
+    fn is_same_name(&self, query: &[u8], left: Key, right: Key) -> bool {
+        left.is_same(right, || self.name(query, left.number()) == self.name(query, right.number()))
     }
 
     #[inline]
@@ -122,14 +165,24 @@ impl Parameters {
         self.found.get(number).copied().unwrap_or_default()
     }
 
-    fn name(&self, number: usize) -> &[u8] {
+    fn name<'a>(&'a self, query: &'a [u8], number: usize) -> &'a [u8] {
         let parameter = self.parameter(number);
-        self.text(parameter.start, parameter.equals)
+        self.text(query, parameter, parameter.start, parameter.equals)
     }
 
     #[inline]
-    fn text(&self, start: usize, end: usize) -> &[u8] {
-        self.text.get(start..end).unwrap_or_default()
+    fn text<'a>(
+        &'a self,
+        query: &'a [u8],
+        parameter: Parameter,
+        start: usize,
+        end: usize,
+    ) -> &'a [u8] {
+        let home = match parameter.home {
+            Home::Query => query,
+            Home::Text => &self.text,
+        };
+        Span::new(start, end).of(home)
     }
 }
 

@@ -5,13 +5,20 @@ use std::convert::Infallible;
 use sha2::block_api::compress256;
 
 use super::Output;
-use crate::protocol::sink::Sink;
+use crate::protocol::{lower, sink::Sink};
 
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;
 
 /// How many bytes wait before they are compressed: an ordinary canonical request.
 const ROOM: usize = 4 * BLOCK;
+
+/// A one bit and zeros.
+const PADDING: [u8; BLOCK] = {
+    let mut padding = [0; BLOCK];
+    padding[0] = 0x80;
+    padding
+};
 
 /// The state between blocks.
 pub(super) type State = [u32; 8];
@@ -54,14 +61,14 @@ impl Hash {
     /// The hash of what came, after which another message can begin.
     pub(crate) fn finish(&mut self) -> Output {
         let bits = (self.compressed + self.len as u64) * 8;
-        // FIPS 180-4 section 5.1.1: a one bit, zeros, the length in the last eight bytes.
+        // FIPS 180-4 section 5.1.1: a one bit, zeros, the length in the last eight bytes. There are
+        // never more zeros than a block of padding has, and room for one behind what waits.
         let end = (self.len + 9).next_multiple_of(BLOCK);
-        if let Some([one, zeros @ ..]) = self.staged.get_mut(self.len..end) {
-            *one = 0x80;
-            zeros.fill(0);
-            if let Some(length) = zeros.last_chunk_mut() {
-                *length = bits.to_be_bytes();
-            }
+        if let Some(padding) = self.staged.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *padding = PADDING;
+        }
+        if let Some(length) = self.staged.get_mut(..end).and_then(<[u8]>::last_chunk_mut) {
+            *length = bits.to_be_bytes();
         }
         self.compress_staged(end);
         let output = output(&self.state);
@@ -140,9 +147,7 @@ impl Sink for Hash {
             self.update_lower(bytes);
             return Ok(());
         };
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = from.to_ascii_lowercase();
-        }
+        lower::copy(bytes, room);
         Ok(())
     }
 }

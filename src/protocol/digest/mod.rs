@@ -24,7 +24,7 @@ pub(crate) type Hex = [u8; 64];
 #[inline]
 pub(crate) fn hex(output: &Output) -> Hex {
     const fn digit(value: u8) -> u8 {
-        value + if value < 10 { b'0' } else { b'a' - 10 }
+        value + b'0' + if value > 9 { b'a' - b'9' - 1 } else { 0 }
     }
     let mut text = [0; 64];
     for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(output) {
