@@ -6,8 +6,8 @@ use super::ErrorKind;
 
 /// A frame that is refused: which rule it breaks, at which byte, and what stood there.
 ///
-/// The message shows a single byte, a method or a version at the most, never a field value:
-/// values can be secrets, and errors end up in logs.
+/// The message shows a single byte, a method, a version or a length at the most, never any other
+/// value: values can be secrets, and errors end up in logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameError {
     kind: ErrorKind,

@@ -28,26 +28,25 @@ pub(crate) fn content_length(
                 let expected = "one Content-Length";
                 return Err(refuse(field.name.start, expected, Found::Text("a further one")));
             }
-            Known::ContentLength => length = Some(agreed(head, field, length, rules)?),
+            Known::ContentLength => length = agreed(head, field, length, rules)?,
             Known::Host | Known::Other => {}
         }
     }
     Ok(length)
 }
 
-/// The number in `field`, which must be the same as one that was found before.
+/// The number in `field`, which must be the one that was found before, if there was.
 fn agreed(
     head: &[u8],
     field: &FieldSpan,
-    before: Option<u64>,
+    mut agreed: Option<u64>,
     rules: &Rules,
-) -> Result<u64, FrameError> {
+) -> Result<Option<u64>, FrameError> {
     let value = field.value.of(head);
-    if rules.is_strict() {
-        return number(value, field.value.start);
-    }
-    let mut agreed = before;
     let mut at = field.value.start;
+    if rules.is_strict() {
+        return number(value, at).map(Some);
+    }
     for member in value.split(|&byte| byte == b',') {
         let number = number(trim(member), at)?;
         if agreed.is_some_and(|before| before != number) {
@@ -56,7 +55,7 @@ fn agreed(
         agreed = Some(number);
         at += member.len() + 1;
     }
-    agreed.ok_or_else(|| refuse(at, "a Content-Length", Found::Text("nothing")))
+    Ok(agreed)
 }
 
 /// The part of a list's member between the whitespace at its ends. A line end can only be part of a

@@ -1,7 +1,7 @@
 //! The request line (RFC 9112 section 3; protocol rows 7.4 to 7.7 and 7.11).
 
 use super::{
-    ascii::trim_end,
+    ascii::{is_token, trim_end},
     rules::Rules,
     span::Span,
     target::{self, Target},
@@ -38,7 +38,7 @@ fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError
     let bytes = line.of(head);
     let Some((first, last)) = outer_spaces(bytes) else {
         let expected = Expected::Text("a method, a target and a version, a space between each");
-        return Err(refuse(line.start, expected, Found::Text("a line without space")));
+        return Err(refuse(line.start, expected, Found::Text("fewer parts")));
     };
     let [first, last] = [first, last].map(|at| line.start + at);
     if first == line.start {
@@ -103,7 +103,9 @@ fn check_version(version: &[u8], at: usize, rules: &Rules) -> Result<(), FrameEr
             let found = Found::excerpt(version);
             Err(FrameError::new(ErrorKind::Version, at, Expected::Text(expected), found))
         }
-        _ => Err(refuse(at, Expected::Text("a version as HTTP/1.1"), Found::excerpt(version))),
+        _ => {
+            Err(refuse(at, Expected::Text("a version as HTTP/1.1"), Found::Text("something else")))
+        }
     }
 }
 
@@ -114,7 +116,9 @@ fn check_method(method: &[u8], at: usize, rules: &Rules) -> Result<(), FrameErro
     let expected = Expected::Text(
         "GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE or a method allowed by name",
     );
-    Err(FrameError::new(ErrorKind::Method, at, expected, Found::excerpt(method)))
+    // What is no token can be a piece of a URI, which can hold secrets.
+    let found = if is_token(method) { Found::excerpt(method) } else { Found::Text("no token") };
+    Err(FrameError::new(ErrorKind::Method, at, expected, found))
 }
 
 #[cold]
