@@ -153,13 +153,23 @@
 //! - `cli`: the command `framesign`, which signs frames from files and pipes and explains
 //!   signatures.
 
+#[cfg(feature = "codec")]
+pub mod codec;
 mod error;
 pub mod frame;
 mod hasher;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(any(feature = "codec", feature = "http"))]
+pub mod offload;
 mod payload;
 pub mod protocol;
+#[cfg(feature = "secrets")]
+pub mod secrets;
 mod sign;
 mod signer;
+#[cfg(feature = "tower")]
+pub mod tower;
 #[cfg(feature = "verify")]
 pub mod verify;
 

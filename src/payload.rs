@@ -40,18 +40,17 @@ impl Payload {
         hash_canonical(&head, None, scratch, &mut self.canonical);
     }
 
-    /// The payload of a request that carries its signature in the field `signature`, which is the
-    /// only one that is not signed.
+    /// The payload of a request that is signed without the field `left_out`, which carries the
+    /// signature.
     #[cfg(feature = "verify")]
-    pub(crate) fn of_signed(
+    pub(crate) fn of_request(
         request: &impl Source,
-        signature: &str,
+        left_out: Option<&str>,
         head_len: u64,
         expected: Option<u64>,
     ) -> Self {
         let mut payload = Self::default();
         payload.begin_with(head_len, expected);
-        let left_out = Some(signature);
         hash_canonical(request, left_out, &mut Scratch::default(), &mut payload.canonical);
         payload
     }
@@ -73,12 +72,17 @@ impl Payload {
 
     /// Hashes the next bytes; refuses what is beyond the end.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        self.count(bytes.len() as u64)?;
+        self.hash.update(bytes);
+        Ok(())
+    }
+
+    /// Counts the next bytes, which are hashed elsewhere; refuses what is beyond the end.
+    pub(crate) fn count(&mut self, len: u64) -> Result<(), FrameError> {
         let room = self.expected.map_or(u64::MAX, |expected| expected - self.seen);
-        let len = bytes.len() as u64;
         if len > room {
             return Err(Self::trailing_at(self.head_len + self.seen + room));
         }
-        self.hash.update(bytes);
         self.seen += len;
         Ok(())
     }
@@ -91,17 +95,27 @@ impl Payload {
         let payload = match given {
             Some(_) if self.seen > 0 => return Err(Self::trailing_at(self.head_len)),
             Some(given) => given,
-            None => self.end()?,
+            None => self.end(None)?,
         };
         Ok(self.string_to_sign(payload))
     }
 
-    /// The hash of the payload, once it has come whole.
-    pub(crate) fn end(&mut self) -> Result<PayloadHash, FrameError> {
+    /// The hash of the payload, once it has come whole; `given` where it was hashed elsewhere.
+    pub(crate) fn end(&mut self, given: Option<PayloadHash>) -> Result<PayloadHash, FrameError> {
         if self.expected.is_some_and(|expected| expected > self.seen) {
             return Err(self.truncated());
         }
-        Ok(PayloadHash::new(&mut self.hash))
+        Ok(given.unwrap_or_else(|| PayloadHash::new(&mut self.hash)))
+    }
+
+    /// The string to sign of a payload that was counted here and hashed elsewhere.
+    #[cfg(feature = "codec")]
+    pub(crate) fn finish_counted(
+        &mut self,
+        payload: PayloadHash,
+    ) -> Result<StringToSign, FrameError> {
+        let payload = self.end(Some(payload))?;
+        Ok(self.string_to_sign(payload))
     }
 
     /// The string to sign of this head and `payload`.

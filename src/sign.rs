@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     frame::Rules,
     hasher::FrameHasher,
-    protocol::{Credentials, Signature, SigningDate, SigningKey, StringToSign},
+    protocol::{Credentials, Hash, PayloadHash, Signature, SigningDate, SigningKey, StringToSign},
 };
 
 /// Signs `frame` with the date of today, UTC, and lenient reading.
@@ -67,15 +67,52 @@ impl FrameHasher {
     /// # Errors
     ///
     /// [`Error::Frame`] where the frame is refused, [`Error::Io`] where reading fails.
-    pub fn read_to_end(mut self, mut reader: impl Read) -> Result<StringToSign, Error> {
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok(self.finish()?),
-                Ok(len) => self.update(buffer.get(..len).unwrap_or_default())?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
-            };
+    pub fn read_to_end(mut self, reader: impl Read) -> Result<StringToSign, Error> {
+        each_chunk(reader, |chunk| Ok::<_, Error>(self.update(chunk).map(drop)?))?;
+        Ok(self.finish()?)
+    }
+}
+
+impl PayloadHash {
+    /// Hashes the payload that `reader` holds up to its end, in constant memory, and counts its
+    /// bytes.
+    ///
+    /// It is the first pass over a file that is signed before it is sent. In an async service it
+    /// belongs on a thread that may block.
+    ///
+    /// ```
+    /// use framesign::PayloadHash;
+    ///
+    /// let (hash, len) = PayloadHash::of_reader(&b"hello"[..])?;
+    /// assert_eq!((hash, len), (PayloadHash::of(b"hello"), 5));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `reader`.
+    pub fn of_reader(reader: impl Read) -> io::Result<(Self, u64)> {
+        let (mut hash, mut len) = (Hash::default(), 0);
+        each_chunk(reader, |chunk| {
+            hash.update(chunk);
+            len += chunk.len() as u64;
+            Ok::<_, io::Error>(())
+        })?;
+        Ok((Self::new(&mut hash), len))
+    }
+}
+
+fn each_chunk<E: From<io::Error>>(
+    mut reader: impl Read,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(len) => take(buffer.get(..len).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -22,6 +22,15 @@ pub fn canonical(input: &[u8]) {
     properties::canonical::fuzz(input);
 }
 
+/// A connection yields through the codec what the core says of its frames, whatever the reads.
+///
+/// # Panics
+///
+/// Where it does not.
+pub fn codec(input: &[u8]) {
+    properties::codec::fuzz(input);
+}
+
 /// The result of a frame does not depend on how it was cut.
 ///
 /// # Panics

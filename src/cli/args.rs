@@ -1,11 +1,11 @@
 //! The arguments: the subcommands, and the options that several of them share.
 
 use clap::{Args, Parser, Subcommand};
-use framesign::Rules;
+use framesign::{InputError, Rules, verify::Policy};
 
-use super::{exit::Stop, explain, generate, keys::KeyOptions, sign, visible::Name};
+use super::{exit::Stop, explain, generate, keys::KeyOptions, sign, verify, visible::Name};
 
-/// Signs HTTP/1.1 request frames as they stream, in constant memory
+/// Signs and verifies HTTP/1.1 request frames as they stream, in constant memory
 ///
 /// A frame is a request as it goes over the wire: request line, fields, an empty line, and the
 /// payload. It is read once, from a file or a pipe, whatever its size.
@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Sign(sign::Options),
     Explain(explain::Options),
+    Verify(verify::Options),
     #[command(hide = true)]
     Completions(generate::CompletionsOptions),
     #[command(hide = true)]
@@ -34,7 +35,7 @@ Environment:
 
 Exit status:
   0  done
-  1  a frame was refused, or differs from what it was held against
+  1  a frame was refused, is not what it claims to be, or differs from what it was held against
   2  wrong usage or configuration
   3  input or output failed
   Of several files the worst counts.
@@ -46,6 +47,7 @@ Examples:
   framesign sign upload.http            one signature
   framesign sign --json *.http          an object a line
   framesign explain --against theirs.txt upload.http
+  framesign sign --emit upload.http | framesign verify
 
 Shell completions: framesign completions bash|elvish|fish|powershell|zsh
 Manual pages:      framesign man [COMMAND]";
@@ -91,8 +93,22 @@ impl ReadingOptions {
     pub(crate) fn rules(&self) -> Result<Rules, Stop> {
         let rules = if self.strict { Rules::strict() } else { Rules::lenient() };
         let rules = rules.max_head(self.max_head).max_headers(self.max_headers);
+        self.allow_methods(rules, Rules::allow_method)
+    }
+
+    /// Adds the limits and methods to what a verifier asks, which reads strictly in any case.
+    pub(crate) fn limit(&self, policy: Policy) -> Result<Policy, Stop> {
+        let policy = policy.max_head(self.max_head).max_headers(self.max_headers);
+        self.allow_methods(policy, Policy::allow_method)
+    }
+
+    fn allow_methods<T>(
+        &self,
+        rules: T,
+        allow: impl Fn(T, &str) -> Result<T, InputError>,
+    ) -> Result<T, Stop> {
         self.allowed_methods.iter().try_fold(rules, |rules, name| {
-            rules.allow_method(name).map_err(|error| {
+            allow(rules, name).map_err(|error| {
                 let name = Name::new(name.as_bytes());
                 Stop::Configuration(format!("--allow-method {name}: {error}"))
             })

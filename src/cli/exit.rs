@@ -8,7 +8,6 @@ use std::{
 };
 
 use clap::error::ErrorKind as ArgumentError;
-use framesign::InputError;
 
 use super::visible::Name;
 
@@ -18,7 +17,7 @@ use super::visible::Name;
 pub(crate) enum Exit {
     /// Everything was done.
     Done = 0,
-    /// A frame was refused, or differs from what it was held against.
+    /// A frame was refused, is not verified, or differs from what it was held against.
     Refused = 1,
     /// Wrong usage or configuration.
     Misused = 2,
@@ -70,12 +69,6 @@ impl Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
-    }
-}
-
-impl From<InputError> for Stop {
-    fn from(error: InputError) -> Self {
-        Self::Configuration(error.to_string())
     }
 }
 

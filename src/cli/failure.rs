@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use framesign::FrameError;
+use framesign::{Error, FrameError, InputError};
 
 use super::exit::Exit;
 
@@ -11,6 +11,8 @@ use super::exit::Exit;
 pub(crate) enum Failure {
     /// The frame breaks a rule.
     Refused(FrameError),
+    /// The fields of a signed frame cannot be added.
+    Unsealed(InputError),
     /// The frame cannot be read.
     Io(io::Error),
 }
@@ -19,7 +21,8 @@ impl Failure {
     /// The exit code that it asks for.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Refused(_) => Exit::Refused,
+            Self::Refused(_) | Self::Unsealed(InputError::SignedAlready) => Exit::Refused,
+            Self::Unsealed(_) => Exit::Misused,
             Self::Io(_) => Exit::Failed,
         }
     }
@@ -28,6 +31,7 @@ impl Failure {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Refused(error) => error.kind().as_str(),
+            Self::Unsealed(_) => "input",
             Self::Io(_) => "io",
         }
     }
@@ -36,7 +40,7 @@ impl Failure {
     pub(crate) fn offset(&self) -> Option<u64> {
         match self {
             Self::Refused(error) => Some(error.offset()),
-            Self::Io(_) => None,
+            Self::Unsealed(_) | Self::Io(_) => None,
         }
     }
 }
@@ -45,6 +49,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(f),
+            Self::Unsealed(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -53,6 +58,17 @@ impl fmt::Display for Failure {
 impl From<FrameError> for Failure {
     fn from(error: FrameError) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Input(error) => Self::Unsealed(error),
+            Error::Frame(error) => Self::Refused(error),
+            Error::Io(error) => Self::Io(error),
+            error => Self::Io(io::Error::other(error)),
+        }
     }
 }
 

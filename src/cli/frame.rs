@@ -13,11 +13,11 @@ pub(crate) fn read(
     let source = input.open()?;
     let mut progress = Progress::new(input, source.len);
     let mut hasher = FrameHasher::new(rules.clone());
-    read_ahead::for_each_chunk(source.reader, |chunk| {
+    read_ahead::for_each_chunk(source, |chunk| {
         if let Some(head) = hasher.update(chunk)?.head {
             on_head(head);
         }
-        progress.advance(chunk.len(), &hasher);
+        progress.advance(chunk.len(), hasher.progress());
         Ok::<_, Failure>(())
     })?;
     Ok(hasher)

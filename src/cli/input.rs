@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::PathBuf,
 };
@@ -19,7 +19,7 @@ pub(crate) struct Input(PathBuf);
 /// An input that is open.
 pub(crate) struct Source {
     pub(crate) reader: Box<dyn Read + Send>,
-    /// Its length in bytes; `None` of pipes and their like.
+    /// The length of a regular file, in bytes; `None` of pipes and their like.
     pub(crate) len: Option<u64>,
 }
 
@@ -30,13 +30,46 @@ impl Input {
     }
 
     pub(crate) fn open(&self) -> io::Result<Source> {
-        if self.0.as_os_str() == "-" {
-            return Ok(Source { reader: Box::new(io::stdin()), len: None });
-        }
-        let file = File::open(&self.0)?;
-        let metadata = file.metadata()?;
-        Ok(Source { len: metadata.is_file().then_some(metadata.len()), reader: Box::new(file) })
+        if self.is_stdin() { stdin() } else { Source::of_file(File::open(&self.0)?) }
     }
+
+    /// Opens what can be read again from any place: a regular file, nothing else.
+    pub(crate) fn open_file(&self) -> io::Result<Option<File>> {
+        if self.is_stdin() {
+            return stdin_file();
+        }
+        // A pipe is not opened here: it could not be opened a second time.
+        if fs::metadata(&self.0)?.is_file() { File::open(&self.0).map(Some) } else { Ok(None) }
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.0.as_os_str() == "-"
+    }
+}
+
+impl Source {
+    pub(crate) fn of_file(file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { len: metadata.is_file().then_some(metadata.len()), reader: Box::new(file) })
+    }
+}
+
+fn stdin() -> io::Result<Source> {
+    let pipe = || Source { reader: Box::new(io::stdin()), len: None };
+    stdin_file()?.map_or_else(|| Ok(pipe()), Source::of_file)
+}
+
+/// Standard input as the file that it may be (`framesign sign < upload.http`).
+#[cfg(unix)]
+fn stdin_file() -> io::Result<Option<File>> {
+    use std::os::fd::AsFd;
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    Ok(file.metadata()?.is_file().then_some(file))
+}
+
+#[cfg(not(unix))]
+fn stdin_file() -> io::Result<Option<File>> {
+    Ok(None)
 }
 
 impl fmt::Display for Input {

@@ -5,10 +5,14 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use clap::{Args, ValueHint};
-use framesign::{Credentials, SigningDate, SigningKey};
+use framesign::{
+    Credentials, InputError, SigningDate, SigningKey,
+    secrets::{MemoryStore, Secret},
+};
 use zeroize::Zeroizing;
 
 use super::exit::Stop;
@@ -29,21 +33,56 @@ const MAX_SECRET_FILE: usize = 64 * 1024;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub(crate) struct KeyOptions {
-    /// The access key
-    #[arg(long, value_name = "KEY", env = "FRAMESIGN_ACCESS_KEY", hide_env_values = true)]
-    access_key: Option<String>,
-
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = SECRET_KEY_FILE_HELP)]
-    secret_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pair: PairOptions,
 
     /// The day of the signature [default: today in UTC]
     #[arg(long, value_name = "YYYYMMDD")]
     date: Option<SigningDate>,
 }
 
+/// One access key and its secret key.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct PairOptions {
+    /// The access key
+    #[arg(long, value_name = "KEY", env = "FRAMESIGN_ACCESS_KEY", hide_env_values = true)]
+    access_key: Option<String>,
+
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = SECRET_KEY_FILE_HELP)]
+    secret_key_file: Option<PathBuf>,
+}
+
 impl KeyOptions {
     /// Derives what signs.
     pub(crate) fn signing_key(&self) -> Result<SigningKey, Stop> {
+        Ok(SigningKey::derive(&self.credentials()?, self.date_at(SystemTime::now())))
+    }
+
+    pub(crate) fn credentials(&self) -> Result<Credentials, Stop> {
+        let (access_key, secret_key) = self.pair.keys()?;
+        Credentials::new(access_key, &secret_key).map_err(|error| self.pair.unusable(error))
+    }
+
+    /// The date that was given, or else the day that `now` is in.
+    pub(crate) fn date_at(&self, now: SystemTime) -> SigningDate {
+        self.date.unwrap_or_else(|| SigningDate::of(now))
+    }
+}
+
+impl PairOptions {
+    /// The pair as the only one that a verifier knows.
+    pub(crate) fn store(&self) -> Result<MemoryStore, Stop> {
+        let (access_key, secret_key) = self.keys()?;
+        let store = MemoryStore::new();
+        let secret = Secret::new(&secret_key);
+        let added = secret.and_then(|secret| store.add(access_key, secret));
+        added.map_err(|error| self.unusable(error))?;
+        Ok(store)
+    }
+
+    /// The access key and the secret key.
+    fn keys(&self) -> Result<(&str, Zeroizing<String>), Stop> {
         let access_key = self.access_key.as_deref();
         let access_key =
             access_key.ok_or_else(|| missing("access", "--access-key or FRAMESIGN_ACCESS_KEY"))?;
@@ -51,8 +90,15 @@ impl KeyOptions {
             Some(path) => from_file(path),
             None => from_environment(),
         }?;
-        let credentials = Credentials::new(access_key, &secret_key)?;
-        Ok(SigningKey::derive(&credentials, self.date.unwrap_or_else(SigningDate::today)))
+        Ok((access_key, secret_key))
+    }
+
+    fn unusable(&self, error: InputError) -> Stop {
+        let is_secret = matches!(error, InputError::EmptySecretKey | InputError::NulInSecretKey);
+        match &self.secret_key_file {
+            Some(path) if is_secret => Stop::file(path, error),
+            _ => Stop::Configuration(error.to_string()),
+        }
     }
 }
 

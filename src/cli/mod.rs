@@ -2,6 +2,7 @@
 
 mod against;
 mod args;
+mod emit;
 mod exit;
 mod explain;
 mod failure;
@@ -14,6 +15,7 @@ mod output;
 mod progress;
 mod read_ahead;
 mod sign;
+mod verify;
 mod visible;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ fn dispatch(command: &Command) -> Result<Exit, Stop> {
     match command {
         Command::Sign(options) => sign::run(options),
         Command::Explain(options) => explain::run(options),
+        Command::Verify(options) => verify::run(options),
         Command::Completions(options) => generate::completions(options),
         Command::Man(options) => generate::man(options),
     }

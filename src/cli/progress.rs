@@ -5,54 +5,63 @@ use std::{
     time::{Duration, Instant},
 };
 
-use framesign::FrameHasher;
-use indicatif::{ProgressBar, ProgressStyle};
+use framesign::Progress as PayloadProgress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::input::Input;
 
 /// What is done sooner needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How far a frame has been read. The bar is cleared on drop.
+const OF_KNOWN_LENGTH: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const OF_UNKNOWN_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
+
+/// How far an input has been read. The bar is cleared on drop.
 pub(crate) struct Progress {
-    is_shown: bool,
-    name: String,
+    /// Hidden at first; `None` where there is no terminal.
+    bar: Option<ProgressBar>,
     begun: Instant,
     /// The length of the input, where it is known beforehand.
     len: Option<u64>,
     seen: u64,
-    bar: Option<ProgressBar>,
 }
 
 impl Progress {
     pub(crate) fn new(input: &Input, len: Option<u64>) -> Self {
-        Self {
-            is_shown: io::stderr().is_terminal(),
-            name: input.to_string(),
-            begun: Instant::now(),
-            len,
-            seen: 0,
-            bar: None,
-        }
-    }
-
-    /// Counts `bytes` more, which `hasher` has taken.
-    pub(crate) fn advance(&mut self, bytes: usize, hasher: &FrameHasher) {
-        self.seen += bytes as u64;
-        if self.is_shown && self.begun.elapsed() >= PATIENCE {
-            self.show(hasher);
-        }
-    }
-
-    fn show(&mut self, hasher: &FrameHasher) {
-        let Some(payload) = hasher.progress() else { return };
-        let (name, len, seen) = (&self.name, self.len, self.seen);
-        let bar = self.bar.get_or_insert_with(|| {
-            let head = seen - payload.seen;
-            bar(name, payload.expected.map(|expected| expected.saturating_add(head)).or(len))
+        let bar = io::stderr().is_terminal().then(|| {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+                .with_message(input.to_string())
         });
+        Self { bar, begun: Instant::now(), len, seen: 0 }
+    }
+
+    /// Counts `bytes` more, after which `payload` has come so far.
+    pub(crate) fn advance(&mut self, bytes: usize, payload: Option<PayloadProgress>) {
+        self.seen += bytes as u64;
+        let Some(bar) = &self.bar else { return };
         // Draws a few times a second at the most.
-        bar.set_position(seen);
+        bar.set_position(self.seen);
+        if bar.is_hidden() && self.begun.elapsed() >= PATIENCE {
+            self.show(bar, payload);
+        }
+    }
+
+    fn show(&self, bar: &ProgressBar, payload: Option<PayloadProgress>) {
+        let Some(payload) = payload else { return };
+        let head = self.seen - payload.seen;
+        let expected = payload.expected.map(|expected| expected.saturating_add(head));
+        let template = match expected.or(self.len) {
+            Some(len) => {
+                bar.set_length(len);
+                OF_KNOWN_LENGTH
+            }
+            None => OF_UNKNOWN_LENGTH,
+        };
+        // Where the template had a mistake, the default one would do.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_draw_target(ProgressDrawTarget::stderr());
     }
 }
 
@@ -62,15 +71,4 @@ impl Drop for Progress {
             bar.finish_and_clear();
         }
     }
-}
-
-fn bar(name: &str, len: Option<u64>) -> ProgressBar {
-    let template = match len {
-        Some(_) => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-        None => "{msg} {spinner} {bytes} {bytes_per_sec}",
-    };
-    let style = ProgressStyle::with_template(template);
-    let bar = len.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        .with_message(name.to_owned())
 }

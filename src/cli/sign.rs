@@ -1,13 +1,14 @@
 //! `framesign sign`: the signature of each frame.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use clap::{Args, ValueHint};
-use framesign::{Rules, Signature, StringToSign};
+use framesign::{Rules, Signature, StringToSign, verify::Policy};
 use serde::Serialize;
 
 use super::{
     args::SigningOptions,
+    emit::{Emitter, Unemitted},
     exit::{Exit, Stop},
     failure::Failure,
     frame,
@@ -28,6 +29,11 @@ pub(crate) struct Options {
     #[arg(value_parser = Input::parser())]
     files: Vec<Input>,
 
+    /// Write the signed frame instead of its signature: FILE with the fields timestamp,
+    /// dynata-access-key, dynata-date and dynata-signature added; read strictly
+    #[arg(long, conflicts_with = "json")]
+    emit: bool,
+
     #[command(flatten)]
     signing: SigningOptions,
 }
@@ -37,6 +43,11 @@ Examples:
   framesign sign upload.http
   framesign sign --date 20230801 --json *.http
   make-request | framesign sign --secret-key-file key.txt
+  framesign sign --emit upload.http > upload.signed.http
+
+--emit takes one FILE, reads it twice, and it must not change meanwhile. A pipe is kept in a
+temporary file, on disk where TMPDIR is on disk, so that memory stays small. Nothing is written of a
+frame that is refused.
 
 With --json each line is {\"file\":…,\"signature\":…,\"string_to_sign\":…}
 or {\"file\":…,\"error\":{\"kind\":…,\"message\":…,\"offset\":…}}.
@@ -59,6 +70,9 @@ struct Signed<'a> {
 
 /// Signs each of the files.
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+    if options.emit {
+        return emit(options);
+    }
     let key = options.signing.keys.signing_key()?;
     let rules = options.signing.reading.rules()?;
     let mut output = Output::new(options.signing.json);
@@ -76,6 +90,26 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
         worst = worst.max(exit?);
     }
     Ok(worst)
+}
+
+fn emit(options: &Options) -> Result<Exit, Stop> {
+    let [file] = options.files.as_slice() else {
+        let count = options.files.len();
+        return Err(Stop::Configuration(format!("--emit: expected one file, found {count}")));
+    };
+    let SigningOptions { keys, reading, .. } = &options.signing;
+    let now = SystemTime::now();
+    let emitter = Emitter {
+        credentials: keys.credentials()?,
+        date: keys.date_at(now),
+        now,
+        policy: reading.limit(Policy::default())?,
+    };
+    match emitter.emit(file) {
+        Ok(()) => Ok(Exit::Done),
+        Err(Unemitted::Failure(failure)) => Ok(Output::new(false).failure(file, &failure)?),
+        Err(Unemitted::Stop(stop)) => Err(stop),
+    }
 }
 
 fn string_to_sign(file: &Input, rules: &Rules) -> Result<StringToSign, Failure> {

@@ -144,9 +144,9 @@ pub(crate) fn examine(
         signature,
         digest: content_digest::claimed(&lines),
         content_length: request.content_length(),
-        payload: Payload::of_signed(
+        payload: Payload::of_request(
             request,
-            policy.names.signature(),
+            Some(policy.names.signature()),
             request.head_len(),
             request.expected(),
         ),

@@ -29,9 +29,15 @@ mod seal;
 mod verifier;
 
 pub use self::claim::Claim;
+#[cfg(feature = "http")]
+pub(crate) use self::claim::{Signed, examine};
 pub use self::names::FieldNames;
+#[cfg(feature = "http")]
+pub(crate) use self::names::TIMESTAMP;
 pub use self::pending::{Pending, Verified};
 pub use self::policy::Policy;
 pub use self::refusal::{Reason, Refusal, WWW_AUTHENTICATE};
 pub use self::seal::SealedHead;
+#[cfg(feature = "http")]
+pub(crate) use self::seal::{check_access_key, check_unsigned, timestamp};
 pub use self::verifier::Verifier;

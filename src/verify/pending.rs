@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Claim, Reason, Refusal, claim::unknown_key};
 use crate::{
+    error::FrameError,
     payload::{Payload, Progress},
     protocol::{PayloadHash, Signature, SigningDate, SigningKey},
 };
@@ -70,10 +71,23 @@ impl Pending {
     ///
     /// A [`Refusal`] where they are more than Content-Length says; the same in every further call.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.advance(|payload| payload.take(bytes))
+    }
+
+    /// Counts the next bytes of the payload, which are hashed elsewhere.
+    #[cfg(any(feature = "codec", feature = "http"))]
+    pub(crate) fn count(&mut self, len: u64) -> Result<(), Refusal> {
+        self.advance(|payload| payload.count(len))
+    }
+
+    fn advance(
+        &mut self,
+        take: impl FnOnce(&mut Payload) -> Result<(), FrameError>,
+    ) -> Result<(), Refusal> {
         if let Some(refusal) = &self.failed {
             return Err(refusal.clone());
         }
-        self.payload.take(bytes).map_err(|error| {
+        take(&mut self.payload).map_err(|error| {
             let refusal = Refusal::from(error);
             self.failed = Some(refusal.clone());
             refusal
@@ -86,11 +100,16 @@ impl Pending {
     ///
     /// A [`Refusal`] because the payload is cut short, is not the one whose hash was claimed, or
     /// because of the signature.
-    pub fn finish(mut self) -> Result<Verified, Refusal> {
+    pub fn finish(self) -> Result<Verified, Refusal> {
+        self.finish_with(None)
+    }
+
+    /// The same, `given` the hash of the payload where it was hashed elsewhere.
+    pub(crate) fn finish_with(mut self, given: Option<PayloadHash>) -> Result<Verified, Refusal> {
         if let Some(refusal) = self.failed {
             return Err(refusal);
         }
-        let hash = self.payload.end()?;
+        let hash = self.payload.end(given)?;
         match self.check {
             Check::Digest(claimed) if claimed != hash => {
                 let detail = "expected the payload whose hash is claimed, found another one";

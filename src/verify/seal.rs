@@ -51,8 +51,8 @@ impl SealedHead {
         let bytes = with_fields(&parsed, access_key, date, now, policy.field_names());
         let mut reader = HeadReader::new(policy.rules().clone());
         let sealed = whole(&mut reader, &bytes)?;
-        let signature = policy.field_names().signature();
-        let payload = Payload::of_signed(&sealed, signature, sealed.head_len(), sealed.expected());
+        let left_out = Some(policy.field_names().signature());
+        let payload = Payload::of_request(&sealed, left_out, sealed.head_len(), sealed.expected());
         Ok(Self { bytes, payload, date })
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use super::{Claim, Pending, Policy, Refusal, Verified};
-use crate::{frame::Collector, hasher::Update, protocol::SigningKey};
+use crate::{frame::Collector, hasher::Update, payload::Progress, protocol::SigningKey};
 
 /// Verifies one frame that comes in chunks of any size.
 ///
@@ -98,6 +98,15 @@ where
             State::Head => Err(self.collector.truncated().into()),
             State::Payload(pending) => pending.finish(),
             State::Failed(refusal) => Err(refusal),
+        }
+    }
+
+    /// How far the payload has come; `None` until the head is whole, or after a refusal.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        match &self.state {
+            State::Payload(pending) => Some(pending.progress()),
+            State::Head | State::Failed(_) => None,
         }
     }
 

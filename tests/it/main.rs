@@ -6,13 +6,21 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "codec")]
+mod codec;
 mod differential;
 mod frames;
+#[cfg(feature = "http")]
+mod http;
 mod memory;
 mod naive;
 mod properties;
 mod rejects;
 mod replay;
+#[cfg(feature = "secrets-file")]
+mod secrets;
 #[cfg(feature = "verify")]
 mod signed;
 mod stages;

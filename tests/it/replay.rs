@@ -2,12 +2,16 @@
 
 use std::{fs, path::Path};
 
+#[cfg(feature = "codec")]
+use crate::properties::codec;
 use crate::properties::{canonical, cuts, oracle, strict_httparse};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 4] = [
+const TARGETS: &[Target] = &[
     ("canonical", canonical::fuzz),
+    #[cfg(feature = "codec")]
+    ("codec", codec::fuzz),
     ("cuts", cuts::fuzz),
     ("oracle", oracle::fuzz),
     ("strict_httparse", strict_httparse::fuzz),

@@ -23,7 +23,8 @@ pub(crate) struct Case {
     pub(crate) now: SystemTime,
     pub(crate) policy: Policy,
     pub(crate) result: String,
-    secrets: Vec<(String, String)>,
+    /// Each line: what it tells, and the rest.
+    facts: Vec<(String, String)>,
 }
 
 impl Case {
@@ -43,7 +44,7 @@ impl Case {
             now: SystemTime::UNIX_EPOCH,
             policy: Policy::default(),
             result: String::new(),
-            secrets: Vec::new(),
+            facts: Vec::new(),
         };
         for line in fs::read_to_string(folder.join("case")).unwrap().lines() {
             let (what, rest) = line.split_once(' ').unwrap();
@@ -60,19 +61,26 @@ impl Case {
                 let age = Duration::from_secs(seconds.parse().unwrap());
                 self.policy = self.policy.clone().max_age(age);
             }
-            ("secret", pair) => {
-                let (access_key, secret) = pair.split_once(' ').unwrap();
-                self.secrets.push((access_key.to_owned(), secret.to_owned()));
-            }
-            ("revoked", _) => {}
+            ("secret" | "revoked", _) => {}
             ("result", result) => result.clone_into(&mut self.result),
             (what, _) => panic!("{}: {what} is unknown", self.name),
         }
+        self.facts.push((what.to_owned(), rest.to_owned()));
+    }
+
+    /// The lines that begin with `what`, without it.
+    pub(crate) fn facts(&self, what: &str) -> impl Iterator<Item = &str> {
+        self.facts.iter().filter(move |(about, _)| about == what).map(|(_, rest)| rest.as_str())
+    }
+
+    /// Access keys and their live secrets.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.facts("secret").map(|pair| pair.split_once(' ').unwrap())
     }
 
     /// The keys of the claim's live secrets.
     pub(crate) fn keys(&self, claim: &Claim) -> Vec<SigningKey> {
-        let live = self.secrets.iter().filter(|(key, _)| key.as_bytes() == claim.access_key());
+        let live = self.secrets().filter(|(key, _)| key.as_bytes() == claim.access_key());
         live.map(|(key, secret)| {
             SigningKey::derive(&Credentials::new(key, secret).unwrap(), claim.date())
         })

@@ -15,14 +15,14 @@ use crate::{
 /// How many vectors the protocol publishes.
 const VECTORS: usize = 119;
 
-struct Vector {
-    name: String,
-    folder: PathBuf,
-    frame: Vec<u8>,
+pub(crate) struct Vector {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) frame: Vec<u8>,
 }
 
 impl Vector {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
         let sections = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
         let vectors: Vec<_> = sections
@@ -41,14 +41,14 @@ impl Vector {
     }
 
     /// What the file of `reading` says, or the one for both.
-    fn expected(&self, reading: Reading, what: &str) -> Option<Vec<u8>> {
+    pub(crate) fn expected(&self, reading: Reading, what: &str) -> Option<Vec<u8>> {
         let reading = if reading == Reading::Strict { "strict" } else { "lenient" };
         [reading, "both"]
             .iter()
             .find_map(|prefix| fs::read(self.folder.join(format!("{prefix}.{what}"))).ok())
     }
 
-    fn expected_line(&self, reading: Reading, what: &str) -> Option<String> {
+    pub(crate) fn expected_line(&self, reading: Reading, what: &str) -> Option<String> {
         let line = String::from_utf8(self.expected(reading, what)?).unwrap();
         Some(line.strip_suffix('\n').unwrap().to_owned())
     }

@@ -4,6 +4,8 @@
 //! `fuzz` that each module has. What an input of theirs consists of is said there.
 
 pub(crate) mod canonical;
+#[cfg(feature = "codec")]
+pub(crate) mod codec;
 pub(crate) mod cuts;
 pub(crate) mod oracle;
 pub(crate) mod strict_httparse;

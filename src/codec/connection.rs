@@ -1,0 +1,200 @@
+//! The machine that signing and verifying share: one frame after another.
+
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    CodecError, FrameHead, Misuse, Standing,
+    frames::{Frames, InputEnd, Piece},
+};
+use crate::{
+    error::FrameError,
+    frame::Rules,
+    offload::{HashPool, OffloadedHash},
+    protocol::PayloadHash,
+};
+
+/// What is done with the frames of a connection.
+pub(super) trait Work {
+    /// What a consumer is told.
+    type Event;
+    /// Why a frame is refused.
+    type Refused: Clone + From<FrameError> + Into<CodecError>;
+
+    /// Begins with a frame.
+    fn begin(&mut self, head: FrameHead) -> Result<Self::Event, Self::Refused>;
+
+    /// Whether the key of the frame that began is there.
+    fn has_key(&self) -> bool;
+
+    /// Does what its key is needed for before its payload.
+    fn proceed(&mut self) -> Result<(), Self::Refused>;
+
+    /// Takes a piece of payload.
+    fn take(&mut self, data: &[u8]) -> Result<(), Self::Refused>;
+
+    /// Counts a piece of payload that is hashed elsewhere.
+    fn count(&mut self, len: u64) -> Result<(), Self::Refused>;
+
+    /// Ends the frame, or refuses it where its payload has not come whole. The hash is `given`
+    /// where it was taken elsewhere.
+    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<Self::Event>, Self::Refused>;
+
+    /// Tells a consumer of payload.
+    fn data(data: Bytes) -> Self::Event;
+}
+
+/// A connection whose frames are worked on one by one.
+pub(super) struct Connection<W: Work> {
+    frames: Frames,
+    work: W,
+    /// Where payload is hashed, if not here.
+    elsewhere: Option<OffloadedHash>,
+    refused: Option<W::Refused>,
+}
+
+impl<W: Work> Connection<W> {
+    pub(super) fn new(rules: Rules, work: W) -> Self {
+        Self { frames: Frames::new(rules), work, elsewhere: None, refused: None }
+    }
+
+    pub(super) fn set_max_read(&mut self, bytes: usize) {
+        self.frames.set_max_read(bytes);
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        self.frames.rules()
+    }
+
+    /// Changes the rules of a connection of which nothing was read yet.
+    pub(super) fn set_rules(&mut self, change: impl FnOnce(Rules) -> Rules) {
+        let rules = change(self.rules().clone());
+        self.frames.set_rules(rules);
+    }
+
+    /// Whether a head was given and its frame has not ended.
+    pub(super) fn is_in_frame(&self) -> bool {
+        self.frames.is_in_frame()
+    }
+
+    pub(super) fn work(&mut self) -> &mut W {
+        &mut self.work
+    }
+
+    pub(super) fn resume(&mut self) {
+        self.frames.resume();
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.frames.standing()
+    }
+
+    /// Leaves the hashing of payloads to `pool`; then each call for an event waits for
+    /// [`poll_hashed`](Self::poll_hashed).
+    pub(super) fn hash_on(&mut self, pool: &HashPool) {
+        self.elsewhere = Some(OffloadedHash::new(pool));
+    }
+
+    /// Whether the hash has come as far as the next event asks for: to the end where the frame is
+    /// over, else to where there is room for a piece.
+    pub(super) fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.elsewhere {
+            Some(hash) if self.frames.is_frame_over() => hash.poll_idle(cx),
+            Some(hash) => hash.poll_ready(cx),
+            None => Poll::Ready(()),
+        }
+    }
+
+    /// The next event that `buffer` holds; `None` until more is received.
+    pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<W::Event>, CodecError> {
+        self.check(buffer)?;
+        self.advance(buffer).map_err(|refused| self.refuse(refused, buffer))
+    }
+
+    /// The next event of an input that has ended; `None` where it ended between two frames.
+    pub(super) fn decode_eof(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<Option<W::Event>, CodecError> {
+        if let Some(event) = self.decode(buffer)? {
+            return Ok(Some(event));
+        }
+        match self.frames.end_input(buffer) {
+            Ok(InputEnd::Clean) => {
+                buffer.clear();
+                Ok(None)
+            }
+            // Refused for its length, so that its hash need not be waited for.
+            Ok(InputEnd::InPayload) => {
+                self.work.end(None).map_err(|refused| self.refuse(refused, buffer))
+            }
+            Err(error) => Err(self.refuse(error.into(), buffer)),
+        }
+    }
+
+    /// Lets nobody go on who must not.
+    fn check(&self, buffer: &mut BytesMut) -> Result<(), CodecError> {
+        if let Some(refused) = &self.refused {
+            buffer.clear();
+            return Err(refused.clone().into());
+        }
+        self.frames.check_standing()?;
+        if self.is_in_frame() && !self.work.has_key() {
+            return Err(Misuse::NoKey.into());
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, buffer: &mut BytesMut) -> Result<Option<W::Event>, W::Refused> {
+        if self.is_in_frame() {
+            self.work.proceed()?;
+        }
+        if self.frames.is_frame_over() {
+            return self.end();
+        }
+        Ok(match self.frames.next(buffer)? {
+            Some(Piece::Head(head)) => Some(self.work.begin(head)?),
+            Some(Piece::Data(data)) => {
+                self.take(&data)?;
+                Some(W::data(data))
+            }
+            None => None,
+        })
+    }
+
+    fn take(&mut self, data: &Bytes) -> Result<(), W::Refused> {
+        match &mut self.elsewhere {
+            None => self.work.take(data),
+            Some(hash) => {
+                self.work.count(data.len() as u64)?;
+                hash.push(data.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the frame; `None` while its hash is not there.
+    fn end(&mut self) -> Result<Option<W::Event>, W::Refused> {
+        let given = match &mut self.elsewhere {
+            None => None,
+            Some(hash) => match hash.try_finish() {
+                None => return Ok(None),
+                given => given,
+            },
+        };
+        let event = self.work.end(given)?;
+        if event.is_some() {
+            self.frames.end_frame();
+        }
+        Ok(event)
+    }
+
+    #[cold]
+    fn refuse(&mut self, refused: W::Refused, buffer: &mut BytesMut) -> CodecError {
+        buffer.clear();
+        self.frames.fail();
+        self.refused = Some(refused.clone());
+        refused.into()
+    }
+}

@@ -1,0 +1,167 @@
+//! The frames of a connection, apart from what is done with them.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{FrameHead, Misuse, Standing, room::Room};
+use crate::{
+    error::FrameError,
+    frame::{HeadReader, Rules},
+};
+
+/// Splits what is received into heads and payloads (protocol section 8).
+///
+/// ```text
+///         ┌─ not whole yet           ┌─ piece
+///         ▼                          ▼
+///   ● ─► Head ───────head───────► Payload ───── end ─────► After
+///         ▲                                                  │
+///         └─────────────────── Standing::Open ───────────────┘
+/// ```
+pub(super) struct Frames {
+    rules: Rules,
+    reader: HeadReader,
+    room: Room,
+    state: State,
+}
+
+enum State {
+    Head,
+    /// How many bytes of payload are to come, and how the connection stands after them.
+    Payload {
+        remaining: u64,
+        then: Standing,
+    },
+    After(Standing),
+}
+
+/// A piece of a frame.
+pub(super) enum Piece {
+    Head(FrameHead),
+    Data(Bytes),
+}
+
+impl Frames {
+    pub(super) fn new(rules: Rules) -> Self {
+        let reader = HeadReader::new(rules.clone());
+        Self { rules, reader, room: Room::new(Room::DEFAULT_MOST), state: State::Head }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn set_rules(&mut self, rules: Rules) {
+        self.reader = HeadReader::new(rules.clone());
+        self.rules = rules;
+    }
+
+    pub(super) fn set_max_read(&mut self, bytes: usize) {
+        self.room = Room::new(bytes.max(1));
+    }
+
+    /// The next piece of the frame in `buffer`, split off it; `None` until more is received.
+    pub(super) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, FrameError> {
+        match &mut self.state {
+            State::Head => self.head(buffer),
+            State::Payload { .. } if buffer.is_empty() => {
+                self.room.for_payload(buffer);
+                Ok(None)
+            }
+            State::Payload { remaining, .. } => {
+                self.room.observe(buffer);
+                let len = usize::try_from(*remaining).map_or(buffer.len(), |r| r.min(buffer.len()));
+                *remaining -= len as u64;
+                Ok(Some(Piece::Data(buffer.split_to(len).freeze())))
+            }
+            State::After(_) => {
+                buffer.clear();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Refuses a call for the next frame that is not to be read as one.
+    pub(super) fn check_standing(&self) -> Result<(), Misuse> {
+        match self.standing() {
+            Standing::Upgrade => Err(Misuse::Upgrade),
+            Standing::Tunnel => Err(Misuse::Tunnel),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a head was split off whose frame has not ended.
+    pub(super) fn is_in_frame(&self) -> bool {
+        matches!(self.state, State::Payload { .. })
+    }
+
+    /// Whether the last byte of the frame has been split off.
+    pub(super) fn is_frame_over(&self) -> bool {
+        matches!(self.state, State::Payload { remaining: 0, .. })
+    }
+
+    /// Goes on behind a frame that is over.
+    pub(super) fn end_frame(&mut self) {
+        if let State::Payload { then, .. } = self.state {
+            self.stand(then);
+        }
+    }
+
+    /// Takes the end of the input.
+    pub(super) fn end_input(&mut self, buffer: &BytesMut) -> Result<InputEnd, FrameError> {
+        match self.state {
+            State::Head if buffer.chunks(2).all(|line| line == b"\r\n") => {
+                self.stand(Standing::Ended);
+                Ok(InputEnd::Clean)
+            }
+            State::Head => Err(self.reader.truncated(buffer.len() as u64)),
+            State::Payload { remaining: 1.., .. } => Ok(InputEnd::InPayload),
+            State::Payload { .. } | State::After(_) => Ok(InputEnd::Clean),
+        }
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.stand(Standing::Failed);
+    }
+
+    /// Reads what follows a frame with an `Upgrade` field as frames.
+    pub(super) fn resume(&mut self) {
+        if self.standing() == Standing::Upgrade {
+            self.stand(Standing::Open);
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        match self.state {
+            State::Head | State::Payload { .. } => Standing::Open,
+            State::After(standing) => standing,
+        }
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        self.state = match standing {
+            Standing::Open => {
+                self.room.reset();
+                State::Head
+            }
+            other => State::After(other),
+        };
+    }
+
+    fn head(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, FrameError> {
+        let Some(head) = self.reader.read(buffer)? else {
+            self.room.for_head(buffer, self.rules.head_limit());
+            return Ok(None);
+        };
+        let len = head.as_bytes().len();
+        let remaining = head.content_length().unwrap_or_default();
+        self.state = State::Payload { remaining, then: Standing::after(&head) };
+        let reader = std::mem::replace(&mut self.reader, HeadReader::new(self.rules.clone()));
+        Ok(Some(Piece::Head(FrameHead::new(buffer.split_to(len).freeze(), reader))))
+    }
+}
+
+/// Where the input ended.
+pub(super) enum InputEnd {
+    Clean,
+    InPayload,
+}

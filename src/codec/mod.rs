@@ -1,0 +1,47 @@
+//! Frames of a connection, for tokio (protocol section 8).
+//!
+//! [`SigningCodec`] and `VerifyingCodec` are [`Decoder`](tokio_util::codec::Decoder)s: what a
+//! connection receives goes in, events of one frame after another come out. [`FramedRead`] joins
+//! one with anything that is [`AsyncRead`](tokio::io::AsyncRead).
+//!
+//! ```text
+//!   bytes ──► Head ──► Data ──► Data … ──► Signed, Verified ──► Head …
+//! ```
+//!
+//! - **Pipelining, keep-alive.** A frame begins right after the one before. [`Standing`] tells
+//!   where no frame follows: after CONNECT, after `Connection: close`, and after `Upgrade` until
+//!   the caller calls `resume`. Look at it after each frame.
+//! - **Nothing is copied.** Heads and pieces of payload are split off the read buffer. The bytes
+//!   of a head that were received together stay where they are.
+//! - **Memory.** The read buffer grows by what was received, never by what a Content-Length
+//!   claims, up to the limit of a head or the largest read. An idle connection holds 8 KiB of it.
+//! - **The end.** A stream that ends without an error ended between two frames. A frame that is
+//!   cut short is an error, also where the peer just went away.
+//! - **After an error** nothing more is decoded. Close the connection: where the next frame begins
+//!   is not known.
+//!
+//! [`FramedRead`]: tokio_util::codec::FramedRead
+
+mod connection;
+mod error;
+mod frames;
+mod head;
+mod offloaded;
+mod reader;
+mod room;
+mod signing;
+mod standing;
+mod stream;
+mod tap;
+#[cfg(feature = "verify")]
+mod verifying;
+
+pub use self::error::{CodecError, Misuse};
+pub use self::head::FrameHead;
+pub use self::offloaded::{FrameCodec, OffloadedRead};
+pub use self::reader::{SigningReader, sign_reader};
+pub use self::signing::{Event, SigningCodec};
+pub use self::standing::Standing;
+pub use self::stream::SigningStream;
+#[cfg(feature = "verify")]
+pub use self::verifying::{VerifyingCodec, VerifyingEvent};

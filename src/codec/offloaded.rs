@@ -1,0 +1,143 @@
+//! A connection whose payloads are hashed beside receiving.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use tokio::io::AsyncRead;
+use tokio_util::codec::{Decoder, FramedParts, FramedRead};
+
+use super::SigningCodec;
+#[cfg(feature = "verify")]
+use super::VerifyingCodec;
+use crate::offload::HashPool;
+
+pin_project! {
+    /// A [`FramedRead`] whose payloads are hashed on another core.
+    ///
+    /// It yields what a `FramedRead` with the same codec yields. Pieces of payload are handed on
+    /// while they are being hashed; they wait where the hash falls behind, and the end of a frame
+    /// waits for its hash. No thread of the runtime is held up by either, which is why this is a
+    /// stream of its own: a decoder cannot wait.
+    ///
+    /// ```
+    /// use framesign::codec::{Event, OffloadedRead, SigningCodec};
+    /// use framesign::offload::HashPool;
+    /// use futures_util::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = framesign::SigningKey::derive(
+    /// #     &framesign::Credentials::new("access", "secret")?, framesign::SigningDate::today());
+    /// // One for all connections.
+    /// let pool = HashPool::new(2.try_into()?)?;
+    ///
+    /// let socket = &b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\nhello"[..];
+    /// let mut frames = OffloadedRead::new(socket, SigningCodec::new(key), &pool);
+    /// while let Some(event) = frames.next().await {
+    ///     if let Event::Signed(signature) = event? {
+    ///         println!("{signature}");
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[derive(Debug)]
+    pub struct OffloadedRead<R, D> {
+        #[pin]
+        frames: FramedRead<R, D>,
+    }
+}
+
+impl<R: AsyncRead, D: FrameCodec> OffloadedRead<R, D> {
+    /// Reads frames from `inner` and hashes their payloads on the threads of `pool`.
+    #[must_use]
+    pub fn new(inner: R, mut codec: D, pool: &HashPool) -> Self {
+        codec.hash_on(pool);
+        Self { frames: FramedRead::new(inner, codec) }
+    }
+}
+
+impl<R, D> OffloadedRead<R, D> {
+    /// What is read from.
+    pub fn get_ref(&self) -> &R {
+        self.frames.get_ref()
+    }
+
+    /// What is read from; what is read from it here is lost to the frames.
+    pub fn get_mut(&mut self) -> &mut R {
+        self.frames.get_mut()
+    }
+
+    /// The codec.
+    pub fn decoder(&self) -> &D {
+        self.frames.decoder()
+    }
+
+    /// The codec.
+    pub fn decoder_mut(&mut self) -> &mut D {
+        self.frames.decoder_mut()
+    }
+
+    /// What was read from, the codec, and what was read and is not decoded.
+    pub fn into_parts(self) -> FramedParts<R, D> {
+        self.frames.into_parts()
+    }
+}
+
+impl<R: AsyncRead, D: FrameCodec> Stream for OffloadedRead<R, D> {
+    type Item = Result<D::Item, D::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut frames = self.project().frames;
+        // Once there is room it lasts: a call yields one piece at the most.
+        ready!(frames.as_mut().decoder_pin_mut().poll_hashed(cx));
+        frames.poll_next(cx)
+    }
+}
+
+/// The codecs of this module.
+pub trait FrameCodec: Decoder + sealed::Offload {}
+
+impl FrameCodec for SigningCodec {}
+
+impl sealed::Offload for SigningCodec {
+    fn hash_on(&mut self, pool: &HashPool) {
+        self.0.hash_on(pool);
+    }
+
+    fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_hashed(cx)
+    }
+}
+
+#[cfg(feature = "verify")]
+impl FrameCodec for VerifyingCodec {}
+
+#[cfg(feature = "verify")]
+impl sealed::Offload for VerifyingCodec {
+    fn hash_on(&mut self, pool: &HashPool) {
+        self.0.hash_on(pool);
+    }
+
+    fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_hashed(cx)
+    }
+}
+
+mod sealed {
+    use std::task::{Context, Poll};
+
+    use crate::offload::HashPool;
+
+    pub trait Offload {
+        /// Leaves the hashing of payloads to `pool`.
+        fn hash_on(&mut self, pool: &HashPool);
+
+        /// Whether the hash has come as far as the next event asks for.
+        fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    }
+}

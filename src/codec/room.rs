@@ -1,0 +1,80 @@
+//! How large the read buffer is: what was read decides, never what a peer claims.
+
+use bytes::BytesMut;
+
+/// What an idle connection, one in a small head and one that receives little at a time may take.
+pub(super) const LEAST: usize = 8 * 1024;
+
+/// Sees to it that there is room in the read buffer, and not too much of it.
+///
+/// The buffer is a window into memory that it shares with the pieces that were split off it:
+///
+/// ```text
+///   │ split off, with the consumer │ received, not decoded yet │ free │
+///                                  └──────── BytesMut ──────────────┘
+/// ```
+///
+/// Left to itself it doubles whenever it is full. Here a head gets as much as it needs up to its
+/// limit, and a payload a read that is twice as large as one that was filled, up to `most`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Of a read of payload.
+    next: usize,
+    most: usize,
+    /// Of the memory behind the buffer, as far as it was made here.
+    size: usize,
+}
+
+impl Room {
+    /// Well within an L2 cache, and large enough that system calls do not count beside hashing.
+    pub(super) const DEFAULT_MOST: usize = 64 * 1024;
+
+    pub(super) fn new(most: usize) -> Self {
+        Self { next: LEAST.min(most), most, size: 0 }
+    }
+
+    /// Begins a frame.
+    pub(super) fn reset(&mut self) {
+        self.next = LEAST.min(self.most);
+    }
+
+    /// Learns from what has been received, before it is split off.
+    pub(super) fn observe(&mut self, buffer: &BytesMut) {
+        if buffer.len() == buffer.capacity() {
+            self.next = (2 * self.next).min(self.most);
+        } else if buffer.len() < self.next / 4 {
+            self.next = (self.next / 2).max(LEAST.min(self.most));
+        }
+    }
+
+    /// Makes room for more payload, where all that was received is split off.
+    pub(super) fn for_payload(&mut self, buffer: &mut BytesMut) {
+        if buffer.capacity() < self.next / 2 || self.is_too_large(buffer, self.next) {
+            self.renew(buffer, self.next);
+        }
+    }
+
+    /// Makes room for more of a head of `limit` bytes at the most, and the byte that shows it to be
+    /// too large.
+    pub(super) fn for_head(&mut self, buffer: &mut BytesMut, limit: usize) {
+        let wanted = (2 * buffer.len()).min(limit.saturating_add(1)).max(LEAST);
+        if buffer.len() == buffer.capacity() || self.is_too_large(buffer, wanted) {
+            self.renew(buffer, wanted);
+        }
+    }
+
+    fn is_too_large(&self, buffer: &BytesMut, wanted: usize) -> bool {
+        buffer.capacity().max(self.size) >= 2 * wanted
+    }
+
+    /// Gives the buffer a capacity of about `wanted`, in the memory it has if that is free again.
+    fn renew(&mut self, buffer: &mut BytesMut, wanted: usize) {
+        let is_reclaimed = buffer.try_reclaim(wanted.saturating_sub(buffer.len()));
+        if !is_reclaimed || self.is_too_large(buffer, wanted) {
+            let mut renewed = BytesMut::with_capacity(wanted);
+            renewed.extend_from_slice(buffer);
+            *buffer = renewed;
+        }
+        self.size = buffer.capacity();
+    }
+}

@@ -1,0 +1,240 @@
+//! Signs the frames of a connection.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use tokio_util::codec::Decoder;
+
+use super::{
+    CodecError, FrameHead, Misuse, Standing,
+    connection::{Connection, Work},
+};
+use crate::{
+    error::{FrameError, InputError},
+    frame::Rules,
+    payload::Payload,
+    protocol::{PayloadHash, Scratch, Signature, SigningKey},
+};
+
+/// What a [`SigningCodec`] yields: for each frame a head, its payload in pieces, and its signature.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A head, as soon as it is whole.
+    Head(FrameHead),
+    /// A piece of payload, split off the read buffer without a copy; never empty.
+    Data(Bytes),
+    /// The signature, after the last piece.
+    Signed(Signature),
+}
+
+/// A [`Decoder`] that signs one frame of a connection after another. Reading is strict.
+///
+/// ```
+/// use framesign::codec::{Event, SigningCodec};
+/// use framesign::{Credentials, SigningKey};
+/// use futures_util::StreamExt;
+/// use tokio_util::codec::FramedRead;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let credentials =
+///     Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")?;
+/// let key = SigningKey::derive(&credentials, "20230801".parse()?);
+///
+/// // Anything that is AsyncRead.
+/// let socket = &b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\nhello\
+///                 GET /resource HTTP/1.1\r\nHost: test.com\r\n\r\n"[..];
+/// let mut frames = FramedRead::new(socket, SigningCodec::new(key));
+/// let mut signatures = Vec::new();
+/// while let Some(event) = frames.next().await {
+///     match event? {
+///         Event::Head(head) => println!("{} {:?}", head.method(), head.target()),
+///         Event::Data(data) => println!("{} bytes", data.len()),
+///         Event::Signed(signature) => signatures.push(signature),
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(signatures.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+pub struct SigningCodec(pub(super) Connection<Signing>);
+
+pub(super) struct Signing {
+    key: Key,
+    payload: Payload,
+    scratch: Scratch,
+}
+
+enum Key {
+    /// Of the connection.
+    Fixed(SigningKey),
+    /// Of the frame, once the caller has given it.
+    PerFrame(Option<SigningKey>),
+}
+
+/// Of a head up to this size the scratch memory, at most about 20 times as large, is kept.
+const SMALL_HEAD: usize = 1024;
+
+impl SigningCodec {
+    /// Signs every frame with `key`, with the default limits.
+    #[must_use]
+    pub fn new(key: SigningKey) -> Self {
+        Self::with_key(Key::Fixed(key))
+    }
+
+    /// Signs each frame with a key of its own, which the caller gives by
+    /// [`provide`](Self::provide) after the frame's [`Event::Head`].
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use framesign::codec::{CodecError, Event, Misuse, SigningCodec};
+    /// use tokio_util::codec::Decoder;
+    ///
+    /// # let key = framesign::SigningKey::derive(
+    /// #     &framesign::Credentials::new("access", "secret")?, framesign::SigningDate::today());
+    /// let mut received = BytesMut::from("GET /a HTTP/1.1\r\nHost: test.com\r\nKey: access\r\n\r\n");
+    /// let mut codec = SigningCodec::with_key_per_frame();
+    /// let Some(Event::Head(head)) = codec.decode(&mut received)? else { panic!() };
+    /// assert!(matches!(codec.decode(&mut received), Err(CodecError::Misuse(Misuse::NoKey))));
+    ///
+    /// // Look it up by what the head says; that may take its time.
+    /// assert_eq!(head.values("key").next().as_deref(), Some(&b"access"[..]));
+    /// codec.provide(key)?;
+    /// assert!(matches!(codec.decode(&mut received)?, Some(Event::Signed(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_key_per_frame() -> Self {
+        Self::with_key(Key::PerFrame(None))
+    }
+
+    fn with_key(key: Key) -> Self {
+        let work = Signing { key, payload: Payload::default(), scratch: Scratch::default() };
+        Self(Connection::new(Rules::strict(), work))
+    }
+
+    /// Sets the most bytes of a head; see [`Rules::max_head`].
+    #[must_use]
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.0.set_rules(|rules| rules.max_head(bytes));
+        self
+    }
+
+    /// Sets the most field lines of a head; see [`Rules::max_headers`].
+    #[must_use]
+    pub fn max_headers(mut self, lines: usize) -> Self {
+        self.0.set_rules(|rules| rules.max_headers(lines));
+        self
+    }
+
+    /// Accepts a further method; see [`Rules::allow_method`].
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::MethodName`] where `method` is not a token.
+    pub fn allow_method(mut self, method: &str) -> Result<Self, InputError> {
+        let rules = self.0.rules().clone().allow_method(method)?;
+        self.0.set_rules(|_| rules);
+        Ok(self)
+    }
+
+    /// Sets the most bytes of payload that are read at once; 64 KiB unless set.
+    ///
+    /// Reads begin small and grow while the peer fills them. The read buffer is never larger than
+    /// the largest of these, the limit of a head, and what it was made with.
+    #[must_use]
+    pub fn max_read(mut self, bytes: usize) -> Self {
+        self.0.set_max_read(bytes);
+        self
+    }
+
+    /// Gives the key of the frame whose head came last.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnaskedKey`] where no frame waits for its key.
+    pub fn provide(&mut self, given: SigningKey) -> Result<(), Misuse> {
+        let is_in_frame = self.0.is_in_frame();
+        match &mut self.0.work().key {
+            Key::PerFrame(key @ None) if is_in_frame => {
+                *key = Some(given);
+                Ok(())
+            }
+            Key::PerFrame(_) | Key::Fixed(_) => Err(Misuse::UnaskedKey),
+        }
+    }
+
+    /// Goes on with reading frames where [`Standing::Upgrade`] waits for that.
+    pub fn resume(&mut self) {
+        self.0.resume();
+    }
+
+    /// How the connection stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.0.standing()
+    }
+}
+
+impl Decoder for SigningCodec {
+    type Item = Event;
+    type Error = CodecError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Event>, CodecError> {
+        self.0.decode(buffer)
+    }
+
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<Event>, CodecError> {
+        self.0.decode_eof(buffer)
+    }
+}
+
+impl Work for Signing {
+    type Event = Event;
+    type Refused = FrameError;
+
+    fn begin(&mut self, head: FrameHead) -> Result<Event, FrameError> {
+        self.payload.begin(head.head(), true, &mut self.scratch);
+        if head.bytes().len() > SMALL_HEAD {
+            self.scratch.release();
+        }
+        if let Key::PerFrame(key) = &mut self.key {
+            *key = None;
+        }
+        Ok(Event::Head(head))
+    }
+
+    fn has_key(&self) -> bool {
+        !matches!(self.key, Key::PerFrame(None))
+    }
+
+    fn proceed(&mut self) -> Result<(), FrameError> {
+        Ok(())
+    }
+
+    fn take(&mut self, data: &[u8]) -> Result<(), FrameError> {
+        self.payload.take(data)
+    }
+
+    fn count(&mut self, len: u64) -> Result<(), FrameError> {
+        self.payload.count(len)
+    }
+
+    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<Event>, FrameError> {
+        let hash = self.payload.end(given)?;
+        let (Key::Fixed(key) | Key::PerFrame(Some(key))) = &self.key else { return Ok(None) };
+        Ok(Some(Event::Signed(key.sign(&self.payload.string_to_sign(hash)))))
+    }
+
+    fn data(data: Bytes) -> Event {
+        Event::Data(data)
+    }
+}
+
+impl fmt::Debug for SigningCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningCodec").field("standing", &self.standing()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,56 @@
+//! What a frame says about the bytes that follow it.
+
+use crate::frame::Head;
+
+/// How a connection stands (protocol section 8).
+///
+/// ```text
+///              ┌─ frame      ┌─────── resume ───────┐
+///              ▼             ▼                      │
+///   ● ───────► Open ─────────────── Upgrade ────► Upgrade
+///               │
+///               ├── CONNECT ───────────────────► Tunnel
+///               ├── Connection: close ─────────► Closed
+///               ├── end of the input ──────────► Ended
+///               └── refused ───────────────────► Failed
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Standing {
+    /// In a frame, or between two of them.
+    Open,
+    /// A frame with an `Upgrade` field ended: what follows is left in the read buffer until the
+    /// caller says that the connection stays HTTP.
+    Upgrade,
+    /// A CONNECT frame ended: what follows is no frame and is left in the read buffer.
+    Tunnel,
+    /// A frame with `Connection: close` ended: it was the last one. What follows is dropped, so
+    /// that a server can go on reading until the peer has closed (RFC 9112 section 9.6).
+    Closed,
+    /// The input ended between two frames.
+    Ended,
+    /// A frame was refused. What follows is dropped, since nobody can know where in it the next
+    /// frame begins.
+    Failed,
+}
+
+impl Standing {
+    /// How the connection stands once the frame of `head` has ended.
+    pub(super) fn after(head: &Head<'_>) -> Self {
+        if head.method() == "CONNECT" {
+            Self::Tunnel
+        } else if head.values("connection").any(|value| has_close(&value)) {
+            Self::Closed
+        } else if head.values("upgrade").next().is_some() {
+            Self::Upgrade
+        } else {
+            Self::Open
+        }
+    }
+}
+
+/// Whether the option `close` is in a list of connection options (RFC 9110 section 7.6.1).
+fn has_close(list: &[u8]) -> bool {
+    list.split(|&byte| byte == b',')
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+}

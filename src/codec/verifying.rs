@@ -1,0 +1,273 @@
+//! Verifies the frames of a connection.
+
+use std::{fmt, mem, sync::Arc, time::SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use tokio_util::codec::Decoder;
+
+use super::{
+    CodecError, FrameHead, Misuse, Standing,
+    connection::{Connection, Work},
+};
+use crate::{
+    protocol::{PayloadHash, SigningKey},
+    verify::{Claim, Pending, Policy, Refusal, Verified},
+};
+
+/// What a [`VerifyingCodec`] yields: for each frame a head, its payload in pieces, and the proof
+/// that it was verified.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum VerifyingEvent {
+    /// A head, and what it claims. The checks that the head alone decides have passed, and those
+    /// that need the keys where the codec has them.
+    Head(FrameHead, Box<Claim>),
+    /// A piece of payload, split off the read buffer without a copy; never empty. It is not to be
+    /// trusted before the frame is verified.
+    Data(Bytes),
+    /// The last byte was hashed and every check passed.
+    Verified(Verified),
+}
+
+/// A [`Decoder`] that verifies one signed frame of a connection after another.
+///
+/// It looks up the keys of a claim by a function, or asks the caller for them
+/// ([`with_keys_per_frame`](Self::with_keys_per_frame)), who can get them in whatever way.
+///
+/// Answer a refusal ([`CodecError::Refused`]) with its [`status`](Refusal::status) and close the
+/// connection: what the peer goes on to send is not read. Commit what a frame is to bring about
+/// only at [`VerifyingEvent::Verified`].
+///
+/// ```
+/// use framesign::codec::{VerifyingCodec, VerifyingEvent};
+/// use framesign::verify::{Claim, Policy};
+/// use framesign::{Credentials, SigningKey};
+/// use futures_util::StreamExt;
+/// use tokio_util::codec::FramedRead;
+///
+/// # use framesign::{PayloadHash, SigningDate, verify::SealedHead};
+/// # fn signed_frame(credentials: &Credentials) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// #     let head = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n";
+/// #     let now = std::time::SystemTime::now();
+/// #     let sealed =
+/// #         SealedHead::new(head, "access", SigningDate::of(now), now, &Policy::default())?;
+/// #     let key = SigningKey::derive(credentials, sealed.date());
+/// #     Ok([&sealed.sign(&key, PayloadHash::of(b"hello"))[..], b"hello"].concat())
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let credentials = Credentials::new("access", "secret")?;
+/// # let received = signed_frame(&credentials)?;
+/// let keys = move |claim: &Claim| match claim.access_key() {
+///     b"access" => vec![SigningKey::derive(&credentials, claim.date())],
+///     _ => vec![],
+/// };
+/// let mut frames = FramedRead::new(&received[..], VerifyingCodec::new(Policy::default(), keys));
+/// let mut upload = Vec::new();
+/// while let Some(event) = frames.next().await {
+///     match event? {
+///         VerifyingEvent::Head(head, claim) => println!("{} by {claim:?}", head.method()),
+///         VerifyingEvent::Data(data) => upload.extend_from_slice(&data),
+///         VerifyingEvent::Verified(by) => println!("commit {upload:?} of {:?}", by.access_key()),
+///         _ => {}
+///     }
+/// }
+/// # assert_eq!(upload, b"hello");
+/// # Ok(())
+/// # }
+/// ```
+pub struct VerifyingCodec(pub(super) Connection<Verifying>);
+
+pub(super) struct Verifying {
+    policy: Arc<Policy>,
+    clock: Box<dyn FnMut() -> SystemTime + Send + Sync>,
+    /// `None` where the caller gives the keys of each frame.
+    keys: Option<LookUp>,
+    stage: Stage,
+}
+
+type LookUp = Box<dyn FnMut(&Claim) -> Vec<SigningKey> + Send + Sync>;
+
+/// How far the frame has come.
+enum Stage {
+    /// There is none.
+    Idle,
+    /// Its keys are asked for.
+    Claimed(Box<Claim>),
+    Given(Box<Claim>, Vec<SigningKey>),
+    Pending(Box<Pending>),
+}
+
+impl VerifyingCodec {
+    /// Verifies by `policy`, with the `keys` of the claim's live secrets: none where its access
+    /// key is unknown. They are looked up while a runtime thread waits, so it has to be quick.
+    #[must_use]
+    pub fn new(
+        policy: impl Into<Arc<Policy>>,
+        keys: impl FnMut(&Claim) -> Vec<SigningKey> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_look_up(policy.into(), Some(Box::new(keys)))
+    }
+
+    /// Verifies by `policy`, each frame with the keys that the caller gives by
+    /// [`provide`](Self::provide) after the frame's [`VerifyingEvent::Head`].
+    ///
+    /// ```no_run
+    /// use framesign::codec::{CodecError, VerifyingCodec, VerifyingEvent};
+    /// use framesign::verify::{Claim, Policy};
+    /// use framesign::SigningKey;
+    /// use futures_util::StreamExt;
+    /// use tokio_util::codec::FramedRead;
+    ///
+    /// # async fn look_up(claim: &Claim) -> Result<Vec<SigningKey>, CodecError> { Ok(vec![]) }
+    /// # async fn receive(socket: tokio::net::TcpStream) -> Result<(), CodecError> {
+    /// let codec = VerifyingCodec::with_keys_per_frame(Policy::default());
+    /// let mut frames = FramedRead::new(socket, codec);
+    /// while let Some(event) = frames.next().await {
+    ///     match event? {
+    ///         VerifyingEvent::Head(head, claim) => {
+    ///             let keys = look_up(&claim).await?;
+    ///             frames.decoder_mut().provide(keys)?;
+    ///         }
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_keys_per_frame(policy: impl Into<Arc<Policy>>) -> Self {
+        Self::with_look_up(policy.into(), None)
+    }
+
+    fn with_look_up(policy: Arc<Policy>, keys: Option<LookUp>) -> Self {
+        let rules = policy.rules().clone();
+        let clock = Box::new(SystemTime::now);
+        Self(Connection::new(rules, Verifying { policy, clock, keys, stage: Stage::Idle }))
+    }
+
+    /// Sets what tells the time when a head is whole; the system's clock unless set.
+    #[must_use]
+    pub fn clock(mut self, clock: impl FnMut() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.0.work().clock = Box::new(clock);
+        self
+    }
+
+    /// Sets the most bytes of payload that are read at once; 64 KiB unless set.
+    ///
+    /// Reads begin small and grow while the peer fills them. The read buffer is never larger than
+    /// the largest of these, the limit of a head, and what it was made with.
+    #[must_use]
+    pub fn max_read(mut self, bytes: usize) -> Self {
+        self.0.set_max_read(bytes);
+        self
+    }
+
+    /// Gives the keys of the live secrets of the last claim, derived for its date: none where its
+    /// access key is unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnaskedKey`] where no frame waits for its keys.
+    pub fn provide(&mut self, keys: Vec<SigningKey>) -> Result<(), Misuse> {
+        let stage = &mut self.0.work().stage;
+        match mem::replace(stage, Stage::Idle) {
+            Stage::Claimed(claim) => {
+                *stage = Stage::Given(claim, keys);
+                Ok(())
+            }
+            other => {
+                *stage = other;
+                Err(Misuse::UnaskedKey)
+            }
+        }
+    }
+
+    /// Goes on with reading frames where [`Standing::Upgrade`] waits for that.
+    pub fn resume(&mut self) {
+        self.0.resume();
+    }
+
+    /// How the connection stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.0.standing()
+    }
+}
+
+impl Decoder for VerifyingCodec {
+    type Item = VerifyingEvent;
+    type Error = CodecError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<VerifyingEvent>, CodecError> {
+        self.0.decode(buffer)
+    }
+
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<VerifyingEvent>, CodecError> {
+        self.0.decode_eof(buffer)
+    }
+}
+
+impl Work for Verifying {
+    type Event = VerifyingEvent;
+    type Refused = Refusal;
+
+    fn begin(&mut self, head: FrameHead) -> Result<VerifyingEvent, Refusal> {
+        let claim = Box::new(self.policy.examine(&head.head(), (self.clock)())?);
+        self.stage = match &mut self.keys {
+            Some(keys) => Stage::Pending(Box::new(claim.clone().check(&keys(&claim))?)),
+            None => Stage::Claimed(claim.clone()),
+        };
+        Ok(VerifyingEvent::Head(head, claim))
+    }
+
+    fn has_key(&self) -> bool {
+        !matches!(self.stage, Stage::Claimed(_))
+    }
+
+    fn proceed(&mut self) -> Result<(), Refusal> {
+        match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Given(claim, keys) => {
+                self.stage = Stage::Pending(Box::new(claim.check(&keys)?));
+            }
+            other => self.stage = other,
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
+        match &mut self.stage {
+            Stage::Pending(pending) => pending.update(data),
+            Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => Ok(()),
+        }
+    }
+
+    fn count(&mut self, len: u64) -> Result<(), Refusal> {
+        match &mut self.stage {
+            Stage::Pending(pending) => pending.count(len),
+            Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => Ok(()),
+        }
+    }
+
+    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<VerifyingEvent>, Refusal> {
+        match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Pending(pending) => {
+                Ok(Some(VerifyingEvent::Verified(pending.finish_with(given)?)))
+            }
+            other => {
+                self.stage = other;
+                Ok(None)
+            }
+        }
+    }
+
+    fn data(data: Bytes) -> VerifyingEvent {
+        VerifyingEvent::Data(data)
+    }
+}
+
+impl fmt::Debug for VerifyingCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingCodec").field("standing", &self.standing()).finish_non_exhaustive()
+    }
+}

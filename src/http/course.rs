@@ -1,0 +1,245 @@
+//! How far a body has come: what its frames do, without the body itself.
+
+use std::{
+    mem,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+
+use super::BodyError;
+use crate::{
+    error::{ErrorKind, Expected, Found, FrameError},
+    offload::{HashPool, OffloadedHash},
+    payload::Progress,
+    protocol::PayloadHash,
+};
+
+/// What looks at a payload.
+pub(super) trait Watch {
+    /// What is had at the end.
+    type Outcome;
+    /// Why there is none.
+    type Error: Clone + From<FrameError> + Into<BodyError>;
+
+    fn update(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// Counts bytes that are hashed elsewhere.
+    fn count(&mut self, len: u64) -> Result<(), Self::Error>;
+
+    /// Ends the payload, `given` its hash where it was hashed elsewhere.
+    fn finish(self, given: Option<PayloadHash>) -> Result<Self::Outcome, Self::Error>;
+
+    fn progress(&self) -> Progress;
+}
+
+/// Where the outcome will be for those who ask; empty until then.
+pub(super) type Slot<W> = Arc<OnceLock<Result<<W as Watch>::Outcome, <W as Watch>::Error>>>;
+
+/// Called once with why there is no outcome.
+pub(super) type Hook<E> = Box<dyn FnOnce(&E) + Send + Sync>;
+
+/// The way of a body to its outcome.
+///
+/// ```text
+///          ┌─ a frame before the last
+///          ▼
+///   ● ──► Payload ──the end──► Ending ──its hash, finish──► Passed
+///          │                      │
+///          └─────── refused ──────┴───────────────────────► Failed
+/// ```
+///
+/// - `Payload`: frames are shown and handed on. The one with the last byte is kept back.
+/// - `Ending`: the body has come to its end. A hash that is taken elsewhere is waited for here.
+/// - `Passed`: what was kept back is handed on, then the body is at its end.
+/// - `Failed`: every poll gives an error, so that nobody takes what comes after one for the end.
+///
+/// Were the last frame not kept back, a consumer that stops after as many bytes as Content-Length
+/// says would hold a whole payload that has not passed.
+pub(super) struct Course<W: Watch> {
+    state: State<W>,
+    offloaded: Option<OffloadedHash>,
+    slot: Slot<W>,
+    hook: Option<Hook<W::Error>>,
+}
+
+enum State<W: Watch> {
+    Payload { watch: Box<W>, last: Option<Bytes> },
+    Ending { watch: Box<W>, last: Option<Bytes> },
+    Passed { last: Option<Bytes> },
+    Failed { error: W::Error },
+}
+
+/// What is to be done next.
+pub(super) enum Next {
+    /// Poll the body.
+    Read,
+    /// Poll for the end of the hash.
+    End,
+    /// Hand on what is left.
+    Rest,
+}
+
+impl<W: Watch> Course<W> {
+    pub(super) fn new(watch: W) -> Self {
+        let state = State::Payload { watch: Box::new(watch), last: None };
+        Self { state, offloaded: None, slot: Slot::<W>::default(), hook: None }
+    }
+
+    pub(super) fn hash_on(&mut self, pool: &HashPool) {
+        self.offloaded = Some(OffloadedHash::new(pool));
+    }
+
+    pub(super) fn set_hook(&mut self, hook: Hook<W::Error>) {
+        self.hook = Some(hook);
+    }
+
+    /// Whether there is room for a further piece where the hash is taken.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.offloaded.as_mut().map_or(Poll::Ready(()), |hash| hash.poll_ready(cx))
+    }
+
+    /// Takes the next frame; its bytes, where they may be handed on at once.
+    pub(super) fn take(&mut self, frame: Frame<Bytes>) -> Option<Bytes> {
+        let State::Payload { watch, last } = &mut self.state else { return None };
+        let Ok(bytes) = frame.into_data() else {
+            let error = trailers(watch.progress().seen);
+            self.fail(error.into());
+            return None;
+        };
+        if let Err(error) = show(watch.as_mut(), self.offloaded.as_mut(), &bytes) {
+            self.fail(error);
+            return None;
+        }
+        let Progress { seen, expected } = watch.progress();
+        if expected != Some(seen) {
+            return Some(bytes);
+        }
+        // Empty frames after it add nothing.
+        last.get_or_insert(bytes);
+        None
+    }
+
+    /// The body has come to its end.
+    pub(super) fn end(&mut self) {
+        self.state = match self.leave() {
+            State::Payload { watch, last } => State::Ending { watch, last },
+            state => state,
+        };
+    }
+
+    /// The body has failed where it is.
+    pub(super) fn end_broken(&mut self) {
+        let seen = self.progress().map_or(0, |progress| progress.seen);
+        self.fail(broken(seen).into());
+    }
+
+    /// Leaves `Ending` once the hash is known.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let given = match &mut self.offloaded {
+            Some(hash) => Some(ready!(hash.poll_finish(cx))),
+            None => None,
+        };
+        match self.leave() {
+            State::Ending { watch, last } => self.finish(*watch, given, last),
+            state => self.state = state,
+        }
+        Poll::Ready(())
+    }
+
+    /// What is left after the payload.
+    pub(super) fn rest(&mut self) -> Option<Result<Bytes, BodyError>> {
+        match &mut self.state {
+            State::Passed { last } => last.take().map(Ok),
+            State::Failed { error } => Some(Err(error.clone().into())),
+            State::Payload { .. } | State::Ending { .. } => None,
+        }
+    }
+
+    pub(super) fn next(&self) -> Next {
+        match &self.state {
+            State::Payload { .. } => Next::Read,
+            State::Ending { .. } => Next::End,
+            State::Passed { .. } | State::Failed { .. } => Next::Rest,
+        }
+    }
+
+    /// Whether every check has passed and everything was handed on.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Passed { last: None })
+    }
+
+    /// How many bytes are kept back; `None` where they never will be handed on.
+    pub(super) fn kept(&self) -> Option<u64> {
+        let (State::Payload { last, .. } | State::Ending { last, .. } | State::Passed { last }) =
+            &self.state
+        else {
+            return None;
+        };
+        Some(last.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+
+    pub(super) fn slot(&self) -> &Slot<W> {
+        &self.slot
+    }
+
+    /// How far the payload has come; `None` once its outcome is known.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        match &self.state {
+            State::Payload { watch, .. } | State::Ending { watch, .. } => Some(watch.progress()),
+            State::Passed { .. } | State::Failed { .. } => None,
+        }
+    }
+
+    fn leave(&mut self) -> State<W> {
+        mem::replace(&mut self.state, State::Passed { last: None })
+    }
+
+    fn finish(&mut self, watch: W, given: Option<PayloadHash>, last: Option<Bytes>) {
+        match watch.finish(given) {
+            Ok(outcome) => {
+                self.state = State::Passed { last };
+                // Empty until here, since nothing leads out of the two last states.
+                let _ = self.slot.set(Ok(outcome));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: W::Error) {
+        if let Some(hook) = self.hook.take() {
+            hook(&error);
+        }
+        let _ = self.slot.set(Err(error.clone()));
+        self.state = State::Failed { error };
+    }
+}
+
+/// Hashes bytes, or has them hashed elsewhere.
+fn show<W: Watch>(
+    watch: &mut W,
+    offloaded: Option<&mut OffloadedHash>,
+    bytes: &Bytes,
+) -> Result<(), W::Error> {
+    let Some(hash) = offloaded else { return watch.update(bytes) };
+    watch.count(bytes.len() as u64)?;
+    hash.push(bytes.clone());
+    Ok(())
+}
+
+/// A frame of known length has no trailers (RFC 9112 section 7.1.2), and nothing would sign them.
+#[cold]
+fn trailers(seen: u64) -> FrameError {
+    let expected = Expected::Text("a payload without trailers");
+    FrameError::new(ErrorKind::TrailingBytes, 0, expected, Found::Text("trailers")).at(seen)
+}
+
+#[cold]
+fn broken(seen: u64) -> FrameError {
+    let expected = Expected::Text("the end of the payload");
+    let found = Found::Text("a body that failed");
+    FrameError::new(ErrorKind::TruncatedBody, 0, expected, found).at(seen)
+}

@@ -1,0 +1,54 @@
+//! Why a body ends in an error.
+
+use std::{error, fmt};
+
+use crate::{error::FrameError, verify::Refusal};
+
+/// Any error, as bodies and services hand them on.
+pub type BoxError = Box<dyn error::Error + Send + Sync>;
+
+/// Why a [`SigningBody`](super::SigningBody) or a [`VerifyingBody`](super::VerifyingBody) ends in
+/// an error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The body inside failed.
+    Body(BoxError),
+    /// The payload that is to be signed has not the length that its head gives.
+    Frame(FrameError),
+    /// The request is not verified.
+    Refused(Refusal),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body(error) => error.fmt(f),
+            Self::Frame(error) => error.fmt(f),
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl error::Error for BodyError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        // The message is the inner error's own, so the chain goes on below it.
+        match self {
+            Self::Body(error) => error.source(),
+            Self::Frame(error) => error.source(),
+            Self::Refused(refusal) => refusal.source(),
+        }
+    }
+}
+
+impl From<FrameError> for BodyError {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl From<Refusal> for BodyError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

@@ -1,0 +1,28 @@
+//! Structured requests and bodies, as the packages `http` and `http-body` describe them (feature
+//! `http`).
+//!
+//! - [`sign_request`] makes a signed frame of a request that is about to be sent.
+//! - [`Policy::examine_parts`](crate::verify::Policy::examine_parts) checks the head of one that
+//!   was received, and [`VerifyingBody`] what follows it.
+//! - [`SigningBody`] signs a request while it passes.
+//! - [`refusal_response`] answers what is refused.
+//!
+//! The results are those of the raw frame, whichever version of HTTP carries the request. A server
+//! has all of it in one piece in the layer of `framesign::tower` (feature `tower`).
+
+mod course;
+mod error;
+mod problem;
+mod request;
+mod sign;
+mod signing;
+mod verifying;
+mod watched;
+
+pub use self::error::{BodyError, BoxError};
+pub use self::problem::refusal_response;
+#[cfg(feature = "tower")]
+pub(crate) use self::problem::response;
+pub use self::sign::sign_request;
+pub use self::signing::{BodySignature, SigningBody};
+pub use self::verifying::{Unverified, Verification, VerifyingBody};

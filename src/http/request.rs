@@ -1,0 +1,235 @@
+//! A request that another HTTP implementation has read, held to protocol section 7.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, Method, Uri, Version, header, request::Parts};
+
+use crate::{
+    error::{ErrorKind, Expected, Found, FrameError},
+    frame::{self, Rules, Value},
+    protocol::{FieldList, Source},
+    verify::{self, Claim, Policy, Refusal, Signed},
+};
+
+/// `Parts` that keep to the rows which hold for a structured request, as its parts are signed.
+///
+/// There are no bytes here, so that every error of a head stands at byte 0, and those of the
+/// payload are counted from its first byte.
+pub(crate) struct Request<'a> {
+    method: &'a [u8],
+    path: &'a [u8],
+    query: &'a [u8],
+    fields: Vec<Field<'a>>,
+    content_length: Option<u64>,
+}
+
+/// Name and trimmed value.
+type Field<'a> = (&'a [u8], &'a [u8]);
+
+impl<'a> Request<'a> {
+    /// Checks the rows 7.6, 7.7, 7.9 to 7.11 and 7.15 to 7.18, and the form of the target.
+    pub(crate) fn read(parts: &'a Parts, rules: &Rules) -> Result<Self, FrameError> {
+        let method = parts.method.as_str().as_bytes();
+        check_method(method, rules)?;
+        let (path, query) = target(&parts.method, &parts.uri)?;
+        let mut fields = fields(&parts.headers)?;
+        let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+        // RFC 9113 section 8.3.1, RFC 9114 section 4.3.1: `:authority` stands for Host.
+        let is_later = matches!(parts.version, Version::HTTP_2 | Version::HTTP_3);
+        if is_later && !parts.headers.contains_key(header::HOST) {
+            fields.extend(authority.map(|authority| (&b"host"[..], authority)));
+        }
+        check_host(&fields, authority)?;
+        let content_length = content_length(&parts.method, &parts.headers)?;
+        Ok(Self { method, path, query, fields, content_length })
+    }
+}
+
+impl Source for Request<'_> {
+    fn method(&self) -> &[u8] {
+        self.method
+    }
+
+    fn path(&self) -> &[u8] {
+        self.path
+    }
+
+    fn query(&self) -> &[u8] {
+        self.query
+    }
+}
+
+impl FieldList for Request<'_> {
+    fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().map(|(name, _)| *name)
+    }
+
+    fn field(&self, index: usize) -> (&[u8], Value<'_>) {
+        let (name, value) = self.fields.get(index).copied().unwrap_or_default();
+        (name, Value::line(value))
+    }
+}
+
+impl Signed for Request<'_> {
+    fn head_len(&self) -> u64 {
+        0
+    }
+
+    fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// Strict reading, whatever the version: without a Content-Length there is no payload. So a
+    /// payload limit bounds every payload.
+    fn expected(&self) -> Option<u64> {
+        Some(self.content_length.unwrap_or_default())
+    }
+}
+
+impl Policy {
+    /// [`examine`](Self::examine) for the head of a request that another HTTP implementation has
+    /// read, of whatever version (protocol section 7, last paragraph).
+    ///
+    /// HTTP/2 and HTTP/3 count as HTTP/1.1, with `:authority` as Host where there is no Host. A
+    /// payload needs a Content-Length in them as well. Limits of the head are those of the other
+    /// implementation. There are no bytes of the head to count, so that errors in it stand at
+    /// byte 0, and those in the payload are counted from its first byte.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use framesign::{Credentials, PayloadHash, SigningKey};
+    /// use framesign::{http::sign_request, verify::Policy};
+    ///
+    /// let policy = Policy::default();
+    /// let credentials = Credentials::new("access", "secret")?;
+    /// let (mut parts, ()) = http::Request::get("http://test.com/find?q=a+b").body(())?.into_parts();
+    /// let now = SystemTime::now();
+    /// sign_request(&mut parts, &credentials, PayloadHash::of(b""), now, &policy)?;
+    ///
+    /// let claim = policy.examine_parts(&parts, now)?;
+    /// assert_eq!(claim.access_key(), b"access");
+    /// let key = SigningKey::derive(&credentials, claim.date());
+    /// let verified = claim.check(&[key])?.finish()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] with the first check that is not passed.
+    pub fn examine_parts(&self, parts: &Parts, now: SystemTime) -> Result<Claim, Refusal> {
+        verify::examine(self, &Request::read(parts, self.rules())?, now)
+    }
+}
+
+/// Protocol rows 7.6 and 7.7.
+fn check_method(method: &[u8], rules: &Rules) -> Result<(), FrameError> {
+    if rules.accepts_method(method) {
+        return Ok(());
+    }
+    let expected = "a method of RFC 7231 or one allowed by name";
+    Err(refuse(ErrorKind::Method, expected, Found::excerpt(method)))
+}
+
+/// Path and query of a target that has one of the forms of protocol section 4. Its bytes are taken
+/// as they are, since row 7.8 is for raw frames.
+fn target<'a>(method: &Method, uri: &'a Uri) -> Result<(&'a [u8], &'a [u8]), FrameError> {
+    let refused = |expected| Err(refuse(ErrorKind::Target, expected, Found::Text("another one")));
+    if method == Method::CONNECT {
+        let is_alone = uri.scheme().is_none() && uri.path_and_query().is_none();
+        let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+        let is_form = is_alone && authority.is_some_and(frame::is_authority_form);
+        return if is_form {
+            Ok((b"", b""))
+        } else {
+            refused("host and port as target of CONNECT")
+        };
+    }
+    let is_http = uri.scheme_str().is_none_or(|scheme| {
+        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+    });
+    match (uri.path(), uri.query()) {
+        ("*", None) if method == Method::OPTIONS => Ok((b"", b"")),
+        (path, query) if is_http && path.starts_with('/') => {
+            Ok((path.as_bytes(), query.unwrap_or_default().as_bytes()))
+        }
+        _ => refused("a path, or a URI of http or https, as target"),
+    }
+}
+
+/// The fields. Names are tokens by their type (row 7.10).
+fn fields(headers: &HeaderMap) -> Result<Vec<Field<'_>>, FrameError> {
+    let fields = headers.iter().map(|(name, value)| {
+        check_value(value.as_bytes())?;
+        Ok((name.as_str().as_bytes(), frame::trim(value.as_bytes())))
+    });
+    fields.collect()
+}
+
+/// Row 7.11, and what stands below the table: NUL, CR and LF would make one canonical line two. The
+/// type of a value promises this as well; other implementations make some without its checks.
+fn check_value(value: &[u8]) -> Result<(), FrameError> {
+    match memchr::memchr3(0, b'\r', b'\n', value).and_then(|at| value.get(at)) {
+        Some(&byte) => {
+            let expected = "no NUL, CR or LF in a field value";
+            Err(refuse(ErrorKind::HeaderValue, expected, Found::Byte(byte)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Holds Host to row 7.15, and the authority of the target to Host (row 7.9).
+fn check_host(fields: &[Field<'_>], authority: Option<&[u8]>) -> Result<(), FrameError> {
+    let mut hosts = fields.iter().filter(|(name, _)| *name == b"host").map(|(_, value)| *value);
+    let refused = |expected, found| Err(refuse(ErrorKind::Host, expected, Found::Text(found)));
+    let host = match (hosts.next(), hosts.next()) {
+        (None, _) => return refused("a Host", "none"),
+        (Some(_), Some(_)) => return refused("one Host", "a further one"),
+        (Some(host), None) => host,
+    };
+    if !frame::is_host(host) {
+        return refused("a host, or nothing", "something else");
+    }
+    if authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(host)) {
+        let expected = "the authority of the target to be the value of Host";
+        return Err(refuse(ErrorKind::Authority, expected, Found::Text("another one")));
+    }
+    Ok(())
+}
+
+/// Rows 7.16 to 7.18.
+fn content_length(method: &Method, headers: &HeaderMap) -> Result<Option<u64>, FrameError> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        let found = Found::Text("a Transfer-Encoding");
+        return Err(refuse(ErrorKind::TransferEncoding, "a payload of known length", found));
+    }
+    let refused =
+        |expected, found| Err(refuse(ErrorKind::ContentLength, expected, Found::Text(found)));
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(None),
+        (Some(_), _) if method == Method::CONNECT => {
+            refused("no Content-Length with CONNECT", "one")
+        }
+        (Some(_), Some(_)) => refused("one Content-Length", "a further one"),
+        (Some(length), None) => frame::content_length(frame::trim(length.as_bytes()), 0).map(Some),
+    }
+}
+
+#[cold]
+fn refuse(kind: ErrorKind, expected: &'static str, found: Found) -> FrameError {
+    FrameError::new(kind, 0, Expected::Text(expected), found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_value;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_value_cannot_make_two_canonical_lines() {
+        for value in [&b"a\0"[..], b"\rb", b"a\nb"] {
+            assert_eq!(check_value(value).unwrap_err().kind(), ErrorKind::HeaderValue);
+        }
+        check_value(b"a\tb \x80\xff").unwrap();
+    }
+}

@@ -1,0 +1,222 @@
+//! A body that is verified as it passes, and the proof that is had at its end.
+
+use std::{
+    error, fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{
+    BodyError, BoxError,
+    course::{Slot, Watch},
+    watched::Watched,
+};
+use crate::{
+    offload::HashPool,
+    payload::Progress,
+    protocol::PayloadHash,
+    verify::{Pending, Refusal, Verified},
+};
+
+pin_project! {
+    /// Verifies a body while it passes: its frames are handed on as they are, the same [`Bytes`].
+    ///
+    /// What it hands on is **not to be trusted** before its end: write it to where nobody takes it
+    /// for an upload yet, and commit with the [`Verified`] that
+    /// [`verification`](Self::verification) gives then.
+    ///
+    /// A body that is refused ends in an error, [`BodyError::Refused`], as often as it is polled.
+    /// The frame with the last byte is kept back until every check has passed. So a consumer that
+    /// reads to the end, or as many bytes as Content-Length says, or until
+    /// [`is_end_stream`](Body::is_end_stream), does not take a refused payload for a whole one.
+    ///
+    /// - A body of another length than Content-Length says is refused. Of one that is too long,
+    ///   not a byte beyond is handed on; without Content-Length no byte is.
+    /// - Trailers are refused: they are not signed, and HTTP/1.1 has none with a Content-Length.
+    /// - A body that is dropped early leaves its request unverified.
+    /// - The size hint is that of the body inside.
+    ///
+    /// ```
+    /// use framesign::{Credentials, PayloadHash, SigningDate, SigningKey};
+    /// use framesign::{http::{VerifyingBody, sign_request}, verify::Policy};
+    /// use http_body_util::{BodyExt, Full};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (policy, now) = (Policy::default(), std::time::SystemTime::now());
+    /// # let credentials = Credentials::new("access", "secret")?;
+    /// # let request = http::Request::put("http://test.com/up").header("content-length", 5);
+    /// # let (mut parts, body) = request.body(Full::from("hello"))?.into_parts();
+    /// # sign_request(&mut parts, &credentials, PayloadHash::of(b"hello"), now, &policy)?;
+    /// let claim = policy.examine_parts(&parts, now)?;
+    /// let keys = [SigningKey::derive(&credentials, claim.date())];
+    /// let mut body = VerifyingBody::new(body, claim.check(&keys)?);
+    /// let verification = body.verification();
+    /// let mut upload = Vec::new();
+    /// while let Some(frame) = body.frame().await {
+    ///     upload.extend_from_slice(&frame?.into_data().unwrap_or_default());
+    /// }
+    /// commit(&upload, verification.verified()?);
+    /// # Ok(()) }
+    /// # fn commit(_: &[u8], verified: framesign::verify::Verified) { assert_eq!(verified.access_key(), b"access"); }
+    /// ```
+    pub struct VerifyingBody<B> {
+        #[pin]
+        body: Watched<B, Pending>,
+    }
+}
+
+impl<B> VerifyingBody<B> {
+    /// Verifies `body` as the payload of the request whose head has passed.
+    pub fn new(body: B, pending: Pending) -> Self {
+        Self { body: Watched::new(body, pending) }
+    }
+
+    /// Hashes on the threads of `pool`, beside what receives; see [`offload`](crate::offload).
+    #[must_use]
+    pub fn hash_on(mut self, pool: &HashPool) -> Self {
+        self.body.course.hash_on(pool);
+        self
+    }
+
+    /// Sets what is called, once, where the body is refused: for the log. It is called where the
+    /// body is polled.
+    #[must_use]
+    pub fn on_refusal(mut self, hook: impl FnOnce(&Refusal) + Send + Sync + 'static) -> Self {
+        self.body.course.set_hook(Box::new(hook));
+        self
+    }
+
+    /// What to ask for the proof once the body has been read.
+    pub fn verification(&self) -> Verification {
+        Verification(self.body.course.slot().clone())
+    }
+
+    /// How far the payload has come; `None` once its outcome is known.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.body.course.progress()
+    }
+}
+
+/// What a body's verification has come to. A clone asks the same body.
+///
+/// `VerifyLayer` (feature `tower`) puts one into the extensions of every request.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is verified unless it is asked"]
+pub struct Verification(Slot<Pending>);
+
+impl Verification {
+    /// The proof that the request was verified whole, which can be had after the last byte of its
+    /// body. Let whatever makes an upload visible (a rename, a commit) ask for it.
+    ///
+    /// Of a request without payload it can be had at once behind a
+    /// `VerifyLayer` (feature `tower`), and else once the end of the body has been read.
+    ///
+    /// # Errors
+    ///
+    /// [`Unverified::Unfinished`] as long as the end has not been read, which is for ever where
+    /// the body was dropped; [`Unverified::Refused`] where it was refused.
+    pub fn verified(&self) -> Result<Verified, Unverified> {
+        match self.0.get() {
+            None => Err(Unverified::Unfinished),
+            Some(Ok(verified)) => Ok(verified.clone()),
+            Some(Err(refusal)) => Err(Unverified::Refused(refusal.clone())),
+        }
+    }
+}
+
+/// Why there is no proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unverified {
+    /// The body has not been read to its end.
+    Unfinished,
+    /// The request was refused.
+    Refused(Refusal),
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unfinished => {
+                f.write_str("expected a body read to its end, found one that is not")
+            }
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl error::Error for Unverified {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Unfinished => None,
+            Self::Refused(refusal) => refusal.source(),
+        }
+    }
+}
+
+impl Watch for Pending {
+    type Outcome = Verified;
+    type Error = Refusal;
+
+    fn update(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        Pending::update(self, bytes)
+    }
+
+    fn count(&mut self, len: u64) -> Result<(), Refusal> {
+        Pending::count(self, len)
+    }
+
+    fn finish(self, given: Option<PayloadHash>) -> Result<Verified, Refusal> {
+        self.finish_with(given)
+    }
+
+    fn progress(&self) -> Progress {
+        Pending::progress(self)
+    }
+}
+
+impl<B> VerifyingBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    /// Reads on to the end of a body without payload. Of other bodies a frame would be lost.
+    #[cfg(feature = "tower")]
+    pub(crate) fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().body.poll_payload(cx).map(|_| ())
+    }
+}
+
+impl<B> Body for VerifyingBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> fmt::Debug for VerifyingBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingBody").field("progress", &self.progress()).finish_non_exhaustive()
+    }
+}

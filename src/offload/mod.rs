@@ -1,0 +1,20 @@
+//! Hashing beside receiving: on another core, in order, bounded in memory.
+//!
+//! One core that receives and hashes does neither at full speed, and a large chunk that is hashed
+//! on a thread of a runtime holds up everything else there. A [`HashPool`] has threads for hashing
+//! alone. An [`OffloadedHash`] hands the pieces of a payload to one of them at a time, in their
+//! order, and lets its receiver wait where they come faster than they are hashed.
+//!
+//! ```text
+//!   receiver ──push──► ▐ piece ▐ piece ▐ ──► a thread of the pool ──► hash
+//!            ◄──ready── at most 256 KiB and a piece
+//! ```
+//!
+//! It pays where one connection is to be faster than one core. Many connections that keep all
+//! cores busy anyway gain nothing by it.
+
+mod pool;
+mod queue;
+
+pub use self::pool::HashPool;
+pub use self::queue::OffloadedHash;

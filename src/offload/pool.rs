@@ -1,0 +1,102 @@
+//! The threads that hash.
+
+use std::{
+    collections::VecDeque,
+    fmt, io,
+    num::NonZeroUsize,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use super::queue::Turn;
+
+/// Threads that hash payloads beside what receives them. A clone shares the threads; they end with
+/// the last one.
+///
+/// They are threads of their own, and not those that a runtime has for blocking calls: hashing
+/// keeps a core busy, so that more threads than cores gain nothing, and payloads take turns here.
+/// No runtime is needed either.
+///
+/// ```
+/// use framesign::offload::HashPool;
+///
+/// let pool = HashPool::new(2.try_into()?)?;
+/// # let _ = pool;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct HashPool(Arc<Owner>);
+
+/// Ends the threads when it is dropped, since they hold on to the work themselves.
+struct Owner(Arc<Work>);
+
+#[derive(Default)]
+struct Work {
+    queue: Mutex<Queue>,
+    is_waiting: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    turns: VecDeque<Turn>,
+    is_closed: bool,
+}
+
+impl HashPool {
+    /// Starts the threads: as many as cores may be busy with hashing.
+    ///
+    /// # Errors
+    ///
+    /// Those of starting a thread.
+    pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
+        let pool = Self(Arc::new(Owner(Arc::default())));
+        for _ in 0..threads.get() {
+            let work = Arc::clone(&pool.0.0);
+            thread::Builder::new().name("framesign-hash".into()).spawn(move || work.run())?;
+        }
+        Ok(pool)
+    }
+
+    pub(super) fn submit(&self, turn: Turn) {
+        self.0.0.submit(turn);
+    }
+}
+
+impl Work {
+    fn submit(&self, turn: Turn) {
+        self.lock().turns.push_back(turn);
+        self.is_waiting.notify_one();
+    }
+
+    /// Takes one turn after another; a payload that is not done yet queues up again.
+    fn run(&self) {
+        while let Some(turn) = self.next() {
+            if let Some(turn) = turn.take() {
+                self.submit(turn);
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Turn> {
+        let is_idle = |queue: &mut Queue| queue.turns.is_empty() && !queue.is_closed;
+        let waited = self.is_waiting.wait_while(self.lock(), is_idle);
+        waited.unwrap_or_else(PoisonError::into_inner).turns.pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.is_waiting.notify_all();
+    }
+}
+
+impl fmt::Debug for HashPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashPool").finish_non_exhaustive()
+    }
+}

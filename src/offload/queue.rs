@@ -1,0 +1,199 @@
+//! The payload that is hashed elsewhere, between its receiver and a thread.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+
+use super::HashPool;
+use crate::protocol::{Hash, PayloadHash};
+
+/// The hash of one payload after another, taken on the threads of a [`HashPool`] in the order in
+/// which the pieces come.
+///
+/// ```
+/// use framesign::{PayloadHash, offload::{HashPool, OffloadedHash}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = HashPool::new(1.try_into()?)?;
+/// let mut hash = OffloadedHash::new(&pool);
+/// for _ in 0..16 {
+///     hash.ready().await;
+///     hash.push(vec![0; 64 * 1024].into());
+/// }
+/// assert_eq!(hash.finish().await, PayloadHash::of(&vec![0; 1024 * 1024]));
+/// # Ok(())
+/// # }
+/// ```
+pub struct OffloadedHash {
+    pool: HashPool,
+    shared: Arc<Shared>,
+}
+
+type Shared = Mutex<State>;
+
+struct State {
+    /// Where it is, not a thread, while there is nothing to hash.
+    idle: Option<Hash>,
+    pieces: VecDeque<Bytes>,
+    /// The bytes of the pieces and of the one that is being hashed.
+    queued: usize,
+    /// Who waits for room or for the end.
+    waiting: Option<Waker>,
+}
+
+impl OffloadedHash {
+    /// With so many bytes in the queue there is no room: enough for a thread not to run dry while
+    /// the next read comes.
+    pub const LIMIT: usize = 256 * 1024;
+
+    /// A smaller piece is hashed at once where nothing is queued: waking a thread takes as long.
+    const WORTH: usize = 16 * 1024;
+
+    /// Begins with a payload that is hashed on the threads of `pool`.
+    #[must_use]
+    pub fn new(pool: &HashPool) -> Self {
+        let state = State {
+            idle: Some(Hash::default()),
+            pieces: VecDeque::new(),
+            queued: 0,
+            waiting: None,
+        };
+        Self { pool: pool.clone(), shared: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Waits until there is room for a further piece.
+    pub async fn ready(&mut self) {
+        poll_fn(|cx| self.poll_ready(cx)).await;
+    }
+
+    /// Takes the next piece of the payload. It is not copied, and dropped once it is hashed.
+    ///
+    /// The queue takes it in any case. What bounds the memory is to wait for
+    /// [`ready`](Self::ready) before each piece; then it holds [`LIMIT`](Self::LIMIT) bytes and the
+    /// last piece at the most.
+    pub fn push(&mut self, piece: Bytes) {
+        let mut state = lock(&self.shared);
+        if let (Some(hash), true) = (&mut state.idle, piece.len() < Self::WORTH) {
+            hash.update(&piece);
+            return;
+        }
+        state.queued += piece.len();
+        state.pieces.push_back(piece);
+        if let Some(hash) = state.idle.take() {
+            drop(state);
+            self.pool.submit(Turn { hash, shared: Arc::clone(&self.shared) });
+        }
+    }
+
+    /// Ends the payload, waits for its hash and begins with another one.
+    pub async fn finish(&mut self) -> PayloadHash {
+        poll_fn(|cx| self.poll_finish(cx)).await
+    }
+
+    /// Whether there is room for a further piece; see [`ready`](Self::ready).
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_state(cx, |state| (state.queued < Self::LIMIT).then_some(()))
+    }
+
+    /// The hash of the payload, once all of it is hashed; see [`finish`](Self::finish).
+    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<PayloadHash> {
+        self.poll_state(cx, State::finish)
+    }
+
+    /// Whether all that came is hashed.
+    #[cfg(feature = "codec")]
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_state(cx, |state| state.idle.as_ref().map(drop))
+    }
+
+    /// The hash of the payload, where all that came is hashed.
+    #[cfg(feature = "codec")]
+    pub(crate) fn try_finish(&mut self) -> Option<PayloadHash> {
+        lock(&self.shared).finish()
+    }
+
+    fn poll_state<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        ask: impl FnOnce(&mut State) -> Option<T>,
+    ) -> Poll<T> {
+        let mut state = lock(&self.shared);
+        if let Some(answer) = ask(&mut state) {
+            return Poll::Ready(answer);
+        }
+        match &mut state.waiting {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl State {
+    fn finish(&mut self) -> Option<PayloadHash> {
+        self.idle.as_mut().map(PayloadHash::new)
+    }
+}
+
+/// The right of a thread to hash pieces of a payload.
+pub(super) struct Turn {
+    hash: Hash,
+    shared: Arc<Shared>,
+}
+
+impl Turn {
+    /// After so many pieces another payload has its turn.
+    const PIECES: usize = 16;
+
+    /// Hashes pieces; the next turn where there are more of them.
+    pub(super) fn take(mut self) -> Option<Self> {
+        let mut hashed = 0;
+        for _ in 0..Self::PIECES {
+            let shared = Arc::clone(&self.shared);
+            let mut state = lock(&shared);
+            state.queued -= hashed;
+            let Some(piece) = state.pieces.pop_front() else {
+                state.idle = Some(self.hash);
+                wake(state);
+                return None;
+            };
+            if state.queued <= OffloadedHash::LIMIT / 2 {
+                wake(state)
+            } else {
+                drop(state)
+            }
+            self.hash.update(&piece);
+            hashed = piece.len();
+        }
+        lock(&self.shared).queued -= hashed;
+        Some(self)
+    }
+}
+
+/// Wakes who waits, once the state is free.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let waiting = state.waiting.take();
+    drop(state);
+    if let Some(waker) = waiting {
+        waker.wake();
+    }
+}
+
+/// Nothing here panics while it holds the state.
+fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for OffloadedHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queued = lock(&self.shared).queued;
+        f.debug_struct("OffloadedHash").field("queued", &queued).finish_non_exhaustive()
+    }
+}

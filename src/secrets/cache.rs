@@ -1,0 +1,156 @@
+//! Derived keys, kept for the day.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    Secret, SecretStore, StoreError,
+    kept::{Derived, Kept},
+};
+use crate::{
+    protocol::{SigningDate, SigningKey},
+    verify::Claim,
+};
+
+/// Asks a store for live secrets, and keeps the keys that it derives from them.
+///
+/// The store is asked at every claim, and the keys of what it answers are returned, no others: a
+/// secret that was revoked does not live on in here.
+///
+/// - Keys of a bounded number of access keys are kept, those used last
+///   ([`max_access_keys`](Self::max_access_keys)). An access key that the store does not know takes
+///   no room.
+/// - For each, keys of the last date asked for and of the days beside it are kept: around midnight
+///   clocks differ.
+/// - A key is zeroized once it is evicted and the last frame that uses it has ended. Those of
+///   access keys that fell silent are evicted on the second day after.
+///
+/// Share one cache between threads in an [`Arc`](std::sync::Arc). Its lock is held while a map is
+/// looked up or changed, and neither while the store is asked nor while a key is derived.
+pub struct KeyCache<S> {
+    store: S,
+    kept: Mutex<Kept>,
+}
+
+impl<S: SecretStore> KeyCache<S> {
+    /// The keys of a claim's live secrets for its date, in the order of the store; none where the
+    /// access key is unknown or revoked.
+    ///
+    /// # Errors
+    ///
+    /// The [`StoreError`] of the store.
+    pub async fn keys(&self, claim: &Claim) -> Result<Vec<SigningKey>, StoreError> {
+        let secrets = self.store.secrets(claim.access_key()).await?;
+        // Signing takes text (protocol section 1), so there is no key for anything else.
+        let Ok(access_key) = str::from_utf8(claim.access_key()) else { return Ok(Vec::new()) };
+        Ok(self.keys_of(access_key, claim.date(), &secrets))
+    }
+}
+
+impl<S> KeyCache<S> {
+    /// How many access keys a cache has room for unless it is set. With one live secret each, their
+    /// keys take some 5 MiB.
+    pub const DEFAULT_MAX_ACCESS_KEYS: usize = 10_000;
+
+    /// Puts an empty cache before `store`.
+    #[must_use]
+    pub fn new(store: S) -> Self {
+        Self { store, kept: Mutex::new(Kept::new(Self::DEFAULT_MAX_ACCESS_KEYS)) }
+    }
+
+    /// Sets of how many access keys the keys are kept at the most. The cache is empty afterwards.
+    #[must_use]
+    pub fn max_access_keys(mut self, access_keys: usize) -> Self {
+        self.kept = Mutex::new(Kept::new(access_keys));
+        self
+    }
+
+    /// The store that is asked.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Of how many access keys keys are kept now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether no key is kept now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn keys_of(&self, access_key: &str, date: SigningDate, secrets: &[Secret]) -> Vec<SigningKey> {
+        let mut derived = self.lock().get(access_key);
+        let before = derived.len();
+        derived.retain(|key| key.is_near(date) && secrets.iter().any(|live| key.is_of(live)));
+        let mut is_changed = derived.len() < before;
+        let mut keys = Vec::with_capacity(secrets.len());
+        for secret in secrets {
+            let known = derived.iter().find(|key| key.date == date);
+            if let Some(known) = known {
+                keys.push(known.key.clone());
+            } else if let Ok(key) = secret.signing_key(access_key, date) {
+                keys.push(key.clone());
+                derived.push(Derived { date, secret: secret.clone(), key });
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            let evicted = self.lock().put(access_key, date, derived);
+            // The lock is free again: zeroizing many keys takes its time.
+            drop(evicted);
+        }
+        keys
+    }
+
+    // Nothing that can panic half-way runs under the lock, so a poisoned cache is whole.
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for KeyCache<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyCache")
+            .field("store", &self.store)
+            .field("access_keys", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Derived, KeyCache, Secret};
+    use crate::protocol::{PayloadHash, SigningDate, SigningKey};
+
+    fn date() -> SigningDate {
+        "20230801".parse().unwrap()
+    }
+
+    fn signs(key: &SigningKey) -> String {
+        let text = PayloadHash::of(b"").to_string();
+        key.sign(&text.parse().unwrap()).to_string()
+    }
+
+    #[test]
+    fn key_that_is_kept_is_not_derived_again() {
+        let [secret, other] = ["secret", "other"].map(|text| Secret::new(text).unwrap());
+        let marked = other.signing_key("marked", date()).unwrap();
+        let kept = Derived { date: date(), secret: secret.clone(), key: marked.clone() };
+        let cache = KeyCache::new(());
+        cache.lock().put("access", date(), vec![kept]);
+
+        let equal = Secret::new("secret").unwrap();
+        for live in [secret, equal] {
+            let keys = cache.keys_of("access", date(), &[live]);
+            assert_eq!(keys.iter().map(signs).collect::<Vec<_>>(), [signs(&marked)]);
+        }
+        let keys = cache.keys_of("access", date(), &[other]);
+        assert!(keys.iter().all(|key| signs(key) != signs(&marked)));
+    }
+}

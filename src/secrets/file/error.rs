@@ -1,0 +1,64 @@
+//! What is wrong with a file of secrets.
+
+use std::{error, fmt, io};
+
+use crate::error::InputError;
+
+/// A file of secrets that cannot be used.
+///
+/// It tells the line at the most, never what stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The file is out of reach.
+    Io(io::ErrorKind),
+    /// The file is longer than 1 MiB.
+    TooLarge,
+    /// The file is not in UTF-8.
+    NotUtf8,
+    /// The file is not TOML.
+    NotToml {
+        /// The line, counted from 1, where that was seen.
+        line: usize,
+    },
+    /// An access key has something else than a list of strings.
+    NotStrings {
+        /// The line, counted from 1, of the value.
+        line: usize,
+    },
+    /// An access key or a secret cannot be signed with.
+    Unusable {
+        /// The line, counted from 1, of the access key's list.
+        line: usize,
+        /// Why not.
+        error: InputError,
+    },
+    /// The file has no access key, as if it had been cut off.
+    Empty,
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(kind) => write!(f, "expected a file of secrets, found that {kind}"),
+            Self::TooLarge => f.write_str("expected secrets of 1 MiB at the most, found more"),
+            Self::NotUtf8 => f.write_str("expected secrets in UTF-8, found other bytes"),
+            Self::NotToml { line } => {
+                write!(f, "expected secrets in TOML, found something else in line {line}")
+            }
+            Self::NotStrings { line } => {
+                write!(f, "expected a list of strings, found something else in line {line}")
+            }
+            Self::Unusable { line, error } => write!(f, "{error} in line {line}"),
+            Self::Empty => f.write_str("expected an access key, found none"),
+        }
+    }
+}
+
+impl error::Error for FileError {}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.kind())
+    }
+}

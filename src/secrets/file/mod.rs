@@ -1,0 +1,220 @@
+//! A store that is a file.
+
+mod contents;
+mod error;
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError, RwLock, TryLockError},
+    time::{Duration, Instant},
+};
+
+pub use self::error::FileError;
+
+use self::contents::{Contents, Stamp};
+use super::{Secret, SecretStore, StoreError, table::Table};
+
+/// Secrets in a TOML file, which is read again when it changes.
+///
+/// ```toml
+/// # Access key = [secret, older secret]
+/// "AKIAIOSFODNN7EXAMPLE" = ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "older secret"]
+/// # Revoked
+/// "AKIAI44QH8DHBEXAMPLE" = []
+/// ```
+///
+/// - A look-up sees whether the file has changed, by its time, length and identity, if that was
+///   last seen longer ago than the interval. Then it reads the file, of at most 1 MiB, before it
+///   answers; look-ups beside it answer from the old secrets. That is short for a local file. For
+///   one on a network, or where no look-up is ever to wait, set the interval to [`Duration::MAX`]
+///   and call [`reload`](Self::reload) from a thread of its own.
+/// - A file that is broken or gone changes nothing: the secrets read last stay alive, and
+///   [`last_error`](Self::last_error) and [`on_reload`](Self::on_reload) tell. So a file cannot
+///   revoke all by being emptied; a revoked access key is one with an empty list, or one that is
+///   left out beside others.
+/// - Replace the file by renaming another one over it. A file that is written in place can be read
+///   half written; it is read again then, but the access keys in its other half were unknown for a
+///   moment.
+/// - A pipe is read once.
+/// - Nobody else should be able to read the file. That is not enforced, because files that are
+///   mounted into a container often cannot be had otherwise.
+///
+/// ```
+/// use std::time::Duration;
+/// use framesign::secrets::{FileStore, KeyCache};
+///
+/// # let dir = std::env::temp_dir().join(format!("framesign-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir)?;
+/// # let path = dir.join("secrets.toml");
+/// std::fs::write(&path, "access = ['secret']")?;
+/// let store = FileStore::open(&path, Duration::from_secs(5))?.on_reload(|result| match result {
+///     Ok(()) => eprintln!("secrets were read again"),
+///     Err(error) => eprintln!("secrets stay as they were: {error}"),
+/// });
+/// assert_eq!(store.live(b"access").len(), 1);
+/// let keys = KeyCache::new(store);
+/// # std::fs::remove_dir_all(dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FileStore<C = fn() -> Instant> {
+    path: PathBuf,
+    interval: Duration,
+    clock: C,
+    table: RwLock<Table>,
+    watch: Mutex<Watch>,
+    report: Option<Box<Report>>,
+}
+
+type Report = dyn Fn(Result<(), &FileError>) + Send + Sync;
+
+/// What is known of the file.
+struct Watch {
+    checked: Instant,
+    /// What was read last; `None` where the file was out of reach then.
+    seen: Option<Stamp>,
+    error: Option<FileError>,
+}
+
+impl FileStore {
+    /// Reads the file, to be checked for changes once in an `interval` at the most.
+    ///
+    /// # Errors
+    ///
+    /// A [`FileError`] where the file cannot be read or is broken.
+    pub fn open(path: impl Into<PathBuf>, interval: Duration) -> Result<Self, FileError> {
+        Self::open_with_clock(path, interval, Instant::now)
+    }
+}
+
+impl<C: Fn() -> Instant> FileStore<C> {
+    /// Reads the file; `clock` is asked at every look-up whether the interval has passed.
+    ///
+    /// # Errors
+    ///
+    /// A [`FileError`] where the file cannot be read or is broken.
+    pub fn open_with_clock(
+        path: impl Into<PathBuf>,
+        interval: Duration,
+        clock: C,
+    ) -> Result<Self, FileError> {
+        let path = path.into();
+        let checked = clock();
+        let contents = Contents::read(&path)?;
+        let watch = Watch { checked, seen: Some(contents.stamp), error: None };
+        Ok(Self {
+            path,
+            interval,
+            clock,
+            table: RwLock::new(contents.table?),
+            watch: Mutex::new(watch),
+            report: None,
+        })
+    }
+
+    /// Sets what is told that the file was read again after a change, or why that failed. It is
+    /// told in the look-up that found out, once for each change.
+    #[must_use]
+    pub fn on_reload(
+        mut self,
+        report: impl Fn(Result<(), &FileError>) + Send + Sync + 'static,
+    ) -> Self {
+        self.report = Some(Box::new(report));
+        self
+    }
+
+    /// The live secrets of an access key, in the order of the file, which is checked first if it is
+    /// time for that.
+    #[must_use]
+    pub fn live(&self, access_key: &[u8]) -> Vec<Secret> {
+        if let Some(mut watch) = self.due() {
+            let news = self.check(&mut watch);
+            drop(watch);
+            self.tell(news.as_ref());
+        }
+        self.table.read().unwrap_or_else(PoisonError::into_inner).live(access_key)
+    }
+
+    /// Checks the file now.
+    ///
+    /// # Errors
+    ///
+    /// A [`FileError`] where the file as it is now cannot be read or is broken. The secrets read
+    /// last stay alive.
+    pub fn reload(&self) -> Result<(), FileError> {
+        let mut watch = self.watch();
+        let news = self.check(&mut watch);
+        let result = watch.error.clone().map_or(Ok(()), Err);
+        drop(watch);
+        self.tell(news.as_ref());
+        result
+    }
+
+    /// Why the secrets are not those of the file as it was when it was last checked.
+    #[must_use]
+    pub fn last_error(&self) -> Option<FileError> {
+        self.watch().error.clone()
+    }
+
+    /// Access to the watch, where it is time for a look at the file and nobody else is at it.
+    fn due(&self) -> Option<MutexGuard<'_, Watch>> {
+        let mut watch = match self.watch.try_lock() {
+            Ok(watch) => watch,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let now = (self.clock)();
+        let is_due = now.saturating_duration_since(watch.checked) >= self.interval;
+        is_due.then(|| {
+            watch.checked = now;
+            watch
+        })
+    }
+
+    /// Reads the file if it has changed, and returns what is to be told of that.
+    fn check(&self, watch: &mut Watch) -> Option<Result<(), FileError>> {
+        if watch.seen.is_some_and(|seen| seen.is_still(&self.path)) {
+            return None;
+        }
+        let contents = Contents::read(&self.path);
+        let stamp = contents.as_ref().ok().map(|contents| contents.stamp);
+        let result = contents.and_then(|contents| contents.table).map(|table| self.replace(table));
+        let error = result.clone().err();
+        let is_news = stamp != watch.seen || error != watch.error;
+        (watch.seen, watch.error) = (stamp, error);
+        is_news.then_some(result)
+    }
+
+    fn replace(&self, mut table: Table) {
+        let mut current = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *current, &mut table);
+        // The old one is dropped when the lock is free again: zeroizing takes its time.
+        drop(current);
+    }
+
+    fn tell(&self, news: Option<&Result<(), FileError>>) {
+        if let (Some(report), Some(news)) = (&self.report, news) {
+            report(news.as_ref().map(|&()| ()));
+        }
+    }
+
+    // What panics while it holds a lock leaves the table and the watch whole.
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Fn() -> Instant + Send + Sync> SecretStore for FileStore<C> {
+    async fn secrets(&self, access_key: &[u8]) -> Result<Vec<Secret>, StoreError> {
+        Ok(self.live(access_key))
+    }
+}
+
+impl<C> fmt::Debug for FileStore<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore")
+            .field("path", &self.path)
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! What a cache keeps: two generations of access keys.
+
+use std::{collections::HashMap, mem};
+
+use jiff::SignedDuration;
+
+use super::Secret;
+use crate::protocol::{SigningDate, SigningKey};
+
+/// A key, and what it was derived from.
+#[derive(Clone)]
+pub(super) struct Derived {
+    pub(super) date: SigningDate,
+    pub(super) secret: Secret,
+    pub(super) key: SigningKey,
+}
+
+impl Derived {
+    pub(super) fn is_of(&self, secret: &Secret) -> bool {
+        self.secret.is(secret)
+    }
+
+    /// Whether it is for `date` or a day beside it.
+    pub(super) fn is_near(&self, date: SigningDate) -> bool {
+        let apart = self.date.day().duration_since(date.day());
+        apart.abs() <= SignedDuration::from_hours(24)
+    }
+}
+
+/// The keys of access keys that were used since some time.
+type Generation = HashMap<Box<str>, Vec<Derived>>;
+
+/// ```text
+///   put ──► recent ──half of the room is taken, or a new day──► older ──the next time──► evicted
+///             ▲                                                   │
+///             └───────────────────────── get ─────────────────────┘
+/// ```
+///
+/// That keeps the access keys that were used last without a list of them in order.
+pub(super) struct Kept {
+    /// How many access keys a generation has room for.
+    room: usize,
+    /// The last date that keys were put in for.
+    day: Option<SigningDate>,
+    recent: Generation,
+    older: Generation,
+}
+
+impl Kept {
+    pub(super) fn new(max_access_keys: usize) -> Self {
+        Self {
+            room: max_access_keys / 2,
+            day: None,
+            recent: Generation::new(),
+            older: Generation::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.recent.len() + self.older.len()
+    }
+
+    /// What is kept of `access_key`.
+    pub(super) fn get(&mut self, access_key: &str) -> Vec<Derived> {
+        if self.recent.len() < self.room
+            && let Some((access_key, derived)) = self.older.remove_entry(access_key)
+        {
+            self.recent.insert(access_key, derived);
+        }
+        let kept = self.recent.get(access_key).or_else(|| self.older.get(access_key));
+        kept.cloned().unwrap_or_default()
+    }
+
+    /// Puts `derived` in the place of what was kept of `access_key`, and returns what is evicted.
+    pub(super) fn put(
+        &mut self,
+        access_key: &str,
+        date: SigningDate,
+        derived: Vec<Derived>,
+    ) -> Generation {
+        self.recent.remove(access_key);
+        self.older.remove(access_key);
+        if derived.is_empty() || self.room == 0 {
+            return Generation::new();
+        }
+        let is_new_day = self.day < Some(date);
+        self.day = self.day.max(Some(date));
+        let evicted = if is_new_day || self.recent.len() >= self.room {
+            let recent = mem::take(&mut self.recent);
+            mem::replace(&mut self.older, recent)
+        } else {
+            Generation::new()
+        };
+        self.recent.insert(access_key.into(), derived);
+        evicted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Derived, Kept, Secret};
+    use crate::protocol::SigningDate;
+
+    fn day(number: u32) -> SigningDate {
+        format!("202308{number:02}").parse().unwrap()
+    }
+
+    fn derived(access_key: &str, date: SigningDate) -> Derived {
+        let secret = Secret::new("secret").unwrap();
+        let key = secret.signing_key(access_key, date).unwrap();
+        Derived { date, secret, key }
+    }
+
+    fn put(kept: &mut Kept, access_key: &str) -> usize {
+        kept.put(access_key, day(1), vec![derived(access_key, day(1))]).len()
+    }
+
+    fn has(kept: &mut Kept, access_key: &str) -> bool {
+        !kept.get(access_key).is_empty()
+    }
+
+    #[test]
+    fn access_key_in_use_outlives_others() {
+        let mut kept = Kept::new(4);
+        put(&mut kept, "used");
+        for number in 0..100 {
+            put(&mut kept, &number.to_string());
+            assert!(has(&mut kept, "used"), "after {number}");
+        }
+        assert!(!has(&mut kept, "0"));
+        assert!(kept.len() <= 4);
+    }
+
+    #[test]
+    fn what_is_evicted_is_handed_over() {
+        let mut kept = Kept::new(4);
+        let evicted = ["a", "b", "c", "d", "e"].map(|access_key| put(&mut kept, access_key));
+        assert_eq!(evicted, [0, 0, 0, 0, 2]);
+        assert!(!has(&mut kept, "a") && has(&mut kept, "c") && has(&mut kept, "e"));
+    }
+
+    #[test]
+    fn nothing_put_is_nothing_kept() {
+        let mut kept = Kept::new(4);
+        put(&mut kept, "a");
+        kept.put("a", day(1), Vec::new());
+        assert_eq!(kept.len(), 0);
+    }
+
+    #[test]
+    fn neighbouring_days_are_near() {
+        let key = derived("access", day(10));
+        let near: Vec<_> = (8..=12).map(day).filter(|date| key.is_near(*date)).collect();
+        assert_eq!(near, [day(9), day(10), day(11)]);
+        let last = derived("access", "20230731".parse().unwrap());
+        assert!(last.is_near(day(1)));
+    }
+}

@@ -1,0 +1,43 @@
+//! Where a verifier gets the secrets of access keys from (protocol section 9).
+//!
+//! ```text
+//!              access key ──► SecretStore ──live secrets──┐
+//!                                                         ▼
+//!   Claim ──► KeyCache ───────────────────────────► Vec<SigningKey> ──► Claim::check
+//! ```
+//!
+//! A [`SecretStore`] is asked for the live secrets of an access key. There are several while a
+//! secret is rotated, and none where the access key is unknown or revoked. Two are ready-made:
+//! [`MemoryStore`], and `FileStore` (feature `secrets-file`), which reads its file again when it
+//! changes. A [`KeyCache`] derives the keys of a claim's date from them and keeps what it derived.
+//!
+//! ```
+//! use framesign::secrets::{KeyCache, MemoryStore, Secret};
+//!
+//! let store = MemoryStore::new();
+//! store.add("access", Secret::new("older secret")?)?;
+//! store.add("access", Secret::new("secret")?)?;
+//! let keys = KeyCache::new(store);
+//!
+//! // Where a verifier has a claim: `claim.check(&keys.keys(&claim).await?)`.
+//! // Once every signer has changed over, or where the access key has leaked:
+//! keys.store().retire("access");
+//! keys.store().revoke("access");
+//! # Ok::<(), framesign::InputError>(())
+//! ```
+
+mod cache;
+#[cfg(feature = "secrets-file")]
+mod file;
+mod kept;
+mod memory;
+mod secret;
+mod store;
+mod table;
+
+pub use self::cache::KeyCache;
+#[cfg(feature = "secrets-file")]
+pub use self::file::{FileError, FileStore};
+pub use self::memory::MemoryStore;
+pub use self::secret::{Secret, signing_keys};
+pub use self::store::{AnyStore, SecretStore, StoreError};

@@ -1,0 +1,82 @@
+//! One secret.
+
+use std::{fmt, sync::Arc};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    error::InputError,
+    protocol::{Credentials, SigningDate, SigningKey},
+    verify::Claim,
+};
+
+/// A secret key (protocol section 1), never shown and zeroized when the last clone is dropped.
+///
+/// ```
+/// use framesign::secrets::Secret;
+///
+/// let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")?;
+/// assert_eq!(format!("{secret:?}"), "Secret(..)");
+/// # Ok::<(), framesign::InputError>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret(Arc<Zeroizing<Box<str>>>);
+
+impl Secret {
+    /// Keeps a copy of `secret`.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::EmptySecretKey`] or [`InputError::NulInSecretKey`].
+    pub fn new(secret: &str) -> Result<Self, InputError> {
+        match secret {
+            "" => Err(InputError::EmptySecretKey),
+            _ if secret.contains('\0') => Err(InputError::NulInSecretKey),
+            _ => Ok(Self(Arc::new(Zeroizing::new(secret.into())))),
+        }
+    }
+
+    /// Derives the key of `access_key` for `date`.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::EmptyAccessKey`] or [`InputError::NulInAccessKey`].
+    pub fn signing_key(
+        &self,
+        access_key: &str,
+        date: SigningDate,
+    ) -> Result<SigningKey, InputError> {
+        Ok(SigningKey::derive(&Credentials::new(access_key, &self.0)?, date))
+    }
+
+    /// Whether both are the same text. Not in constant time: both come from the store.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Derives what a claim is checked with from the live secrets of its access key.
+///
+/// This is for a verifier without async; [`KeyCache`](super::KeyCache) keeps what it derives.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use framesign::{secrets::{MemoryStore, signing_keys}, verify::{Claim, Policy, Verifier}};
+///
+/// let store = MemoryStore::new();
+/// let keys = |claim: &Claim| signing_keys(claim, &store.live(claim.access_key()));
+/// let verifier = Verifier::new(&Policy::default(), keys, SystemTime::now);
+/// ```
+#[must_use]
+pub fn signing_keys(claim: &Claim, secrets: &[Secret]) -> Vec<SigningKey> {
+    let Ok(access_key) = str::from_utf8(claim.access_key()) else { return Vec::new() };
+    // A NUL in an access key is not to be signed with, so there is no key either.
+    secrets.iter().flat_map(|secret| secret.signing_key(access_key, claim.date())).collect()
+}

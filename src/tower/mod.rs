@@ -1,0 +1,47 @@
+//! A tower layer that verifies what a server receives (feature `tower`), for axum, for plain hyper
+//! and for whatever else speaks tower.
+//!
+//! ```no_run
+//! use axum::{Extension, Router, body::Body, http::StatusCode, routing::put};
+//! use framesign::{http::Verification, secrets::{MemoryStore, Secret}, tower::VerifyLayer};
+//! use http_body_util::BodyExt;
+//! use tokio::{fs::{self, File}, io::AsyncWriteExt};
+//!
+//! /// Receives an upload, and makes it visible once it is verified.
+//! async fn upload(
+//!     Extension(verification): Extension<Verification>,
+//!     mut body: Body,
+//! ) -> Result<StatusCode, StatusCode> {
+//!     receive(&mut body).await.map_err(|_| StatusCode::BAD_REQUEST)?;
+//!     // Only here is it known that every byte came from whom it says.
+//!     let _verified = verification.verified().map_err(|_| StatusCode::UNAUTHORIZED)?;
+//!     fs::rename("upload.part", "upload").await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+//!     Ok(StatusCode::CREATED)
+//! }
+//!
+//! async fn receive(body: &mut Body) -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut file = File::create("upload.part").await?;
+//!     while let Some(frame) = body.frame().await {
+//!         file.write_all(&frame?.into_data().unwrap_or_default()).await?;
+//!     }
+//!     Ok(file.sync_all().await?)
+//! }
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let secrets = MemoryStore::new();
+//! secrets.add("access", Secret::new("secret")?)?;
+//! let layer = VerifyLayer::new(secrets).on_failure(|failure| eprintln!("{failure}"));
+//! let app = Router::new().route("/upload", put(upload)).layer(layer);
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! axum::serve(listener, app).await?;
+//! # Ok(()) }
+//! ```
+
+mod layer;
+mod response;
+mod service;
+
+pub use self::layer::{Failure, VerifyLayer};
+pub use self::response::ResponseBody;
+pub use self::service::Verify;

@@ -1,0 +1,68 @@
+//! Help, version, completions and manual pages, which all come out of the same definitions.
+
+use super::{Run, bare};
+use crate::stages::{ACCESS_KEY, SECRET_KEY};
+
+fn run(arguments: &[&str]) -> String {
+    let mut command = bare();
+    command.env("FRAMESIGN_ACCESS_KEY", ACCESS_KEY).env("FRAMESIGN_SECRET_KEY", SECRET_KEY);
+    Run::of(command.args(arguments)).done().to_owned()
+}
+
+#[test]
+fn help_names_what_a_user_needs() {
+    let help = run(&["--help"]);
+    for word in
+        ["sign", "explain", "FRAMESIGN_SECRET_KEY", "Exit status", "Examples", "completions", "man"]
+    {
+        assert!(help.contains(word), "{word} is missing in {help}");
+    }
+    for subcommand in ["sign", "explain"] {
+        let help = run(&[subcommand, "--help"]);
+        for word in [
+            "FRAMESIGN_ACCESS_KEY",
+            "FRAMESIGN_SECRET_KEY",
+            "--secret-key-file",
+            "--date",
+            "--strict",
+            "--allow-method",
+            "--max-head",
+            "--max-headers",
+            "--json",
+            "Exit status",
+        ] {
+            assert!(help.contains(word), "{word} is missing in {help}");
+        }
+    }
+    assert!(run(&["explain", "--help"]).contains("--against"));
+}
+
+/// [`Run`] asserts the same of the secret key.
+#[test]
+fn keys_in_the_environment_are_not_shown() {
+    for arguments in [&["--help"][..], &["sign", "--help"], &["sign", "-h"], &["man", "sign"]] {
+        assert!(!run(arguments).contains(ACCESS_KEY), "{arguments:?}");
+    }
+}
+
+#[test]
+fn version_is_that_of_the_package() {
+    assert_eq!(run(&["--version"]), format!("framesign {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = run(&["completions", shell]);
+        assert!(script.contains("secret-key-file") && script.contains("explain"), "{shell}");
+    }
+}
+
+#[test]
+fn commands_have_manual_pages() {
+    let page = run(&["man"]);
+    assert!(page.contains(".TH framesign 1") && page.contains(".SH NAME"), "{page}");
+    let page = run(&["man", "sign"]);
+    assert!(page.contains(".TH framesign-sign 1"), "{page}");
+    assert!(page.contains("allow") && page.contains("FRAMESIGN"), "{page}");
+}

@@ -1,0 +1,64 @@
+//! A key for each frame.
+
+use framesign::{
+    Credentials, Signer, SigningKey,
+    codec::{CodecError, Event, Misuse, SigningCodec},
+};
+use futures_util::StreamExt;
+use tokio_util::codec::FramedRead;
+
+use crate::stages::DATE;
+
+fn key(access_key: &str) -> SigningKey {
+    let credentials = Credentials::new(access_key, "secret").unwrap();
+    SigningKey::derive(&credentials, DATE.parse().unwrap())
+}
+
+fn frame(access_key: &str) -> Vec<u8> {
+    format!("PUT / HTTP/1.1\r\nHost: a\r\nKey: {access_key}\r\nContent-Length: 5\r\n\r\nhello")
+        .into_bytes()
+}
+
+#[tokio::test]
+async fn each_frame_is_signed_with_the_key_that_its_head_asks_for() {
+    let names = ["one", "two", "one", "three"];
+    let input = names.map(frame).concat();
+    let mut frames = FramedRead::new(&input[..], SigningCodec::with_key_per_frame());
+    let mut signatures = Vec::new();
+    while let Some(event) = frames.next().await {
+        match event.unwrap() {
+            Event::Head(head) => {
+                let name = head.values("key").next().unwrap();
+                tokio::task::yield_now().await;
+                let key = key(str::from_utf8(&name).unwrap());
+                frames.decoder_mut().provide(key).unwrap();
+            }
+            Event::Signed(signature) => signatures.push(signature),
+            _ => {}
+        }
+    }
+    let expected = names.map(|name| {
+        let mut signer = Signer::new(&key(name));
+        signer.update(&frame(name)).unwrap();
+        signer.finish().unwrap()
+    });
+    assert_eq!(signatures, expected);
+}
+
+#[tokio::test]
+async fn going_on_without_a_key_is_a_misuse_that_loses_nothing() {
+    let input = frame("one");
+    let mut frames = FramedRead::new(&input[..], SigningCodec::with_key_per_frame());
+    let is_unasked = |result| assert_eq!(result, Err(Misuse::UnaskedKey));
+    is_unasked(frames.decoder_mut().provide(key("one")));
+    assert!(matches!(frames.next().await, Some(Ok(Event::Head(_)))));
+    let misuse = frames.next().await;
+    assert!(matches!(misuse, Some(Err(CodecError::Misuse(Misuse::NoKey)))), "{misuse:?}");
+    assert!(frames.next().await.is_none());
+    frames.decoder_mut().provide(key("one")).unwrap();
+    is_unasked(frames.decoder_mut().provide(key("one")));
+    assert!(matches!(frames.next().await, Some(Ok(Event::Data(data))) if data == "hello"));
+    assert!(matches!(frames.next().await, Some(Ok(Event::Signed(_)))));
+    is_unasked(frames.decoder_mut().provide(key("one")));
+    is_unasked(SigningCodec::new(key("one")).provide(key("one")));
+}

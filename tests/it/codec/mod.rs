@@ -1,0 +1,15 @@
+//! Connections through the codecs.
+
+mod buffer;
+mod connections;
+mod frames;
+mod keys;
+mod offload;
+mod pipelines;
+mod readers;
+mod reads;
+#[cfg(all(unix, feature = "verify"))]
+mod receive;
+mod socket;
+#[cfg(feature = "verify")]
+mod verifying;

@@ -1,0 +1,164 @@
+//! Hashing beside receiving gives what hashing in place gives.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
+
+use bytes::Bytes;
+use framesign::{
+    ErrorKind, FrameError, PayloadHash,
+    codec::{CodecError, Event, OffloadedRead, SigningCodec, Standing},
+    offload::{HashPool, OffloadedHash},
+};
+use futures_util::StreamExt;
+
+use super::reads::Reads;
+use crate::{
+    properties::codec::{Outcome, by_core},
+    stages::key,
+    support::{Numbers, random_chunks},
+};
+
+const KIB: usize = 1024;
+
+fn pool(threads: usize) -> HashPool {
+    HashPool::new(threads.try_into().unwrap()).unwrap()
+}
+
+fn payload(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at % 251) as u8).collect()
+}
+
+#[tokio::test]
+async fn pieces_are_hashed_in_their_order() {
+    let pool = pool(3);
+    let mut hash = OffloadedHash::new(&pool);
+    let mut numbers = Numbers::new(1);
+    for round in 0..60 {
+        let payload = payload(numbers.below(3_000_000));
+        for piece in random_chunks(&payload, [100_000, 20_000, 1_000_000][round % 3], &mut numbers)
+        {
+            hash.ready().await;
+            hash.push(Bytes::copy_from_slice(piece));
+        }
+        assert_eq!(hash.finish().await, PayloadHash::of(&payload), "{} bytes", payload.len());
+    }
+}
+
+/// Many payloads on fewer threads: each has its turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn payloads_share_the_threads() {
+    let pool = pool(2);
+    let payloads = (0..20).map(|number| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            let payload = payload(1_000_000 + number);
+            let mut hash = OffloadedHash::new(&pool);
+            for piece in payload.chunks(50_000) {
+                hash.ready().await;
+                hash.push(Bytes::copy_from_slice(piece));
+            }
+            assert_eq!(hash.finish().await, PayloadHash::of(&payload));
+        })
+    });
+    for payload in payloads.collect::<Vec<_>>() {
+        payload.await.unwrap();
+    }
+}
+
+struct Ignore;
+
+impl Wake for Ignore {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_full_queue_has_no_room_until_it_is_hashed() {
+    // The only thread is kept busy by another payload.
+    let pool = pool(1);
+    let mut busy = OffloadedHash::new(&pool);
+    busy.push(vec![0; 200 * KIB * KIB].into());
+    let mut hash = OffloadedHash::new(&pool);
+    let waker = Waker::from(Arc::new(Ignore));
+    let mut cx = Context::from_waker(&waker);
+    let mut queued = 0;
+    while hash.poll_ready(&mut cx).is_ready() {
+        hash.push(vec![0; 64 * KIB].into());
+        queued += 64 * KIB;
+        assert!(queued <= OffloadedHash::LIMIT + 64 * KIB);
+    }
+    assert!(hash.poll_finish(&mut cx).is_pending());
+    while hash.poll_ready(&mut cx).is_pending() {
+        std::thread::yield_now();
+    }
+    let expected = PayloadHash::of(&vec![0; queued]);
+    loop {
+        if let Poll::Ready(found) = hash.poll_finish(&mut cx) {
+            break assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn threads_end_with_the_pool() {
+    let piece = Bytes::from(vec![0; 64 * KIB]);
+    {
+        let pool = pool(4);
+        let mut hash = OffloadedHash::new(&pool);
+        hash.push(piece.clone());
+    }
+    // Nobody waits for the hash any more; the piece is given back all the same.
+    for _ in 0..10_000 {
+        if piece.is_unique() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    panic!("a thread holds on to a piece");
+}
+
+async fn run(pool: &HashPool, connection: &[u8], most: usize) -> Outcome {
+    let mut numbers = Numbers::new(most as u64);
+    let reads = Reads::new(random_chunks(connection, most, &mut numbers));
+    let mut stream = OffloadedRead::new(reads, SigningCodec::new(key()), pool);
+    let mut frames = Vec::new();
+    let mut failed: Option<FrameError> = None;
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(Event::Head(head)) => {
+                frames.push(crate::properties::codec::Frame::new(head.bytes()))
+            }
+            Ok(Event::Data(data)) => frames.last_mut().unwrap().payload.extend_from_slice(&data),
+            Ok(Event::Signed(signature)) => frames.last_mut().unwrap().signature = Some(signature),
+            Err(CodecError::Frame(error)) => failed = Some(error),
+            other => panic!("{other:?}"),
+        }
+        if !matches!(stream.decoder().standing(), Standing::Open | Standing::Failed) {
+            break;
+        }
+    }
+    let standing = stream.decoder().standing();
+    let parts = stream.into_parts();
+    let rest = if failed.is_none() { parts.read_buf.to_vec() } else { Vec::new() };
+    Outcome { frames, end: failed.map_or(Ok(standing), Err), rest }
+}
+
+#[tokio::test]
+async fn an_off_loaded_connection_yields_what_the_core_says_of_it() {
+    let pool = pool(2);
+    let put = |len: usize| {
+        let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n");
+        [head.as_bytes(), &payload(len)].concat()
+    };
+    let get = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec();
+    let mut whole = [put(900_000), get.clone(), put(3), put(70_000), put(0), get].concat();
+    let rules = framesign::Rules::strict();
+    for most in [300, 20_000, 200_000, 5_000_000] {
+        assert_eq!(run(&pool, &whole, most).await, by_core(&rules, &whole), "{most}");
+    }
+    whole.extend_from_slice(&put(500_000)[..400_000]);
+    let cut = run(&pool, &whole, 100_000).await;
+    assert_eq!(cut.end.as_ref().unwrap_err().kind(), ErrorKind::TruncatedBody);
+    assert_eq!(cut, by_core(&rules, &whole));
+}

@@ -1,0 +1,147 @@
+//! Readers and streams that sign what flows through them.
+
+use std::io;
+
+use bytes::Bytes;
+use framesign::{
+    ErrorKind, FrameError, Rules, Signature, Signer,
+    codec::{SigningReader, SigningStream, sign_reader},
+    offload::HashPool,
+};
+use futures_util::{StreamExt, stream};
+use tokio::io::AsyncReadExt;
+
+use super::reads::Reads;
+use crate::{
+    stages::{key, string_to_sign},
+    support::{Numbers, random_chunks},
+    vectors::Vector,
+};
+
+fn pool() -> HashPool {
+    HashPool::new(2.try_into().unwrap()).unwrap()
+}
+
+/// What was handed on, and what came of it.
+type Read = (Vec<u8>, Result<Signature, FrameError>);
+
+fn frame_error(error: &io::Error) -> FrameError {
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    error.get_ref().unwrap().downcast_ref::<FrameError>().unwrap().clone()
+}
+
+async fn by_reader(rules: Rules, chunks: Vec<&[u8]>, pool: Option<&HashPool>) -> Read {
+    let mut reader = SigningReader::new(Reads::new(chunks), Signer::with_rules(&key(), rules));
+    if let Some(pool) = pool {
+        reader = reader.hash_on(pool);
+    }
+    assert_eq!(reader.signature(), None);
+    let mut copy = Vec::new();
+    let result = reader.read_to_end(&mut copy).await;
+    if let Err(error) = &result {
+        assert_eq!(reader.signature(), None);
+        let again = reader.read_to_end(&mut Vec::new()).await.unwrap_err();
+        assert_eq!(frame_error(&again), frame_error(error));
+    }
+    (copy, result.map(|_| reader.signature().unwrap()).map_err(|error| frame_error(&error)))
+}
+
+async fn by_stream(rules: Rules, chunks: Vec<&[u8]>, pool: Option<&HashPool>) -> Read {
+    let chunks: Vec<_> = chunks.into_iter().map(Bytes::copy_from_slice).collect();
+    let inner = stream::iter(chunks.clone().into_iter().map(Ok));
+    let mut stream = SigningStream::new(inner, Signer::with_rules(&key(), rules));
+    if let Some(pool) = pool {
+        stream = stream.hash_on(pool);
+    }
+    let (mut copy, mut sent) = (Vec::new(), chunks.iter());
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            Ok(chunk) => {
+                assert_eq!(chunk.as_ptr(), sent.next().unwrap().as_ptr(), "the same bytes");
+                copy.extend_from_slice(&chunk);
+            }
+            Err(error) => return (copy, Err(frame_error(&error))),
+        }
+    }
+    assert!(stream.next().await.is_none());
+    (copy, Ok(stream.signature().unwrap()))
+}
+
+#[tokio::test]
+async fn published_frames_are_handed_on_and_signed_as_the_core_does() {
+    let pool = pool();
+    for vector in Vector::all() {
+        for rules in [Rules::strict(), Rules::lenient()] {
+            let expected = string_to_sign(&rules, [&vector.frame[..]]).map(|s| key().sign(&s));
+            for most in [1, 9, 70_000] {
+                let mut numbers = Numbers::new(most as u64);
+                let chunks = random_chunks(&vector.frame, most, &mut numbers);
+                for pool in [None, Some(&pool)] {
+                    let reads = [
+                        by_reader(rules.clone(), chunks.clone(), pool).await,
+                        by_stream(rules.clone(), chunks.clone(), pool).await,
+                    ];
+                    for (copy, result) in reads {
+                        assert_eq!(result, expected, "{} {most}", vector.name);
+                        assert!(result.is_err() || copy == vector.frame, "{}", vector.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_payload_is_signed_in_place_and_elsewhere() {
+    let payload: Vec<u8> = (0..5_000_000_u32).map(|at| (at % 253) as u8).collect();
+    // Without a length, so that it goes on to the end of the input.
+    let frame = [b"PUT / HTTP/1.1\r\nHost: a\r\n\r\n", &payload[..]].concat();
+    let rules = Rules::lenient;
+    let expected = string_to_sign(&rules(), [&frame[..]]).map(|s| key().sign(&s));
+    let pool = pool();
+    for pool in [None, Some(&pool)] {
+        let chunks = || frame.chunks(100_000).collect();
+        assert_eq!(by_reader(rules(), chunks(), pool).await, (frame.clone(), expected.clone()));
+        assert_eq!(by_stream(rules(), chunks(), pool).await, (frame.clone(), expected.clone()));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_of_no_room_has_not_ended() {
+    let frame = &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..];
+    let mut reader = SigningReader::new(frame, Signer::new(&key()));
+    assert_eq!(reader.read(&mut []).await.unwrap(), 0);
+    assert_eq!(reader.signature(), None);
+    reader.read_to_end(&mut Vec::new()).await.unwrap();
+    assert!(reader.signature().is_some());
+    assert_eq!(reader.into_inner(), b"");
+}
+
+#[tokio::test]
+async fn errors_of_the_source_are_handed_on() {
+    let broken = || io::Error::other("broken");
+    let chunks = [Ok(Bytes::from_static(b"GET / HT")), Err(broken())];
+    let mut stream = SigningStream::new(stream::iter(chunks), Signer::new(&key()));
+    stream.next().await.unwrap().unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap_err().to_string(), "broken");
+    let error = frame_error(&stream.next().await.unwrap().unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::TruncatedHead);
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn sign_reader_signs_what_the_blocking_one_signs() {
+    let payload = vec![7; 300_000];
+    let head = b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n";
+    let frame = [&head[..], &payload].concat();
+    let mut numbers = Numbers::new(5);
+    let reads = Reads::new(random_chunks(&frame, 90_000, &mut numbers));
+    let found = sign_reader("access", "secret", reads).await.unwrap();
+    assert_eq!(found, framesign::sign_reader("access", "secret", &frame[..]).unwrap());
+    let cut = sign_reader("access", "secret", &frame[..1_000]).await.unwrap_err();
+    assert!(
+        matches!(cut, framesign::Error::Frame(error) if error.kind() == ErrorKind::TruncatedBody)
+    );
+    let input = sign_reader("", "secret", &frame[..]).await.unwrap_err();
+    assert!(matches!(input, framesign::Error::Input(_)));
+}

@@ -1,0 +1,222 @@
+//! What real clients send of a signed request.
+
+use std::{
+    collections::BTreeSet,
+    io::{Seek, Write},
+    net::SocketAddr,
+};
+
+use bytes::Bytes;
+use framesign::{
+    PayloadHash, SigningDate, SigningKey,
+    frame::HeadReader,
+    http::sign_request,
+    verify::{Claim, Policy, Reason, Refusal, SealedHead, Verified, Verifier},
+};
+use futures_util::stream;
+use http::{Request, header::ACCEPT};
+use http_body_util::Full;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor, rt::TokioIo};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use super::{
+    server::{Server, layer},
+    support::{credentials, now},
+};
+
+/// Takes one request as raw bytes and answers it.
+async fn capture() -> (SocketAddr, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let task = tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        let mut frame = Vec::new();
+        while !is_whole(&frame) {
+            assert_ne!(stream.read_buf(&mut frame).await.unwrap(), 0, "{}", frame.escape_ascii());
+        }
+        let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        frame
+    });
+    (address, task)
+}
+
+fn is_whole(frame: &[u8]) -> bool {
+    let mut reader = HeadReader::new(Policy::default().rules().clone());
+    reader.read(frame).unwrap().is_some_and(|head| {
+        let length = usize::try_from(head.content_length().unwrap_or_default()).unwrap();
+        frame.len() >= head.as_bytes().len() + length
+    })
+}
+
+/// A request for `address` with whatever its sender makes explicit, signed.
+fn signed(address: SocketAddr, payload: &'static str, explicit: &[(&str, &str)]) -> Request<Bytes> {
+    let mut request = Request::put(format!("http://{address}/up/a%20b?x=1&y=a+b"))
+        .header("content-length", payload.len());
+    for (name, value) in explicit {
+        request = request.header(*name, *value);
+    }
+    let (mut parts, body) = request.body(Bytes::from(payload)).unwrap().into_parts();
+    let hash = PayloadHash::of(&body);
+    sign_request(&mut parts, &credentials(), hash, now(), &Policy::default()).unwrap();
+    Request::from_parts(parts, body)
+}
+
+fn names(request: &Request<Bytes>) -> BTreeSet<String> {
+    request.headers().keys().map(ToString::to_string).collect()
+}
+
+fn names_of(frame: &[u8]) -> BTreeSet<String> {
+    let mut reader = HeadReader::new(Policy::default().rules().clone());
+    let head = reader.read(frame).unwrap().unwrap();
+    head.fields().map(|field| field.name().to_ascii_lowercase()).collect()
+}
+
+fn verify(frame: &[u8]) -> Result<Verified, Refusal> {
+    let keys = |claim: &Claim| vec![SigningKey::derive(&credentials(), claim.date())];
+    let mut verifier = Verifier::new(&Policy::default(), keys, now);
+    verifier.update(frame)?;
+    verifier.finish()
+}
+
+/// Signs the captured frame as raw bytes, as if it had never been signed.
+fn sign_again(frame: &[u8]) -> String {
+    let text = str::from_utf8(frame).unwrap();
+    let (head, payload) = text.split_once("\r\n\r\n").unwrap();
+    let lines = head.lines().filter(|line| !line.starts_with("dynata-"));
+    let head = lines.flat_map(|line| [line, "\r\n"]).chain(["\r\n"]).collect::<String>();
+    let date = SigningDate::of(now());
+    let policy = Policy::default();
+    let sealed = SealedHead::new(head.as_bytes(), "access", date, now(), &policy).unwrap();
+    let key = SigningKey::derive(&credentials(), date);
+    let head = sealed.sign(&key, PayloadHash::of(payload.as_bytes()));
+    let signature = str::from_utf8(&head).unwrap().trim_end().rsplit(": ").next().unwrap();
+    signature.to_owned()
+}
+
+fn assert_signed_as_raw(request: &Request<Bytes>, frame: &[u8]) {
+    let signature = &request.headers()["dynata-signature"];
+    assert_eq!(*signature, sign_again(frame), "{}", frame.escape_ascii());
+    assert_eq!(verify(frame).unwrap().access_key(), b"access");
+}
+
+fn hyper_client() -> Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+#[tokio::test]
+async fn hyper_util_adds_nothing_to_what_is_explicit() {
+    for payload in ["hello", ""] {
+        let (address, captured) = capture().await;
+        let request = signed(address, payload, &[]);
+        let response = hyper_client().request(request.clone().map(Full::new)).await.unwrap();
+        assert_eq!(response.status(), 204);
+        let frame = captured.await.unwrap();
+        assert_eq!(names_of(&frame), names(&request));
+        assert_signed_as_raw(&request, &frame);
+    }
+}
+
+#[tokio::test]
+async fn hyper_adds_nothing_to_what_is_explicit() {
+    let (address, captured) = capture().await;
+    let request = signed(address, "hello", &[]);
+    let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+    tokio::spawn(connection);
+    // Without a pool around it hyper sends the target in absolute-form, which is not signed.
+    sender.send_request(request.clone().map(Full::new)).await.unwrap();
+    let frame = captured.await.unwrap();
+    assert!(frame.starts_with(b"PUT http://"), "{}", frame.escape_ascii());
+    assert_eq!(names_of(&frame), names(&request));
+    assert_signed_as_raw(&request, &frame);
+}
+
+async fn send_by_reqwest(client: &reqwest::Client, request: Request<Bytes>) {
+    let request = reqwest::Request::try_from(request).unwrap();
+    assert_eq!(client.execute(request).await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn reqwest_adds_accept_and_the_default_fields_of_the_client() {
+    let client = reqwest::Client::builder().user_agent("uploader/1").build().unwrap();
+    let (address, captured) = capture().await;
+    let request = signed(address, "hello", &[]);
+    send_by_reqwest(&client, request.clone()).await;
+    let frame = captured.await.unwrap();
+    let added: Vec<_> = names_of(&frame).difference(&names(&request)).cloned().collect();
+    assert_eq!(added, ["accept", "user-agent"]);
+    assert_eq!(verify(&frame).unwrap_err().reason(), Reason::Signature);
+
+    // Explicit before signing, they are signed, and nothing is added.
+    let (address, captured) = capture().await;
+    let request = signed(address, "hello", &[("accept", "*/*"), ("user-agent", "uploader/1")]);
+    send_by_reqwest(&client, request.clone()).await;
+    let frame = captured.await.unwrap();
+    assert_eq!(names_of(&frame), names(&request));
+    assert_signed_as_raw(&request, &frame);
+}
+
+#[tokio::test]
+async fn reqwest_sends_a_stream_of_known_length_unchunked() {
+    let (address, captured) = capture().await;
+    let request = signed(address, "hello", &[("accept", "*/*")]);
+    let mut streamed = reqwest::Request::try_from(request.clone()).unwrap();
+    let pieces = ["he", "llo"].map(Ok::<_, std::io::Error>);
+    *streamed.body_mut() = Some(reqwest::Body::wrap_stream(stream::iter(pieces)));
+    reqwest::Client::new().execute(streamed).await.unwrap();
+    assert_signed_as_raw(&request, &captured.await.unwrap());
+}
+
+#[tokio::test]
+async fn clients_are_verified_by_the_layer() {
+    let server = Server::start(layer()).await;
+    let request = signed(server.address, "by hyper", &[]);
+    let response = hyper_client().request(request.map(Full::new)).await.unwrap();
+    assert_eq!(response.status(), 200);
+
+    let request = signed(server.address, "by reqwest", &[("accept", "*/*")]);
+    let request = reqwest::Request::try_from(request).unwrap();
+    let response = reqwest::Client::new().execute(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(server.committed(), [&b"by hyper"[..], b"by reqwest"]);
+}
+
+#[tokio::test]
+async fn a_file_is_hashed_in_a_first_pass_and_sent_in_a_second() {
+    let server = Server::start(layer()).await;
+    let contents: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&contents).unwrap();
+    file.rewind().unwrap();
+
+    let first_pass = tokio::task::spawn_blocking(move || {
+        let (hash, len) = PayloadHash::of_reader(&file).unwrap();
+        file.rewind().unwrap();
+        (file, hash, len)
+    });
+    let (file, hash, len) = first_pass.await.unwrap();
+    let request =
+        Request::put(server.url("/up")).header("content-length", len).header("accept", "*/*");
+    let body = reqwest::Body::from(tokio::fs::File::from_std(file));
+    let (mut parts, body) = request.body(body).unwrap().into_parts();
+    sign_request(&mut parts, &credentials(), hash, now(), &Policy::default()).unwrap();
+    let request = reqwest::Request::try_from(Request::from_parts(parts, body)).unwrap();
+    assert_eq!(reqwest::Client::new().execute(request).await.unwrap().status(), 200);
+    assert_eq!(server.committed(), [contents]);
+}
+
+#[tokio::test]
+async fn a_field_that_a_client_changes_is_refused_by_the_layer() {
+    let server = Server::start(layer()).await;
+    let mut request = signed(server.address, "hello", &[("accept", "*/*")]);
+    request.headers_mut().insert(ACCEPT, "text/plain".parse().unwrap());
+    let response = hyper_client().request(request.map(Full::new)).await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["www-authenticate"], "framesign");
+    assert!(server.committed().is_empty());
+}

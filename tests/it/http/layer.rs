@@ -1,0 +1,316 @@
+//! The layer around a server, over connections of raw bytes.
+
+use std::{convert::Infallible, io};
+
+use axum::body::Body;
+use bytes::Bytes;
+use framesign::{
+    PayloadHash, SigningDate, SigningKey,
+    http::{Verification, VerifyingBody},
+    offload::HashPool,
+    secrets::{MemoryStore, Secret, SecretStore, StoreError},
+    tower::VerifyLayer,
+    verify::{Policy, SealedHead},
+};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tower::{Layer, ServiceExt, service_fn};
+
+use super::{
+    cases::readable,
+    server::{Answer, Connection, Server, app, layer},
+    support::{credentials, now, upload},
+};
+use crate::signed::Case;
+
+/// The head of a signed frame, as raw bytes.
+fn sealed(head: &str, payload: &[u8]) -> Vec<u8> {
+    let date = SigningDate::of(now());
+    let policy = Policy::default();
+    let sealed = SealedHead::new(head.as_bytes(), "access", date, now(), &policy).unwrap();
+    sealed.sign(&SigningKey::derive(&credentials(), date), PayloadHash::of(payload))
+}
+
+fn put(payload: &[u8]) -> Vec<u8> {
+    let length = payload.len();
+    sealed(&format!("PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n"), payload)
+}
+
+fn layer_of(case: &Case) -> VerifyLayer<MemoryStore> {
+    let store = MemoryStore::new();
+    for (access_key, secret) in case.secrets() {
+        store.add(access_key, Secret::new(secret).unwrap()).unwrap();
+    }
+    let now = case.now;
+    VerifyLayer::new(store).policy(case.policy.clone()).clock(move || now)
+}
+
+/// What goes to the peer for a reason.
+fn status(frame: &[u8], result: &str) -> u16 {
+    match result {
+        "valid" => 200,
+        "frame" if frame.windows(7).any(|bytes| bytes == b"chunked") => 411,
+        "frame" => 400,
+        _ => 401,
+    }
+}
+
+#[tokio::test]
+async fn every_case_that_hyper_lets_through_gets_its_result() {
+    for (case, _, payload) in readable() {
+        let server = Server::start(layer_of(&case)).await;
+        let mut connection = server.connect().await;
+        connection.send(&case.frame).await;
+        if case.name.contains("cut") {
+            connection.0.shutdown().await.unwrap();
+        }
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, status(&case.frame, &case.result), "{}", case.name);
+        let valid = case.result == "valid";
+        let committed = if valid { vec![payload.to_vec()] } else { Vec::new() };
+        let failures = if valid { Vec::new() } else { vec![case.result.clone()] };
+        assert_eq!(server.committed(), committed, "{}", case.name);
+        assert_eq!(server.failures(), failures, "{}", case.name);
+    }
+}
+
+async fn refused(server: &Server, frame: &[u8]) -> Answer {
+    let mut connection = server.connect().await;
+    connection.send(frame).await;
+    let answer = connection.answer().await;
+    assert!(answer.has("connection: close"), "{answer:?}");
+    assert!(answer.has("content-type: application/problem+json"), "{answer:?}");
+    assert!(connection.is_closed().await);
+    answer
+}
+
+#[tokio::test]
+async fn every_401_is_the_same_answer_and_closes_the_connection() {
+    let mut answers = Vec::new();
+    for case in Case::all() {
+        if status(&case.frame, &case.result) != 401 || case.name.contains("cut") {
+            continue;
+        }
+        let server = Server::start(layer_of(&case)).await;
+        let answer = refused(&server, &case.frame).await;
+        assert!(answer.has("www-authenticate: framesign"), "{answer:?}");
+        answers.push(format!("{answer:?}"));
+    }
+    assert!(answers.len() > 30);
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+    assert!(
+        answers[0]
+            .contains(r#"{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401}"#)
+    );
+}
+
+#[tokio::test]
+async fn other_refusals_have_a_status_of_their_own() {
+    let server = Server::start(layer().policy(Policy::default().max_payload(4))).await;
+    for (frame, status, reason) in [
+        (put(b"hello"), 413, "too-large"),
+        (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n".into(), 411, "frame"),
+        (b"PUT / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n".into(), 400, "frame"),
+    ] {
+        let answer = refused(&server, &frame).await;
+        assert_eq!(answer.status, status);
+        assert!(!answer.has("www-authenticate: framesign"));
+        assert!(answer.body.ends_with(&format!(r#","status":{status}}}"#)), "{}", answer.body);
+        assert_eq!(server.failures().last().unwrap(), reason);
+    }
+    assert_eq!(server.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_head_is_refused_before_the_payload_is_asked_for() {
+    let server = Server::start(layer()).await;
+    let expecting = |access_key: &str| {
+        let head = "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+        let head = String::from_utf8(sealed(head, b"hello")).unwrap();
+        head.replace("dynata-access-key: access", &format!("dynata-access-key: {access_key}"))
+    };
+    // No `100 Continue` comes before the answer.
+    let answer = refused(&server, expecting("other").as_bytes()).await;
+    assert_eq!((answer.status, server.calls()), (401, 0));
+
+    let mut connection = server.connect().await;
+    connection.send(expecting("access").as_bytes()).await;
+    let mut interim = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    tokio::io::AsyncReadExt::read_exact(&mut connection.0, &mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    connection.send(b"hello").await;
+    assert_eq!(connection.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_forged_payload_is_refused_whatever_the_service_answers() {
+    let server = Server::start(layer()).await;
+    let answer = refused(&server, &[put(b"hello"), b"hellO".into()].concat()).await;
+    // The service would have said 418.
+    assert_eq!((answer.status, server.calls()), (401, 1));
+    assert_eq!(server.failures(), ["signature"]);
+    assert!(server.committed().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_without_payload_is_verified_before_the_service_is_called() {
+    let server = Server::start(layer()).await;
+    for head in [
+        "GET /a HTTP/1.1\r\nHost: h\r\n\r\n",
+        "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let frame = sealed(head, b"");
+        let forged = String::from_utf8(frame.clone()).unwrap().replace(" /a ", " /b ");
+        let calls = server.calls();
+        assert_eq!(refused(&server, forged.as_bytes()).await.status, 401);
+        assert_eq!(server.calls(), calls);
+
+        let mut connection = server.connect().await;
+        connection.send(&frame).await;
+        assert_eq!(connection.answer().await.status, 200);
+        assert_eq!(server.calls(), calls + 1);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_key_can_be_refused_where_the_signature_would_be() {
+    let server = Server::start(layer().policy(Policy::default().hide_unknown_keys())).await;
+    let frame = String::from_utf8([put(b"hello"), b"hello".into()].concat()).unwrap();
+    let frame = frame.replace("dynata-access-key: access", "dynata-access-key: other");
+    assert_eq!(refused(&server, frame.as_bytes()).await.status, 401);
+    assert_eq!((server.calls(), server.failures()), (1, vec!["unknown-key".to_owned()]));
+}
+
+/// Cannot tell.
+struct Broken;
+
+impl SecretStore for Broken {
+    async fn secrets(&self, _: &[u8]) -> Result<Vec<Secret>, StoreError> {
+        Err(StoreError::new(io::Error::other("the disk is gone")))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_a_503_without_its_reason() {
+    let server = Server::start(VerifyLayer::new(Broken).clock(now)).await;
+    let answer = refused(&server, &put(b"hello")).await;
+    let problem = r#"{"type":"about:blank","title":"Service Unavailable","status":503}"#;
+    assert_eq!((answer.status, answer.body.as_str()), (503, problem));
+    assert_eq!(server.calls(), 0);
+    let failures = server.failures();
+    assert!(failures[0].starts_with("not verified: ") && failures[0].ends_with("the disk is gone"));
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_after_a_verified_request() {
+    let server = Server::start(layer()).await;
+    let mut connection = server.connect().await;
+    for payload in [&b"first"[..], b"", b"third"] {
+        connection.send(&[&put(payload), payload].concat()).await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "committed"));
+    }
+    assert_eq!(server.committed(), [&b"first"[..], b"", b"third"]);
+}
+
+#[tokio::test]
+async fn pieces_reach_the_service_while_others_are_still_to_come() {
+    let mut server = Server::start(layer()).await;
+    let mut connection = server.connect().await;
+    connection.send(&put(b"hello")).await;
+    for piece in ["h", "el", "l"] {
+        connection.send(piece.as_bytes()).await;
+        assert_eq!(server.pieces.recv().await.unwrap().unwrap(), piece.as_bytes());
+    }
+    assert!(server.committed().is_empty());
+    connection.send(b"o").await;
+    assert_eq!(connection.answer().await.status, 200);
+    assert_eq!(server.committed(), [b"hello"]);
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_away_leaves_nothing_committed() {
+    let mut server = Server::start(layer()).await;
+    let mut connection = server.connect().await;
+    connection.send(&[put(b"hello"), b"hell".into()].concat()).await;
+    server.pieces.recv().await.unwrap();
+    drop(connection);
+    while server.pieces.recv().await.unwrap().is_some() {}
+    assert_eq!(server.failures(), ["frame"]);
+    assert!(server.committed().is_empty());
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_read_its_body_has_no_proof() {
+    let server = Server::start(layer()).await;
+    let head = sealed("PUT /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n", b"hello");
+    let mut connection = server.connect().await;
+    connection.send(&[&head[..], b"hello"].concat()).await;
+    let answer = connection.answer().await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "unread"));
+}
+
+#[tokio::test]
+async fn a_router_can_be_called_without_a_connection() {
+    let (app, seen, _pieces) = app(layer());
+    let request = Request::from_parts(upload(b"hello"), Body::from("hello"));
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(*seen.committed.lock().unwrap(), [b"hello"]);
+}
+
+#[tokio::test]
+async fn payloads_can_be_hashed_beside_receiving() {
+    let pool = HashPool::new(2.try_into().unwrap()).unwrap();
+    let server = Server::start(layer().hash_on(&pool)).await;
+    let payload = vec![b'a'; 1_000_000];
+    let mut connection = server.connect().await;
+    for _ in 0..2 {
+        connection.send(&[put(&payload), payload.clone()].concat()).await;
+        assert_eq!(connection.answer().await.status, 200);
+    }
+    let forged = [&put(&payload)[..], &payload[1..], b"b"].concat();
+    assert_eq!(refused(&server, &forged).await.status, 401);
+    assert_eq!(server.committed(), [&payload[..], &payload[..]]);
+}
+
+/// A service of plain hyper.
+async fn echo(
+    request: Request<VerifyingBody<Incoming>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let verification = request.extensions().get::<Verification>().unwrap().clone();
+    let payload = match request.into_body().collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => Bytes::from(error.to_string()),
+    };
+    let is_verified = verification.verified().is_ok();
+    Ok(Response::new(Full::new(if is_verified { payload } else { Bytes::from("unverified") })))
+}
+
+#[tokio::test]
+async fn plain_hyper_serves_behind_the_layer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = TowerToHyperService::new(layer().layer(service_fn(echo)));
+    let server = tokio::spawn(async move {
+        for _ in 0..2 {
+            let io = TokioIo::new(listener.accept().await.unwrap().0);
+            let service = service.clone();
+            hyper::server::conn::http1::Builder::new().serve_connection(io, service).await.unwrap();
+        }
+    });
+    for (payload, status, body) in [
+        (&b"hello"[..], 200, "hello"),
+        (b"hellO", 401, r#"{"type":"about:blank","title":"Unauthorized","status":401}"#),
+    ] {
+        let mut connection = Connection(tokio::net::TcpStream::connect(address).await.unwrap());
+        connection.send(&[&put(b"hello"), payload].concat()).await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, body));
+    }
+    server.await.unwrap();
+}

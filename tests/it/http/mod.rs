@@ -1,0 +1,19 @@
+//! Structured requests, their bodies, and the layer around a server.
+
+mod cases;
+mod parts;
+mod seal;
+mod signing;
+mod support;
+mod verifying;
+
+#[cfg(feature = "tower")]
+mod clients;
+#[cfg(feature = "tower")]
+mod flips;
+#[cfg(feature = "tower")]
+mod layer;
+#[cfg(feature = "tower")]
+mod server;
+#[cfg(feature = "tower")]
+mod versions;

@@ -1,0 +1,70 @@
+//! Requests and bodies to test with.
+
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use framesign::{
+    Credentials, PayloadHash, SigningKey,
+    http::{VerifyingBody, sign_request},
+    verify::Policy,
+};
+use futures_util::stream::{self, Stream};
+use http::{HeaderName, HeaderValue, Method, Request, request::Parts};
+use http_body::Frame;
+use http_body_util::StreamBody;
+
+/// A time to sign and to verify at.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_690_900_000)
+}
+
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new("access", "secret").unwrap()
+}
+
+/// The head and the payload of `frame` as another implementation reads them, where it does.
+pub(crate) fn read(frame: &[u8]) -> Option<(Parts, Bytes)> {
+    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut head = httparse::Request::new(&mut fields);
+    let httparse::Status::Complete(len) = head.parse(frame).ok()? else { return None };
+    let mut request = Request::builder().uri(head.path?).body(()).ok()?;
+    *request.method_mut() = Method::from_bytes(head.method?.as_bytes()).ok()?;
+    for field in head.headers {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+        request.headers_mut().append(name, HeaderValue::from_bytes(field.value).ok()?);
+    }
+    Some((request.into_parts().0, Bytes::copy_from_slice(&frame[len..])))
+}
+
+pub(crate) type Frames = Vec<io::Result<Frame<Bytes>>>;
+
+/// A body of these frames.
+pub(crate) fn body(
+    frames: Frames,
+) -> StreamBody<impl Stream<Item = io::Result<Frame<Bytes>>> + Send + Sync + Unpin> {
+    StreamBody::new(stream::iter(frames))
+}
+
+/// A frame for each piece.
+pub(crate) fn data<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Frames {
+    pieces.into_iter().map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect()
+}
+
+/// A signed request for the payload `signed`, with its Content-Length.
+pub(crate) fn upload(signed: &[u8]) -> Parts {
+    let request = Request::put("http://test.com/up?part=1").header("content-length", signed.len());
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let payload = PayloadHash::of(signed);
+    sign_request(&mut parts, &credentials(), payload, now(), &Policy::default()).unwrap();
+    parts
+}
+
+/// The upload of `signed`, verified while `body` comes.
+pub(crate) fn verifying<B>(signed: &[u8], body: B) -> VerifyingBody<B> {
+    let claim = Policy::default().examine_parts(&upload(signed), now()).unwrap();
+    let key = SigningKey::derive(&credentials(), claim.date());
+    VerifyingBody::new(body, claim.check(&[key]).unwrap())
+}

@@ -1,0 +1,108 @@
+//! HTTP/2 through the layer.
+
+use bytes::Bytes;
+use framesign::{PayloadHash, http::sign_request, verify::Policy};
+use http::{HeaderMap, Request, Response, Version};
+use http_body::Frame;
+use http_body_util::{BodyExt, combinators::BoxBody};
+use hyper::{body::Incoming, client::conn::http2::SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+
+use super::{
+    server::{Server, layer},
+    support::{self, Frames, credentials, data, now},
+};
+
+type Sent = BoxBody<Bytes, std::io::Error>;
+
+async fn connect(server: &Server) -> SendRequest<Sent> {
+    let io = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
+    let client = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+    let (sender, connection) = client.await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// A signed request that carries no Host: `:authority` stands for it.
+fn signed(server: &Server, length: Option<usize>, payload: &[u8], frames: Frames) -> Request<Sent> {
+    let mut request = Request::put(server.url("/up?a=1"));
+    if let Some(length) = length {
+        request = request.header("content-length", length);
+    }
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let payload = PayloadHash::of(payload);
+    sign_request(&mut parts, &credentials(), payload, now(), &Policy::default()).unwrap();
+    parts.headers.remove("host").unwrap();
+    Request::from_parts(parts, BodyExt::boxed(support::body(frames)))
+}
+
+async fn send(
+    sender: &mut SendRequest<Sent>,
+    request: Request<Sent>,
+) -> hyper::Result<Response<Incoming>> {
+    sender.ready().await?;
+    sender.send_request(request).await
+}
+
+#[tokio::test]
+async fn uploads_are_verified_and_forged_ones_refused_on_one_connection() {
+    let server = Server::start(layer()).await;
+    let mut sender = connect(&server).await;
+    let pieces = [&b"he"[..], b"llo"];
+    let response =
+        send(&mut sender, signed(&server, Some(5), b"hello", data(pieces))).await.unwrap();
+    assert_eq!((response.version(), response.status().as_u16()), (Version::HTTP_2, 200));
+
+    let response =
+        send(&mut sender, signed(&server, Some(5), b"hellO", data(pieces))).await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["www-authenticate"], "framesign");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert!(!response.headers().contains_key("connection"));
+
+    // The stream ended, the connection did not.
+    let response =
+        send(&mut sender, signed(&server, Some(5), b"hello", data(pieces))).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(server.committed(), [b"hello", b"hello"]);
+    assert_eq!(server.failures(), ["signature"]);
+}
+
+#[tokio::test]
+async fn a_request_without_payload_needs_no_content_length() {
+    let server = Server::start(layer()).await;
+    let mut sender = connect(&server).await;
+    // The stream ends with the head, or with an empty frame after it.
+    for frames in [Vec::new(), data([&b""[..]])] {
+        let calls = server.calls();
+        let response = send(&mut sender, signed(&server, None, b"", frames)).await.unwrap();
+        assert_eq!((response.status().as_u16(), server.calls()), (200, calls + 1));
+    }
+}
+
+#[tokio::test]
+async fn a_payload_without_content_length_never_reaches_the_service() {
+    let server = Server::start(layer()).await;
+    let mut sender = connect(&server).await;
+    let request = signed(&server, None, b"", data([&b"hello"[..]]));
+    assert_eq!(send(&mut sender, request).await.unwrap().status(), 400);
+    assert_eq!((server.calls(), server.failures()), (0, vec!["frame".to_owned()]));
+}
+
+#[tokio::test]
+async fn trailers_are_refused() {
+    let server = Server::start(layer()).await;
+    let mut sender = connect(&server).await;
+    for (length, payload, calls) in [(Some(5), &b"hello"[..], 1), (None, b"", 1)] {
+        let mut frames = data([payload]);
+        let mut trailers = HeaderMap::new();
+        trailers.insert("dynata-role", "admin".parse().unwrap());
+        frames.push(Ok(Frame::trailers(trailers)));
+        let request = signed(&server, length, payload, frames);
+        assert_eq!(send(&mut sender, request).await.unwrap().status(), 400);
+        assert_eq!(server.calls(), calls);
+    }
+    assert_eq!(server.failures(), ["frame", "frame"]);
+    assert!(server.committed().is_empty());
+}

@@ -1,0 +1,82 @@
+//! No secret is ever shown.
+
+use std::{
+    error::Error,
+    fmt::{Debug, Display},
+    fs,
+    time::Duration,
+};
+
+use framesign::secrets::{AnyStore, FileStore, KeyCache, MemoryStore, StoreError};
+use tempfile::TempDir;
+
+use super::{claim, keys, secret};
+
+/// In every test here the secret, and nothing else.
+const SECRET: &str = "Hush";
+
+fn assert_silent(shown: &str) {
+    assert!(!shown.to_lowercase().contains("hush"), "{shown}");
+    let bytes = format!("{:?}", SECRET.as_bytes());
+    assert!(!shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+}
+
+fn assert_debug_silent(value: &impl Debug) {
+    assert_silent(&format!("{value:?}"));
+    assert_silent(&format!("{value:#?}"));
+}
+
+fn assert_error_silent(error: &(impl Error + Debug + Display)) {
+    assert_debug_silent(error);
+    assert_silent(&error.to_string());
+    let mut source = error.source();
+    while let Some(inner) = source {
+        assert_silent(&format!("{inner} {inner:?}"));
+        source = inner.source();
+    }
+}
+
+#[test]
+fn stores_and_caches_show_no_secret() {
+    let store = MemoryStore::new();
+    store.add("access", secret(SECRET)).unwrap();
+    assert_debug_silent(&secret(SECRET));
+    assert_debug_silent(&store.live(b"access"));
+    assert_debug_silent(&store);
+    let cache = KeyCache::new(store);
+    assert_debug_silent(&keys(&cache, &claim("access")));
+    assert_debug_silent(&cache);
+    assert!(format!("{cache:?}").contains("access_keys: 1"));
+    assert_debug_silent(&AnyStore::new(MemoryStore::new()));
+}
+
+#[test]
+fn file_store_and_its_errors_show_no_secret() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("secrets.toml");
+    fs::write(&path, format!("access = ['{SECRET}']")).unwrap();
+    assert_debug_silent(&FileStore::open(&path, Duration::ZERO).unwrap());
+    for broken in [
+        "access = ['Hush",
+        "access = [Hush]",
+        "access = ['Hush']]",
+        "access = 'Hush'",
+        "access = [['Hush']]",
+        "access = ['Hush', 1]",
+        "access = ['Hush', '']",
+        "access = [\"\\u0000Hush\"]",
+        "access = [\"\\Hush\"]",
+        "access = [\"Hush\\x\"]",
+        "access = { Hush = 1, Hush = 2 }",
+        "Hush = []\nHush = []",
+        "[Hush]\n[Hush]",
+        "Hush",
+        "Hush = ",
+        "Hush.a = 1\nHush = 1",
+    ] {
+        fs::write(&path, broken).unwrap();
+        let error = FileStore::open(&path, Duration::ZERO).unwrap_err();
+        assert_error_silent(&error);
+        assert_error_silent(&StoreError::new(error));
+    }
+}
