@@ -150,8 +150,12 @@
 //! # Features
 //!
 //! - Without any: the library above. It has no async runtime, and it spawns no threads.
-//! - `cli`: the command `framesign`, which signs frames from files and pipes and explains
-//!   signatures.
+//! - `http`: structured requests and bodies, signed and verified.
+//! - `tower`: a layer that verifies what a server receives, for axum and hyper.
+//! - `secrets`: stores of secrets, and a cache of the keys that are derived from them.
+//!   `secrets-file`: a store that is a file.
+//! - `cli`: the command `framesign`, which signs and verifies frames from files and pipes, and
+//!   explains signatures.
 
 #[cfg(feature = "codec")]
 pub mod codec;
@@ -193,4 +197,7 @@ mod documents {
     struct Protocol;
     #[doc = include_str!("../docs/architecture.md")]
     struct Architecture;
+    #[cfg(all(feature = "codec", feature = "tower"))]
+    #[doc = include_str!("../docs/faces.md")]
+    struct Faces;
 }

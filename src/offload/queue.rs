@@ -165,9 +165,9 @@ impl Turn {
                 return None;
             };
             if state.queued <= OffloadedHash::LIMIT / 2 {
-                wake(state)
+                wake(state);
             } else {
-                drop(state)
+                drop(state);
             }
             self.hash.update(&piece);
             hashed = piece.len();

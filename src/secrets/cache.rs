@@ -91,7 +91,7 @@ impl<S> KeyCache<S> {
         let mut is_changed = derived.len() < before;
         let mut keys = Vec::with_capacity(secrets.len());
         for secret in secrets {
-            let known = derived.iter().find(|key| key.date == date);
+            let known = derived.iter().find(|key| key.date == date && key.is_of(secret));
             if let Some(known) = known {
                 keys.push(known.key.clone());
             } else if let Ok(key) = secret.signing_key(access_key, date) {

@@ -13,7 +13,7 @@ fn run(arguments: &[&str]) -> String {
 fn help_names_what_a_user_needs() {
     let help = run(&["--help"]);
     for word in
-        ["sign", "explain", "FRAMESIGN_SECRET_KEY", "Exit status", "Examples", "completions", "man"]
+        ["sign", "explain", "verify", "FRAMESIGN_SECRET_KEY", "Exit status", "Examples", "completions", "man"]
     {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
@@ -35,12 +35,30 @@ fn help_names_what_a_user_needs() {
         }
     }
     assert!(run(&["explain", "--help"]).contains("--against"));
+    assert!(run(&["sign", "--help"]).contains("--emit"));
+    let help = run(&["verify", "--help"]);
+    for word in [
+        "FRAMESIGN_SECRET_KEY",
+        "--secret-key-file",
+        "--secrets",
+        "--at",
+        "--skew",
+        "--max-age",
+        "--no-freshness",
+        "--host",
+        "--max-payload",
+        "--allow-method",
+        "--json",
+        "Exit status",
+    ] {
+        assert!(help.contains(word), "{word} is missing in {help}");
+    }
 }
 
 /// [`Run`] asserts the same of the secret key.
 #[test]
 fn keys_in_the_environment_are_not_shown() {
-    for arguments in [&["--help"][..], &["sign", "--help"], &["sign", "-h"], &["man", "sign"]] {
+    for arguments in [&["--help"][..], &["sign", "--help"], &["sign", "-h"], &["verify", "--help"], &["man", "sign"]] {
         assert!(!run(arguments).contains(ACCESS_KEY), "{arguments:?}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use framesign::{
@@ -84,6 +84,19 @@ impl Folder {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
+    /// Waits until there is something of the file `number`.
+    fn wait_for(&self, number: usize) {
+        let own = number.to_string();
+        let is_of_it = |name: &String| name.trim_start_matches('.').split('.').next() == Some(&own);
+        for _ in 0..10_000 {
+            if self.names().iter().any(is_of_it) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("the service does not begin");
+    }
+
     fn complete(&self) -> Vec<String> {
         self.names().into_iter().filter(|name| !name.starts_with('.')).collect()
     }
@@ -142,6 +155,11 @@ fn a_killed_service_leaves_no_file_that_looks_complete() {
         if number % 4 == 0 {
             assert!(answer(&mut socket).starts_with("HTTP/1.1 201 "));
             answered += 1;
+        } else {
+            folder.wait_for(number);
+            for _ in 0..numbers.below(30) {
+                folder.names();
+            }
         }
         drop(service);
         left += usize::from(folder.names().iter().any(|name| name.starts_with('.')));

@@ -35,7 +35,7 @@ type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Option<ErrorKind>);
 fn each_row_has_its_kind() {
     use ErrorKind::{Authority, ContentLength, Host, Target, TransferEncoding};
     let host = ("host", "h");
-    let table: &[Row] = &[
+    let table: &[Row<'_>] = &[
         // 7.6, 7.7
         ("GET", "/", &[host], None),
         ("PATCH", "/", &[host], Some(ErrorKind::Method)),

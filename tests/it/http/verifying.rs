@@ -1,6 +1,7 @@
 //! A body that is verified while it passes.
 
 use std::{
+    convert::Infallible,
     io,
     num::NonZeroUsize,
     pin::Pin,
@@ -16,7 +17,7 @@ use framesign::{
     verify::{Reason, Refusal},
 };
 use http::HeaderMap;
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 
 use super::support::{Frames, body, data, verifying};
@@ -208,6 +209,36 @@ fn the_size_hint_is_that_of_the_body_inside() {
     let mut streamed = verifying(b"hello", super::support::body(data([&b"he"[..], b"llo"])));
     next(&mut streamed);
     assert_eq!((streamed.size_hint().lower(), streamed.size_hint().upper()), (0, None));
+}
+
+/// Comes whole, and does not end.
+struct Endless(Option<Bytes>);
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(Frame::data(bytes)))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+    }
+}
+
+#[test]
+fn a_frame_that_is_kept_back_is_still_to_come() {
+    let mut body = verifying(b"hello", Endless(Some(Bytes::from("hello"))));
+    let verification = body.verification();
+    let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    assert_eq!(body.size_hint().exact(), Some(5));
+    assert_eq!(body.progress().unwrap().seen, 5);
+    assert_eq!(verification.verified(), Err(Unverified::Unfinished));
 }
 
 #[tokio::test]

@@ -1,0 +1,205 @@
+//! The memory that connections are held to, that of a process of its own read from Linux's /proc.
+//!
+//! `cargo bench --bench memory` prints a line for each figure; scripts/measure-connection holds them
+//! to what they should be.
+
+use std::{
+    env,
+    fmt::Display,
+    hint::black_box,
+    io::{self, BufRead, BufReader, Write},
+    net::TcpStream,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::SystemTime,
+};
+
+use framesign::{
+    PayloadHash, SigningDate,
+    codec::{CodecError, Event, SigningCodec, VerifyingCodec, VerifyingEvent},
+    verify::{Claim, Policy, SealedHead},
+};
+use futures_util::StreamExt;
+use tokio::{
+    net::{TcpListener, TcpStream as Socket},
+    runtime::Builder,
+    sync::Notify,
+};
+use tokio_util::codec::FramedRead;
+
+mod support {
+    pub(crate) mod keys;
+}
+
+use support::keys;
+
+type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+/// What the process of a figure does: `upload`, or how many slow uploads it receives.
+const ROLE: &str = "FRAMESIGN_BENCH_MEMORY";
+
+const CHUNK: usize = 64 * 1024;
+
+/// A slow upload sends so many pieces of so many bytes.
+const ROUNDS: u64 = 40;
+const PIECE: usize = 700;
+
+fn main() -> Result {
+    match env::var(ROLE) {
+        Ok(role) if role == "upload" => {
+            Builder::new_current_thread().enable_io().build()?.block_on(upload())
+        }
+        Ok(count) => {
+            Builder::new_current_thread().enable_io().build()?.block_on(slow(count.parse()?))
+        }
+        Err(_) => figures(env::args().any(|argument| argument == "--bench")),
+    }
+}
+
+fn figures(is_measured: bool) -> Result {
+    let (gib, count) = if is_measured { (8, 1_000) } else { (0, 10) };
+    let large = Server::start("upload")?.figure(|port| send_large(port, gib << 30))?;
+    let slow = Server::start(&count.to_string())?.figure(|port| send_slowly(port, count))?;
+    print(format_args!("{large} KiB at the most for an upload of {gib} GiB"));
+    print(format_args!("{} KiB for each of {count} slow uploads", slow / u64::from(count)));
+    Ok(())
+}
+
+/// The process of a figure, as its peer sees it.
+struct Server {
+    child: Child,
+    lines: io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    fn start(role: &str) -> Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        let mut child = command.env(ROLE, role).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or("no standard output")?;
+        Ok(Self { child, lines: BufReader::new(stdout).lines() })
+    }
+
+    /// What it prints while a peer has its connections open, in KiB.
+    fn figure<T>(mut self, peer: impl FnOnce(u16) -> Result<T>) -> Result<u64> {
+        let connections = peer(self.line()?.parse()?)?;
+        let figure = self.line()?.parse()?;
+        drop(connections);
+        self.child.wait()?;
+        Ok(figure)
+    }
+
+    fn line(&mut self) -> Result<String> {
+        Ok(self.lines.next().ok_or("the process has ended")??)
+    }
+}
+
+fn send_large(port: u16, length: u64) -> Result<TcpStream> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+    let chunk = vec![0xA5; CHUNK];
+    write!(socket, "PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n")?;
+    for _ in 0..length / CHUNK as u64 {
+        socket.write_all(&chunk)?;
+    }
+    Ok(socket)
+}
+
+/// All of them at a time; none comes to its end.
+fn send_slowly(port: u16, count: u32) -> Result<Vec<TcpStream>> {
+    let now = SystemTime::now();
+    let head = b"PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n";
+    let date = SigningDate::of(now);
+    let sealed =
+        SealedHead::new(head, keys::credentials()?.access_key(), date, now, &Policy::default())?;
+    let head = sealed.sign(&keys::key()?, PayloadHash::of(b""));
+    let mut sockets = Vec::new();
+    for _ in 0..count {
+        let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+        socket.set_nodelay(true)?;
+        socket.write_all(&head)?;
+        sockets.push(socket);
+    }
+    for _ in 0..ROUNDS {
+        for socket in &mut sockets {
+            socket.write_all(&[0xA5; PIECE])?;
+        }
+    }
+    Ok(sockets)
+}
+
+/// Receives one upload, then prints the most memory that the process ever held.
+async fn upload() -> Result {
+    let socket = listen().await?.accept().await?.0;
+    let mut frames = FramedRead::new(socket, SigningCodec::new(keys::key()?));
+    while let Some(event) = frames.next().await {
+        if let Event::Signed(_) = event? {
+            print(memory("VmHWM:")?);
+        }
+    }
+    Ok(())
+}
+
+/// Receives `count` uploads, then prints what they hold in the midst of them.
+async fn slow(count: u64) -> Result {
+    let listener = listen().await?;
+    let before = memory("VmRSS:")?;
+    let received = Arc::new(Received::default());
+    for _ in 0..count {
+        let (socket, _) = listener.accept().await?;
+        let received = Arc::clone(&received);
+        tokio::spawn(async move { received.count(socket).await });
+    }
+    while received.bytes.load(Relaxed) < count * ROUNDS * PIECE as u64 {
+        received.is_more.notified().await;
+    }
+    print(memory("VmRSS:")? - before);
+    Ok(())
+}
+
+#[derive(Default)]
+struct Received {
+    bytes: AtomicU64,
+    is_more: Notify,
+}
+
+impl Received {
+    /// Verifies an upload, and keeps its head as a service would.
+    async fn count(&self, socket: Socket) -> Result<(), CodecError> {
+        let codec =
+            VerifyingCodec::new(Policy::default(), |_: &Claim| keys::key().into_iter().collect());
+        let mut frames = FramedRead::new(socket, codec);
+        let mut head = None;
+        while let Some(event) = frames.next().await {
+            match event? {
+                VerifyingEvent::Head(found, claim) => head = Some((found, claim)),
+                VerifyingEvent::Data(data) => {
+                    self.bytes.fetch_add(data.len() as u64, Relaxed);
+                    self.is_more.notify_one();
+                }
+                _ => {}
+            }
+        }
+        black_box(head);
+        Ok(())
+    }
+}
+
+async fn listen() -> Result<TcpListener> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    print(listener.local_addr()?.port());
+    Ok(listener)
+}
+
+#[expect(clippy::print_stdout, reason = "that is how the processes speak")]
+fn print(what: impl Display) {
+    println!("{what}");
+}
+
+/// A line of /proc/self/status, in KiB.
+fn memory(what: &str) -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).ok_or("no such line")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
