@@ -32,14 +32,21 @@ use tokio_util::codec::FramedRead;
 
 mod support {
     pub(crate) mod keys;
+    #[cfg(feature = "tower")]
+    pub(crate) mod layer;
 }
 
 use support::keys;
+#[cfg(feature = "tower")]
+use support::layer;
 
-type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+pub(crate) type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
-/// What the process of a figure does: `upload`, or how many slow uploads it receives.
+/// What the process of a figure does: through which face it receives, and how many slow uploads;
+/// none for a large one.
 const ROLE: &str = "FRAMESIGN_BENCH_MEMORY";
+
+const FACES: &[&str] = if cfg!(feature = "tower") { &["codec", "layer"] } else { &["codec"] };
 
 const CHUNK: usize = 64 * 1024;
 
@@ -48,24 +55,38 @@ const ROUNDS: u64 = 40;
 const PIECE: usize = 700;
 
 fn main() -> Result {
-    match env::var(ROLE) {
-        Ok(role) if role == "upload" => {
-            Builder::new_current_thread().enable_io().build()?.block_on(upload())
-        }
-        Ok(count) => {
-            Builder::new_current_thread().enable_io().build()?.block_on(slow(count.parse()?))
-        }
-        Err(_) => figures(env::args().any(|argument| argument == "--bench")),
-    }
+    let Ok(role) = env::var(ROLE) else {
+        return figures(env::args().any(|argument| argument == "--bench"));
+    };
+    let (face, count) = role.split_once(' ').ok_or("no role")?;
+    Builder::new_current_thread().enable_io().build()?.block_on(receive(face, count.parse()?))
 }
 
 fn figures(is_measured: bool) -> Result {
     let (gib, count) = if is_measured { (8, 1_000) } else { (0, 10) };
-    let large = Server::start("upload")?.figure(|port| send_large(port, gib << 30))?;
-    let slow = Server::start(&count.to_string())?.figure(|port| send_slowly(port, count))?;
-    print(format_args!("{large} KiB at the most for an upload of {gib} GiB"));
-    print(format_args!("{} KiB for each of {count} slow uploads", slow / u64::from(count)));
+    for face in FACES {
+        let large =
+            Server::start(&format!("{face} 0"))?.figure(|port| send_large(port, gib << 30))?;
+        let slow = Server::start(&format!("{face} {count}"))?;
+        let slow = slow.figure(|port| send_slowly(port, count))? / u64::from(count);
+        print(format_args!("{face}: {large} KiB at the most for an upload of {gib} GiB"));
+        print(format_args!("{face}: {slow} KiB for each of {count} slow uploads"));
+    }
     Ok(())
+}
+
+async fn receive(face: &str, count: u64) -> Result {
+    match (face, count) {
+        ("codec", 0) => upload().await,
+        ("codec", _) => {
+            slow(count, |socket, received| async move { received.count(socket).await }).await
+        }
+        #[cfg(feature = "tower")]
+        ("layer", 0) => layer::upload().await,
+        #[cfg(feature = "tower")]
+        ("layer", _) => slow(count, layer::count).await,
+        _ => Err("no such face".into()),
+    }
 }
 
 /// The process of a figure, as its peer sees it.
@@ -99,21 +120,26 @@ impl Server {
 fn send_large(port: u16, length: u64) -> Result<TcpStream> {
     let mut socket = TcpStream::connect(("127.0.0.1", port))?;
     let chunk = vec![0xA5; CHUNK];
-    write!(socket, "PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n")?;
+    socket.write_all(&head(length)?)?;
     for _ in 0..length / CHUNK as u64 {
         socket.write_all(&chunk)?;
     }
     Ok(socket)
 }
 
+/// Signed as if there were no payload, which nobody knows before the end.
+fn head(length: u64) -> Result<Vec<u8>> {
+    let now = SystemTime::now();
+    let head = format!("PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
+    let (credentials, date) = (keys::credentials()?, SigningDate::of(now));
+    let policy = Policy::default();
+    let sealed = SealedHead::new(head.as_bytes(), credentials.access_key(), date, now, &policy)?;
+    Ok(sealed.sign(&keys::key()?, PayloadHash::of(b"")))
+}
+
 /// All of them at a time; none comes to its end.
 fn send_slowly(port: u16, count: u32) -> Result<Vec<TcpStream>> {
-    let now = SystemTime::now();
-    let head = b"PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n";
-    let date = SigningDate::of(now);
-    let sealed =
-        SealedHead::new(head, keys::credentials()?.access_key(), date, now, &Policy::default())?;
-    let head = sealed.sign(&keys::key()?, PayloadHash::of(b""));
+    let head = head(1_000_000_000)?;
     let mut sockets = Vec::new();
     for _ in 0..count {
         let mut socket = TcpStream::connect(("127.0.0.1", port))?;
@@ -141,15 +167,17 @@ async fn upload() -> Result {
     Ok(())
 }
 
-/// Receives `count` uploads, then prints what they hold in the midst of them.
-async fn slow(count: u64) -> Result {
+/// Receives `count` uploads by `receive`, then prints what they hold in the midst of them.
+async fn slow<F>(count: u64, receive: impl Fn(Socket, Arc<Received>) -> F) -> Result
+where
+    F: Future<Output: Send> + Send + 'static,
+{
     let listener = listen().await?;
     let before = memory("VmRSS:")?;
     let received = Arc::new(Received::default());
     for _ in 0..count {
         let (socket, _) = listener.accept().await?;
-        let received = Arc::clone(&received);
-        tokio::spawn(async move { received.count(socket).await });
+        tokio::spawn(receive(socket, Arc::clone(&received)));
     }
     while received.bytes.load(Relaxed) < count * ROUNDS * PIECE as u64 {
         received.is_more.notified().await;
@@ -159,7 +187,7 @@ async fn slow(count: u64) -> Result {
 }
 
 #[derive(Default)]
-struct Received {
+pub(crate) struct Received {
     bytes: AtomicU64,
     is_more: Notify,
 }
@@ -174,31 +202,33 @@ impl Received {
         while let Some(event) = frames.next().await {
             match event? {
                 VerifyingEvent::Head(found, claim) => head = Some((found, claim)),
-                VerifyingEvent::Data(data) => {
-                    self.bytes.fetch_add(data.len() as u64, Relaxed);
-                    self.is_more.notify_one();
-                }
+                VerifyingEvent::Data(data) => self.add(data.len()),
                 _ => {}
             }
         }
         black_box(head);
         Ok(())
     }
+
+    fn add(&self, len: usize) {
+        self.bytes.fetch_add(len as u64, Relaxed);
+        self.is_more.notify_one();
+    }
 }
 
-async fn listen() -> Result<TcpListener> {
+pub(crate) async fn listen() -> Result<TcpListener> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     print(listener.local_addr()?.port());
     Ok(listener)
 }
 
 #[expect(clippy::print_stdout, reason = "that is how the processes speak")]
-fn print(what: impl Display) {
+pub(crate) fn print(what: impl Display) {
     println!("{what}");
 }
 
 /// A line of /proc/self/status, in KiB.
-fn memory(what: &str) -> Result<u64> {
+pub(crate) fn memory(what: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(what)).ok_or("no such line")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)

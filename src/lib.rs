@@ -149,11 +149,15 @@
 //!
 //! # Features
 //!
+//! `docs/faces.md` of the source is a guide to which one to use.
+//!
 //! - Without any: the library above. It has no async runtime, and it spawns no threads.
 //! - `http`: structured requests and bodies, signed and verified.
 //! - `tower`: a layer that verifies what a server receives, for axum and hyper.
 //! - `secrets`: stores of secrets, and a cache of the keys that are derived from them.
 //!   `secrets-file`: a store that is a file.
+//! - `codec`, on by default: frames of a connection as a tokio codec, and readers and streams that
+//!   sign what they hand on.
 //! - `cli`: the command `framesign`, which signs and verifies frames from files and pipes, and
 //!   explains signatures.
 

@@ -7,6 +7,8 @@
 //!
 //! An upload to `/some/name` becomes the file `name` in the folder.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks")]
+
 mod service;
 
 use std::{env, error::Error, path::PathBuf, process::ExitCode};

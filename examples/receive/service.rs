@@ -50,7 +50,8 @@ impl Service {
         Ok(Arc::new(Self { folder, credentials, policy, uploads: AtomicU64::new(0) }))
     }
 
-    /// Serves one connection after another, each by itself.
+    /// Serves all connections that come, each by itself.
+    #[expect(clippy::print_stderr, reason = "its log")]
     pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) -> io::Result<()> {
         loop {
             let (socket, peer) = listener.accept().await?;

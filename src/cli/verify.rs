@@ -99,7 +99,7 @@ struct CheckOptions {
 const AFTER_HELP: &str = "\
 Examples:
   framesign verify upload.signed.http
-  framesign verify --secrets secrets.toml --host uploads.example.org --max-age 60 < upload.signed.http
+  framesign verify --secrets secrets.toml --host uploads.example.org < upload.signed.http
   framesign verify --at 2023-08-01T12:00:00Z --json upload.signed.http
 
 Reasons: frame, missing-field, repeated-field, malformed-field, date, stale, host, unknown-key,

@@ -12,9 +12,16 @@ fn run(arguments: &[&str]) -> String {
 #[test]
 fn help_names_what_a_user_needs() {
     let help = run(&["--help"]);
-    for word in
-        ["sign", "explain", "verify", "FRAMESIGN_SECRET_KEY", "Exit status", "Examples", "completions", "man"]
-    {
+    for word in [
+        "sign",
+        "explain",
+        "verify",
+        "FRAMESIGN_SECRET_KEY",
+        "Exit status",
+        "Examples",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
     for subcommand in ["sign", "explain"] {
@@ -58,7 +65,13 @@ fn help_names_what_a_user_needs() {
 /// [`Run`] asserts the same of the secret key.
 #[test]
 fn keys_in_the_environment_are_not_shown() {
-    for arguments in [&["--help"][..], &["sign", "--help"], &["sign", "-h"], &["verify", "--help"], &["man", "sign"]] {
+    for arguments in [
+        &["--help"][..],
+        &["sign", "--help"],
+        &["sign", "-h"],
+        &["verify", "--help"],
+        &["man", "sign"],
+    ] {
         assert!(!run(arguments).contains(ACCESS_KEY), "{arguments:?}");
     }
 }

@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 
 use super::reads::Reads;
 use crate::{
-    properties::codec::{Outcome, by_core},
+    properties::codec::{Frame, Outcome, by_core},
     stages::key,
     support::{Numbers, random_chunks},
 };
@@ -27,7 +27,7 @@ fn pool(threads: usize) -> HashPool {
 }
 
 fn payload(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at % 251) as u8).collect()
+    (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect()
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn run(pool: &HashPool, connection: &[u8], most: usize) -> Outcome {
     while let Some(event) = stream.next().await {
         match event {
             Ok(Event::Head(head)) => {
-                frames.push(crate::properties::codec::Frame::new(head.bytes()))
+                frames.push(Frame::new(head.bytes()));
             }
             Ok(Event::Data(data)) => frames.last_mut().unwrap().payload.extend_from_slice(&data),
             Ok(Event::Signed(signature)) => frames.last_mut().unwrap().signature = Some(signature),

@@ -27,6 +27,7 @@ fn credentials() -> Credentials {
 
 /// What the processes of the tests below run: this test binary with a folder in the environment.
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "that is how the other process learns of the port")]
 async fn the_service_in_a_process_of_its_own() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let service = service::Service::new(folder.into(), credentials()).unwrap();
@@ -109,7 +110,7 @@ impl Drop for Folder {
 }
 
 fn payload(number: usize) -> Vec<u8> {
-    (0..300_000).map(|at| (at % 251 + number) as u8).collect()
+    (0..300_000).map(|at| u8::try_from((at + number) % 251).unwrap()).collect()
 }
 
 /// A signed upload of the file `number`, and the length of its head.

@@ -1,7 +1,11 @@
 //! HTTP/2 through the layer.
 
 use bytes::Bytes;
-use framesign::{PayloadHash, http::sign_request, verify::Policy};
+use framesign::{
+    PayloadHash,
+    http::{refusal_response, sign_request},
+    verify::Policy,
+};
 use http::{HeaderMap, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, combinators::BoxBody};
@@ -67,6 +71,21 @@ async fn uploads_are_verified_and_forged_ones_refused_on_one_connection() {
     assert_eq!(response.status(), 200);
     assert_eq!(server.committed(), [b"hello", b"hello"]);
     assert_eq!(server.failures(), ["signature"]);
+}
+
+#[test]
+fn an_answer_says_that_the_connection_closes_where_there_is_such_a_field() {
+    let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
+    let refusal = Policy::default().examine_parts(&parts, now()).unwrap_err();
+    for (version, closes) in [
+        (Version::HTTP_10, true),
+        (Version::HTTP_11, true),
+        (Version::HTTP_2, false),
+        (Version::HTTP_3, false),
+    ] {
+        let answer = refusal_response(&refusal, version);
+        assert_eq!(answer.headers().contains_key("connection"), closes, "{version:?}");
+    }
 }
 
 #[tokio::test]

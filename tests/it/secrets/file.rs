@@ -126,6 +126,8 @@ fn what_is_wrong_is_told_with_its_line() {
         );
     }
     assert_eq!(error_of("b = []\n[a]\nc = ['x']"), FileError::NotStrings { line: 2 });
+    let nested = format!("a = {}", "[".repeat(100_000));
+    assert_eq!(error_of(nested), FileError::NotToml { line: 1 });
     let unusable = |line, error| FileError::Unusable { line, error };
     assert_eq!(error_of("a = ['']"), unusable(1, InputError::EmptySecretKey));
     assert_eq!(error_of("b = []\na = [\"\\u0000\"]"), unusable(2, InputError::NulInSecretKey));

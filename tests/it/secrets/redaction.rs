@@ -1,11 +1,6 @@
 //! No secret is ever shown.
 
-use std::{
-    error::Error,
-    fmt::{Debug, Display},
-    fs,
-    time::Duration,
-};
+use std::{error::Error, fmt::Debug, fs, time::Duration};
 
 use framesign::secrets::{AnyStore, FileStore, KeyCache, MemoryStore, StoreError};
 use tempfile::TempDir;
@@ -26,7 +21,7 @@ fn assert_debug_silent(value: &impl Debug) {
     assert_silent(&format!("{value:#?}"));
 }
 
-fn assert_error_silent(error: &(impl Error + Debug + Display)) {
+fn assert_error_silent(error: &impl Error) {
     assert_debug_silent(error);
     assert_silent(&error.to_string());
     let mut source = error.source();
