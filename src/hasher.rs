@@ -59,7 +59,7 @@ enum State {
     Failed(FrameError),
 }
 
-/// What one chunk brought.
+/// What one chunk brought. Of a frame that is verified none of it is to be trusted yet.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Update<'a> {

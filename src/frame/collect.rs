@@ -6,7 +6,7 @@ use crate::error::FrameError;
 /// Reads a head where it lies in one chunk, or collects it where it is cut.
 ///
 /// What is collected is never longer than a head may be, and given back once the payload goes on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Collector {
     reader: HeadReader,
     collected: Vec<u8>,

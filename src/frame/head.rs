@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt, slice};
 use super::{
     field::{FieldSpan, Value},
     request_line::RequestLine,
+    rules::Reading,
     target::TargetForm,
 };
 
@@ -17,6 +18,7 @@ pub struct Head<'a> {
     request_line: &'a RequestLine,
     fields: &'a [FieldSpan],
     content_length: Option<u64>,
+    reading: Reading,
 }
 
 impl<'a> Head<'a> {
@@ -25,8 +27,9 @@ impl<'a> Head<'a> {
         request_line: &'a RequestLine,
         fields: &'a [FieldSpan],
         content_length: Option<u64>,
+        reading: Reading,
     ) -> Self {
-        Self { bytes, request_line, fields, content_length }
+        Self { bytes, request_line, fields, content_length, reading }
     }
 
     /// The head's bytes, from the first of the frame to the LF of the empty line that ends it.
@@ -100,6 +103,12 @@ impl<'a> Head<'a> {
         self.content_length
     }
 
+    /// The way in which the head was read.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.reading
+    }
+
     pub(crate) fn method_bytes(&self) -> &'a [u8] {
         self.request_line.method.of(self.bytes)
     }
@@ -165,7 +174,7 @@ impl fmt::Debug for Field<'_> {
 }
 
 /// The fields of a [`Head`], in its order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fields<'a> {
     bytes: &'a [u8],
     spans: slice::Iter<'a, FieldSpan>,
@@ -185,6 +194,13 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl ExactSizeIterator for Fields<'_> {}
+
+impl fmt::Debug for Fields<'_> {
+    /// The names alone: values can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone().map(|field| field.name())).finish()
+    }
+}
 
 /// A token as text: tokens are ASCII, so that no bytes are lost here.
 fn text(token: &[u8]) -> &str {

@@ -116,7 +116,8 @@ impl HeadReader {
             return None;
         }
         let head = bytes.get(..self.lines.position())?;
-        Some(Head::new(head, &self.request_line, &self.fields, self.content_length))
+        let (line, fields) = (&self.request_line, &self.fields);
+        Some(Head::new(head, line, fields, self.content_length, self.rules.reading()))
     }
 
     fn advance(&mut self, bytes: &[u8]) -> Result<(), FrameError> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::SystemTime};
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::civil;
 
 use crate::error::InputError;
 
@@ -29,12 +29,12 @@ impl SigningDate {
     /// The day in UTC that `time` is in, or the nearest that a date can name.
     #[must_use]
     pub fn of(time: SystemTime) -> Self {
-        let first = civil::Date::constant(1, 1, 1);
-        let is_early = time < SystemTime::UNIX_EPOCH;
-        let nearest = if is_early { first } else { civil::Date::MAX };
-        let date =
-            Timestamp::try_from(time).map_or(nearest, |time| time.to_zoned(TimeZone::UTC).date());
-        Self(date.max(first))
+        let epoch = civil::date(1970, 1, 1).to_datetime(civil::Time::midnight());
+        let time = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => epoch.saturating_add(since),
+            Err(error) => epoch.saturating_sub(error.duration()),
+        };
+        Self(time.date().max(civil::date(1, 1, 1)))
     }
 
     #[cfg(feature = "verify")]

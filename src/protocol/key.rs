@@ -25,7 +25,14 @@ use super::{
 /// # Ok::<(), framesign::InputError>(())
 /// ```
 #[derive(Clone)]
-pub struct SigningKey(Arc<MacKey>);
+pub struct SigningKey(Arc<Derived>);
+
+/// The key, and what it was derived for: so that nobody verifies one sender with another's key.
+struct Derived {
+    mac: MacKey,
+    access_key: Box<str>,
+    date: SigningDate,
+}
 
 impl SigningKey {
     /// Derives the key of `credentials` for `date`.
@@ -34,13 +41,29 @@ impl SigningKey {
         let secret_key = credentials.secret_key().as_bytes();
         let date_key = step(secret_key, date.to_string().as_bytes());
         let signing_key = step(date_key.as_slice(), credentials.access_key().as_bytes());
-        Self(Arc::new(MacKey::new(&signing_key)))
+        Self(Arc::new(Derived {
+            mac: MacKey::new(&signing_key),
+            access_key: credentials.access_key().into(),
+            date,
+        }))
     }
 
     /// The signature of a string to sign, the last stage of the protocol.
     #[must_use]
     pub fn sign(&self, string_to_sign: &StringToSign) -> Signature {
-        Signature::new(self.0.mac(&string_to_sign.hex()))
+        Signature::new(self.0.mac.mac(&string_to_sign.hex()))
+    }
+
+    /// The access key that it signs for.
+    #[must_use]
+    pub fn access_key(&self) -> &str {
+        &self.0.access_key
+    }
+
+    /// The date that it signs for.
+    #[must_use]
+    pub fn date(&self) -> SigningDate {
+        self.0.date
     }
 }
 
@@ -53,6 +76,9 @@ fn step(key: &[u8], message: &[u8]) -> Zeroizing<Hex> {
 impl fmt::Debug for SigningKey {
     /// Without the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("access_key", &self.0.access_key)
+            .field("date", &self.0.date)
+            .finish_non_exhaustive()
     }
 }

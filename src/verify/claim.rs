@@ -8,7 +8,7 @@ use super::{
     names::{CONTENT_DIGEST, TIMESTAMP},
 };
 use crate::{
-    frame::Head,
+    frame::{Head, Reading},
     payload::Payload,
     protocol::{PayloadHash, Signature, SigningDate, SigningKey, Source},
 };
@@ -52,13 +52,17 @@ impl Claim {
     }
 
     /// Checks what needs the keys of the access key's live secrets, derived for the claim's date.
-    /// Without keys it is unknown.
+    /// Keys of others, or for another date, do not count; without keys the access key is unknown.
     ///
     /// # Errors
     ///
     /// A [`Refusal`] because of the access key, of a too large payload, or, where a hash is
     /// claimed, of the signature.
     pub fn check(self, keys: &[SigningKey]) -> Result<Pending, Refusal> {
+        let is_of_claim = |key: &&SigningKey| {
+            key.access_key().as_bytes() == &*self.access_key && key.date() == self.date
+        };
+        let keys: Vec<_> = keys.iter().filter(is_of_claim).cloned().collect();
         if keys.is_empty() && !self.hides_unknown_keys {
             return Err(unknown_key());
         }
@@ -68,16 +72,25 @@ impl Claim {
             let detail = format!("expected {most} bytes of payload at the most, found {length}");
             return Err(Refusal::new(Reason::TooLarge, detail));
         }
-        Pending::begin(self, keys)
+        Pending::begin(self, &keys)
     }
 }
 
 impl fmt::Debug for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claim")
-            .field("access_key", &self.access_key.escape_ascii().to_string())
+            .field("access_key", &shown(&self.access_key))
             .field("date", &self.date)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a peer sent, as far as it belongs into a line of a log.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    const MOST: usize = 64;
+    match bytes.get(..MOST) {
+        Some(start) if bytes.len() > MOST => format!("{}…", start.escape_ascii()),
+        _ => bytes.escape_ascii().to_string(),
     }
 }
 
@@ -108,6 +121,19 @@ pub(crate) trait Signed: Source {
         let numbers = self.names().enumerate().filter(move |(_, found)| is_named(found));
         numbers.map(|(number, _)| self.field(number).1.to_bytes())
     }
+}
+
+/// The checks of a raw frame's head.
+pub(super) fn examine_head(
+    policy: &Policy,
+    head: &Head<'_>,
+    now: SystemTime,
+) -> Result<Claim, Refusal> {
+    if head.reading() != Reading::Strict {
+        let detail = "expected a head that was read strictly, found one that was not";
+        return Err(Refusal::new(Reason::Frame, detail));
+    }
+    examine(policy, head, now)
 }
 
 impl Signed for Head<'_> {
@@ -230,6 +256,6 @@ fn check_host(policy: &Policy, request: &impl Signed) -> Result<(), Refusal> {
     if policy.hosts.is_empty() || policy.hosts.iter().any(|own| is_own(own)) {
         return Ok(());
     }
-    let detail = format!("expected an own host, found `{}`", host.escape_ascii());
+    let detail = format!("expected an own host, found `{}`", shown(&host));
     Err(Refusal::new(Reason::Host, detail))
 }

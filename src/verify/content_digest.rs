@@ -1,6 +1,13 @@
 //! The hash of the payload that a head claims (RFC 9530; protocol section 9).
 
-use sfv::{BareItem, Dictionary, ListEntry, Parser, Version};
+use std::convert::Infallible;
+
+use sfv::{
+    BareItemFromInput, GenericBareItem, KeyRef, Parser, Version,
+    visitor::{
+        DictionaryVisitor, EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ParameterVisitor,
+    },
+};
 
 use crate::protocol::PayloadHash;
 
@@ -13,11 +20,61 @@ pub(super) fn claimed(lines: &[impl AsRef<[u8]>]) -> Option<PayloadHash> {
         joined.extend_from_slice(b", ");
         joined.extend_from_slice(line.as_ref());
     }
-    let dictionary: Dictionary =
-        Parser::new(&joined).with_version(Version::Rfc8941).parse().ok()?;
-    let ListEntry::Item(item) = dictionary.get("sha-256")? else { return None };
-    let BareItem::ByteSequence(hash) = &item.bare_item else { return None };
-    Some(PayloadHash::from_bytes(hash.as_slice().try_into().ok()?))
+    let parser = Parser::new(&joined).with_version(Version::Rfc8941);
+    parser.parse_dictionary_with_visitor(Claimed::default()).ok()?.map(PayloadHash::from_bytes)
+}
+
+type Hash = [u8; 32];
+
+/// Keeps the last `sha-256` of a dictionary and nothing else: who sends it is not known yet.
+#[derive(Default)]
+struct Claimed(Option<Hash>);
+
+/// A member: one that is kept in the slot, or another.
+struct Member<'a>(Option<&'a mut Option<Hash>>);
+
+impl<'de> DictionaryVisitor<'de> for Claimed {
+    type Out = Option<Hash>;
+    type Error = Infallible;
+
+    fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, Infallible> {
+        if key.as_str() != "sha-256" {
+            return Ok(Member(None));
+        }
+        self.0 = None;
+        Ok(Member(Some(&mut self.0)))
+    }
+
+    fn finish(self) -> Result<Option<Hash>, Infallible> {
+        Ok(self.0)
+    }
+}
+
+impl<'de> EntryVisitor<'de> for Member<'_> {
+    type Error = Infallible;
+
+    fn item(self) -> Result<impl ItemVisitor<'de>, Infallible> {
+        Ok(self)
+    }
+
+    fn inner_list(self) -> Result<impl InnerListVisitor<'de>, Infallible> {
+        Ok(Ignored)
+    }
+}
+
+impl<'de> ItemVisitor<'de> for Member<'_> {
+    type Out = ();
+    type Error = Infallible;
+
+    fn bare_item(
+        self,
+        item: BareItemFromInput<'de>,
+    ) -> Result<impl ParameterVisitor<'de, Out = ()>, Infallible> {
+        if let (Some(slot), GenericBareItem::ByteSequence(hash)) = (self.0, item) {
+            *slot = hash.try_into().ok();
+        }
+        Ok(Ignored)
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, civil};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(i128);
 
+const EPOCH: civil::DateTime = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
@@ -36,6 +37,15 @@ impl Moment {
         self.0.div_euclid(DAY)
     }
 
+    /// Date and time in UTC; the nearest that can be named.
+    fn civil(self) -> civil::DateTime {
+        let nearest = if self.0 < 0 { i64::MIN } else { i64::MAX };
+        let seconds = i64::try_from(self.0.div_euclid(SECOND)).unwrap_or(nearest);
+        let nanoseconds = i32::try_from(self.0.rem_euclid(SECOND)).unwrap_or_default();
+        let since = SignedDuration::new(seconds, 0);
+        EPOCH.saturating_add(since).saturating_add(SignedDuration::new(0, nanoseconds))
+    }
+
     /// The day of `date`, counted in the same way.
     pub(crate) fn day_of(date: civil::Date) -> i128 {
         since_epoch(date.to_datetime(civil::Time::midnight())) / DAY
@@ -53,9 +63,7 @@ impl Moment {
 }
 
 fn since_epoch(time: civil::DateTime) -> i128 {
-    let epoch = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-    let span: SignedDuration = time.duration_since(epoch);
-    span.as_nanos()
+    time.duration_since(EPOCH).as_nanos()
 }
 
 fn parse_date_and_time(text: &[u8; 19]) -> Option<civil::DateTime> {
@@ -101,11 +109,12 @@ fn parse_offset(text: &[u8]) -> Option<i128> {
 }
 
 impl fmt::Display for Moment {
-    /// The time in UTC as RFC 3339 writes it, for logs.
+    /// The time in UTC as RFC 3339 writes it; to as many digits of a second as the precision says.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_nanosecond(self.0) {
-            Ok(timestamp) => timestamp.fmt(f),
-            Err(_) => write!(f, "{} ns since 1970", self.0),
+        let time = self.civil();
+        match f.precision() {
+            Some(digits) => write!(f, "{time:.digits$}Z"),
+            None => write!(f, "{time}Z"),
         }
     }
 }
@@ -170,6 +179,19 @@ mod tests {
         assert_eq!(Moment::day_of(jiff::civil::date(1970, 1, 2)), 1);
         assert_eq!(Moment::day_of(jiff::civil::date(1, 1, 1)), -719_162);
         assert_eq!(Moment::day_of(jiff::civil::date(9999, 12, 31)), 2_932_896);
+    }
+
+    #[test]
+    fn what_is_shown_is_read_again() {
+        for text in ["1969-12-31T23:59:59.999Z", "2023-08-01T12:00:00Z", "9999-12-31T23:59:59.5Z"] {
+            let moment = Moment::parse(text.as_bytes()).unwrap();
+            assert_eq!(moment.to_string(), text);
+            assert!(Moment::parse(format!("{moment:.3}").as_bytes()).is_some());
+        }
+        let last = Moment::parse(b"2023-08-01T12:00:00.9999Z").unwrap();
+        assert_eq!(format!("{last:.3}"), "2023-08-01T12:00:00.999Z", "a time is never rounded up");
+        let beyond = Moment::of(SystemTime::UNIX_EPOCH).after(Duration::MAX);
+        assert!(beyond.to_string().starts_with("9999-12-31T23:59:59"));
     }
 
     #[test]

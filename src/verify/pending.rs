@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Claim, Reason, Refusal, claim::unknown_key};
+use super::{
+    Claim, Reason, Refusal,
+    claim::{shown, unknown_key},
+};
 use crate::{
     error::FrameError,
     payload::{Payload, Progress},
@@ -11,12 +14,13 @@ use crate::{
 
 /// A signed frame whose head has passed, and whose payload is on its way.
 ///
-/// Nothing of the payload is to be trusted before [`finish`](Self::finish) returns [`Verified`].
+/// Nothing of the payload, and without a claimed hash nothing of the head, is to be trusted before [`finish`](Self::finish) returns [`Verified`].
 #[must_use = "nothing is verified before the end of the payload"]
 pub struct Pending {
     payload: Payload,
     check: Check,
-    verified: Verified,
+    access_key: Box<[u8]>,
+    date: SigningDate,
     failed: Option<Refusal>,
 }
 
@@ -35,6 +39,7 @@ enum Check {
 pub struct Verified {
     access_key: Box<[u8]>,
     date: SigningDate,
+    payload: PayloadHash,
 }
 
 impl Verified {
@@ -49,6 +54,13 @@ impl Verified {
     pub fn date(&self) -> SigningDate {
         self.date
     }
+
+    /// The hash of the payload that was verified. Where several uploads are on their way, it tells
+    /// of which of them this is the proof.
+    #[must_use]
+    pub fn payload(&self) -> PayloadHash {
+        self.payload
+    }
 }
 
 impl Pending {
@@ -62,7 +74,7 @@ impl Pending {
             }
             None => Check::Signature { claimed: signature, keys: keys.into() },
         };
-        Ok(Self { payload, check, verified: Verified { access_key, date }, failed: None })
+        Ok(Self { payload, check, access_key, date, failed: None })
     }
 
     /// Takes the next bytes of the payload.
@@ -121,7 +133,7 @@ impl Pending {
                 check_signature(&claimed, &keys, |key| key.sign(&string_to_sign))?;
             }
         }
-        Ok(self.verified)
+        Ok(Verified { access_key: self.access_key, date: self.date, payload: hash })
     }
 
     /// How far the payload has come.
@@ -150,7 +162,7 @@ fn check_signature(
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
-            .field("access_key", &self.verified.access_key.escape_ascii().to_string())
+            .field("access_key", &shown(&self.access_key))
             .field("progress", &self.payload.progress())
             .finish_non_exhaustive()
     }

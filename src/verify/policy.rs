@@ -80,7 +80,8 @@ impl Policy {
     }
 
     /// Refuses an unknown access key only where a wrong signature would be refused, so that a peer
-    /// cannot tell one from the other. Payloads of unknown senders are read then.
+    /// cannot tell one from the other by the answer; by the time it takes it may. Payloads of
+    /// unknown senders are read then.
     #[must_use]
     pub fn hide_unknown_keys(mut self) -> Self {
         self.hides_unknown_keys = true;
@@ -125,13 +126,13 @@ impl Policy {
 
     /// Checks what the head alone can tell, up to the host, at the time `now`.
     ///
-    /// `head` must have been read by [`Policy::rules`].
+    /// `head` must have been read by [`Policy::rules`]; one that was read leniently is refused.
     ///
     /// # Errors
     ///
     /// A [`Refusal`] with the first check that is not passed.
     pub fn examine(&self, head: &Head<'_>, now: SystemTime) -> Result<Claim, Refusal> {
-        claim::examine(self, head, now)
+        claim::examine_head(self, head, now)
     }
 }
 

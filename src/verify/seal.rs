@@ -2,8 +2,6 @@
 
 use std::{fmt, time::SystemTime};
 
-use jiff::Timestamp;
-
 use super::{FieldNames, Policy, claim::Signed, moment::Moment, names::TIMESTAMP};
 use crate::{
     error::{Error, InputError},
@@ -98,7 +96,7 @@ pub(crate) fn check_unsigned(request: &impl Signed, names: &FieldNames) -> Resul
 
 /// The time of signing as the field Timestamp carries it, to the millisecond.
 pub(crate) fn timestamp(now: SystemTime) -> String {
-    Timestamp::try_from(now).map_or_else(|_| Moment::of(now).to_string(), |now| format!("{now:.3}"))
+    format!("{:.3}", Moment::of(now))
 }
 
 fn whole<'a>(reader: &'a mut HeadReader, bytes: &'a [u8]) -> Result<Head<'a>, Error> {

@@ -70,7 +70,8 @@ where
         Self { policy: policy.clone(), keys, clock, collector, state: State::Head }
     }
 
-    /// Takes the next chunk of the frame; it may be empty.
+    /// Takes the next chunk of the frame; it may be empty. Head and payload that it shows are not
+    /// to be trusted before [`finish`](Self::finish).
     ///
     /// # Errors
     ///

@@ -25,4 +25,6 @@ mod secrets;
 mod signed;
 mod stages;
 mod support;
+#[cfg(feature = "verify")]
+mod trust;
 mod vectors;

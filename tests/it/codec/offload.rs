@@ -1,17 +1,12 @@
 //! Hashing beside receiving gives what hashing in place gives.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
-};
-
 use bytes::Bytes;
 use framesign::{
-    ErrorKind, FrameError, PayloadHash,
-    codec::{CodecError, Event, OffloadedRead, SigningCodec, Standing},
+    ErrorKind, FrameError, PayloadHash, Signer,
+    codec::{CodecError, Event, OffloadedRead, SigningCodec, SigningStream, Standing},
     offload::{HashPool, OffloadedHash},
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 
 use super::reads::Reads;
 use crate::{
@@ -67,37 +62,64 @@ async fn payloads_share_the_threads() {
     }
 }
 
-struct Ignore;
+const PIECE: usize = 64 * KIB;
 
-impl Wake for Ignore {
-    fn wake(self: Arc<Self>) {}
+/// The bytes of the pieces that somebody else holds on to.
+fn held(pieces: &[Bytes]) -> usize {
+    pieces.iter().filter(|piece| !piece.is_unique()).map(Bytes::len).sum()
 }
 
-#[test]
-fn a_full_queue_has_no_room_until_it_is_hashed() {
-    // The only thread is kept busy by another payload.
+/// Pieces that come much faster than they are hashed.
+fn pieces() -> impl Iterator<Item = Bytes> {
+    (0..400).map(|_| vec![7; PIECE].into())
+}
+
+#[tokio::test]
+async fn the_queue_is_bounded() {
     let pool = pool(1);
-    let mut busy = OffloadedHash::new(&pool);
-    busy.push(vec![0; 200 * KIB * KIB].into());
     let mut hash = OffloadedHash::new(&pool);
-    let waker = Waker::from(Arc::new(Ignore));
-    let mut cx = Context::from_waker(&waker);
-    let mut queued = 0;
-    while hash.poll_ready(&mut cx).is_ready() {
-        hash.push(vec![0; 64 * KIB].into());
-        queued += 64 * KIB;
-        assert!(queued <= OffloadedHash::LIMIT + 64 * KIB);
+    let mut pushed = Vec::new();
+    for piece in pieces() {
+        hash.ready().await;
+        hash.push(piece.clone());
+        pushed.push(piece);
+        assert!(held(&pushed) <= OffloadedHash::LIMIT + PIECE, "{}", held(&pushed));
     }
-    assert!(hash.poll_finish(&mut cx).is_pending());
-    while hash.poll_ready(&mut cx).is_pending() {
-        std::thread::yield_now();
+    assert_eq!(hash.finish().await, PayloadHash::of(&pushed.concat()));
+    assert_eq!(held(&pushed), 0);
+}
+
+#[tokio::test]
+async fn a_stream_waits_for_room_in_the_queue() {
+    let head = Bytes::from(format!(
+        "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+        400 * PIECE
+    ));
+    let chunks = stream::iter(std::iter::once(head).chain(pieces()).map(Ok));
+    let mut stream = SigningStream::new(chunks, Signer::new(&key())).hash_on(&pool(1));
+    let mut handed_on = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        handed_on.push(chunk.unwrap());
+        assert!(held(&handed_on) <= OffloadedHash::LIMIT + PIECE, "{}", held(&handed_on));
     }
-    let expected = PayloadHash::of(&vec![0; queued]);
-    loop {
-        if let Poll::Ready(found) = hash.poll_finish(&mut cx) {
-            break assert_eq!(found, expected);
+    assert!(stream.signature().is_some());
+}
+
+#[tokio::test]
+async fn a_connection_waits_for_room_in_the_queue() {
+    let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 400 * PIECE);
+    let input = [head.into_bytes(), vec![7; 400 * PIECE]].concat();
+    let mut frames = OffloadedRead::new(&input[..], SigningCodec::new(key()), &pool(1));
+    let mut handed_on = Vec::new();
+    while let Some(event) = frames.next().await {
+        if let Event::Data(data) = event.unwrap() {
+            handed_on.push(data);
+            // The read buffer shares its memory with the last piece.
+            let most = held(&handed_on);
+            assert!(most <= OffloadedHash::LIMIT + 2 * PIECE, "{most}");
         }
     }
+    assert_eq!(frames.decoder().standing(), Standing::Ended);
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! What a verifier must not be led to believe, or to say.
+
+use std::time::{Duration, SystemTime};
+
+use framesign::{
+    Credentials, PayloadHash, Rules, SigningDate, SigningKey,
+    frame::HeadReader,
+    verify::{Claim, Policy, Reason, SealedHead, Verified, Verifier},
+};
+
+const PAYLOAD: &[u8] = b"hello";
+const HEAD: &[u8] = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n";
+
+fn key(access_key: &str, date: SigningDate) -> SigningKey {
+    SigningKey::derive(&Credentials::new(access_key, "a secret").unwrap(), date)
+}
+
+/// A frame of `access_key` that was signed at `now` with `key`.
+fn sealed(access_key: &str, now: SystemTime, key: impl Fn(SigningDate) -> SigningKey) -> Vec<u8> {
+    let policy = Policy::default();
+    let head = SealedHead::new(HEAD, access_key, SigningDate::of(now), now, &policy).unwrap();
+    let key = key(head.date());
+    let mut frame = head.sign(&key, PayloadHash::of(PAYLOAD));
+    frame.extend_from_slice(PAYLOAD);
+    frame
+}
+
+fn verify(
+    frame: &[u8],
+    now: SystemTime,
+    keys: impl Fn(&Claim) -> Vec<SigningKey>,
+) -> Result<Verified, Reason> {
+    let mut verifier = Verifier::new(&Policy::default(), keys, || now);
+    verifier.update(frame).map_err(|refusal| refusal.reason())?;
+    verifier.finish().map_err(|refusal| refusal.reason())
+}
+
+#[test]
+fn the_proof_tells_who_signed_what() {
+    let now = SystemTime::now();
+    let frame = sealed("alice", now, |date| key("alice", date));
+    let verified = verify(&frame, now, |claim| vec![key("alice", claim.date())]).unwrap();
+    assert_eq!(verified.access_key(), b"alice");
+    assert_eq!(verified.date(), SigningDate::of(now));
+    assert_eq!(verified.payload(), PayloadHash::of(PAYLOAD));
+}
+
+#[test]
+fn the_key_of_another_sender_does_not_count() {
+    let now = SystemTime::now();
+    // Mallory signs with a key of Mallory's own, and says to be Alice.
+    let frame = sealed("alice", now, |date| key("mallory", date));
+    let all = |claim: &Claim| vec![key("alice", claim.date()), key("mallory", claim.date())];
+    assert_eq!(verify(&frame, now, all), Err(Reason::Signature));
+    let others = |claim: &Claim| vec![key("mallory", claim.date())];
+    assert_eq!(verify(&frame, now, others), Err(Reason::UnknownKey));
+}
+
+#[test]
+fn the_key_of_another_date_does_not_count() {
+    let now = SystemTime::now();
+    let yesterday = SigningDate::of(now - Duration::from_secs(86_400));
+    let frame = sealed("alice", now, |date| key("alice", date));
+    assert_eq!(verify(&frame, now, |_| vec![key("alice", yesterday)]), Err(Reason::UnknownKey));
+}
+
+#[test]
+fn a_head_that_was_read_leniently_is_refused() {
+    let now = SystemTime::now();
+    let frame = sealed("alice", now, |date| key("alice", date));
+    let mut reader = HeadReader::new(Rules::lenient());
+    let head = reader.read(&frame).unwrap().unwrap();
+    let refusal = Policy::default().examine(&head, now).unwrap_err();
+    assert_eq!((refusal.reason(), refusal.status()), (Reason::Frame, 400));
+}
+
+#[test]
+fn every_moment_has_a_date_and_a_time_that_verify() {
+    // The last days that a date can name, and the first.
+    let last = Duration::from_secs(253_402_300_799);
+    for now in [
+        SystemTime::UNIX_EPOCH + last,
+        SystemTime::UNIX_EPOCH + (last - Duration::from_secs(23 * 3600)),
+        SystemTime::UNIX_EPOCH - Duration::from_secs(1),
+        SystemTime::now(),
+    ] {
+        let frame = sealed("alice", now, |date| key("alice", date));
+        let verified = verify(&frame, now, |claim| vec![key("alice", claim.date())]);
+        assert!(verified.is_ok(), "{now:?}: {verified:?}");
+    }
+    let late = SystemTime::UNIX_EPOCH + (last - Duration::from_secs(25 * 3600));
+    assert_eq!(SigningDate::of(late).to_string(), "99991230");
+}
+
+#[test]
+fn a_refusal_shows_little_of_what_a_peer_sent() {
+    let now = SystemTime::now();
+    let long = "a".repeat(60_000);
+    let head = format!("PUT / HTTP/1.1\r\nHost: {long}\r\nContent-Length: 0\r\n\r\n");
+    let sealed =
+        SealedHead::new(head.as_bytes(), "alice", SigningDate::of(now), now, &Policy::default());
+    let frame = sealed.unwrap().sign(&key("alice", SigningDate::of(now)), PayloadHash::of(b""));
+    let policy = Policy::default().host("test.com");
+    let mut reader = HeadReader::new(policy.rules().clone());
+    let refusal = policy.examine(&reader.read(&frame).unwrap().unwrap(), now).unwrap_err();
+    assert_eq!(refusal.reason(), Reason::Host);
+    assert!(refusal.to_string().len() < 200, "{refusal}");
+}
+
+#[test]
+fn debug_shows_no_value_of_a_head() {
+    let frame = b"GET /?token=hunter1 HTTP/1.1\r\nHost: a\r\nAuthorization: hunter2\r\n\r\n";
+    let mut reader = HeadReader::new(Rules::strict());
+    let head = reader.read(frame).unwrap().unwrap();
+    let shown = format!("{head:?} {:?} {:?}", head.fields(), head.fields().last());
+    assert!(shown.contains("Authorization"), "{shown}");
+    assert!(!shown.contains("hunter") && !shown.contains("104, 117, 110"), "{shown}");
+}
+
+#[test]
+fn who_is_not_known_yet_gets_little_memory() {
+    let now = SystemTime::now();
+    let digest: String = (0..9_000).fold(String::from("a"), |mut text, number| {
+        text.push_str(&format!(",k{number}"));
+        text
+    });
+    let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Digest: {digest}\r\n\r\n");
+    let date = SigningDate::of(now);
+    let sealed = SealedHead::new(head.as_bytes(), "alice", date, now, &Policy::default()).unwrap();
+    let frame = sealed.sign(&key("alice", date), PayloadHash::of(b""));
+    let mut reader = HeadReader::new(Rules::strict());
+    let head = reader.read(&frame).unwrap().unwrap();
+    let measured = allocation_counter::measure(|| {
+        assert!(Policy::default().examine(&head, now).is_ok());
+    });
+    let most = 4 * frame.len() as u64;
+    assert!(measured.bytes_max < most, "{} of {most} bytes", measured.bytes_max);
+}
