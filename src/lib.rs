@@ -1,14 +1,16 @@
-//! Signs HTTP/1.1 request frames as they stream, in constant memory.
+//! Signs and verifies HTTP/1.1 request frames as they stream, in constant memory.
 //!
 //! A frame is one request, head and payload, as it stands on the wire. It goes in chunk by chunk.
 //! The head is parsed where it lies, the payload is hashed as it passes, and at the end there is an
-//! HMAC-SHA256 signature. Memory stays the same whether the payload has ten bytes or a hundred
-//! gigabytes.
+//! HMAC-SHA256 signature, or the proof that the one which the frame carries is right. Memory stays
+//! the same whether the payload has ten bytes or a hundred gigabytes.
 //!
 //! - **In scope**: reading a request frame strictly or leniently, with limits; its canonical
-//!   request; deriving keys; signing.
-//! - **Out of scope**: opening connections, responses, chunked transfer coding (a payload must have
-//!   a known length), storing secrets, and keeping a signed frame from being sent twice.
+//!   request; deriving keys; signing; verifying signed frames; the frames of a connection, one
+//!   after another; bodies, and a layer for servers; looking up secrets.
+//! - **Out of scope**: opening connections, responses other than refusals, chunked transfer coding
+//!   (a payload must have a known length), handing out secrets, and keeping a signed frame from
+//!   being sent twice.
 //!
 //! What exactly is signed is written in `docs/protocol.md` of the source, and how the code is laid
 //! out in `docs/architecture.md`. "Protocol section 4" and "row 7.9" in these pages refer to the
@@ -106,6 +108,42 @@
 //! # Ok::<(), framesign::InputError>(())
 //! ```
 //!
+//! # Verify
+//!
+//! A signed frame carries access key, date and signature as fields (feature `verify`). Its payload
+//! is not to be trusted before `finish` gives a `Verified`: commit what it brings about with that.
+//!
+//! ```
+//! # #[cfg(feature = "verify")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use framesign::verify::{Claim, Policy, SealedHead, Verifier};
+//! use framesign::{Credentials, PayloadHash, SigningDate, SigningKey};
+//! use std::time::SystemTime;
+//!
+//! let credentials = Credentials::new("access", "secret")?;
+//! let (policy, now) = (Policy::default(), SystemTime::now());
+//!
+//! // The signer adds its fields to the head.
+//! let head = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n";
+//! let sealed = SealedHead::new(head, "access", SigningDate::of(now), now, &policy)?;
+//! let key = SigningKey::derive(&credentials, sealed.date());
+//! let head = sealed.sign(&key, PayloadHash::of(b"hello"));
+//!
+//! // The verifier asks for the keys of whom the head names, none where it knows nobody.
+//! let keys_of = |claim: &Claim| match claim.access_key() {
+//!     b"access" => vec![SigningKey::derive(&credentials, claim.date())],
+//!     _ => vec![],
+//! };
+//! let mut verifier = Verifier::new(&policy, keys_of, SystemTime::now);
+//! verifier.update(&head)?;
+//! verifier.update(b"hello")?;
+//! assert_eq!(verifier.finish()?.access_key(), b"access");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "verify"))]
+//! # fn main() {}
+//! ```
+//!
 //! # A payload whose hash is known
 //!
 //! Then only the head goes in.
@@ -151,13 +189,15 @@
 //!
 //! `docs/faces.md` of the source is a guide to which one to use.
 //!
-//! - Without any: the library above. It has no async runtime, and it spawns no threads.
+//! - Without any: the library above but for verifying. It has no async runtime, and it spawns no
+//!   threads.
+//! - `verify`, on by default: verifying signed frames, and making them.
+//! - `codec`, on by default: frames of a connection as a tokio codec, and readers and streams that
+//!   sign what they hand on.
 //! - `http`: structured requests and bodies, signed and verified.
 //! - `tower`: a layer that verifies what a server receives, for axum and hyper.
 //! - `secrets`: stores of secrets, and a cache of the keys that are derived from them.
 //!   `secrets-file`: a store that is a file.
-//! - `codec`, on by default: frames of a connection as a tokio codec, and readers and streams that
-//!   sign what they hand on.
 //! - `cli`: the command `framesign`, which signs and verifies frames from files and pipes, and
 //!   explains signatures.
 
@@ -195,6 +235,7 @@ pub use self::signer::Signer;
 /// The examples of the documents, which the tests run.
 #[cfg(doctest)]
 mod documents {
+    #[cfg(all(feature = "codec", feature = "tower"))]
     #[doc = include_str!("../README.md")]
     struct Readme;
     #[doc = include_str!("../docs/protocol.md")]

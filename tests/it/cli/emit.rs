@@ -185,6 +185,18 @@ fn missing_file_and_folder_are_3() {
     assert!(run.complaint(3).starts_with("-: temporary file: "), "{run:?}");
 }
 
+#[test]
+fn file_that_changes_meanwhile_is_3() {
+    let folder = Folder::new("emit-changed");
+    let path = folder.file("frame", FRAME);
+    let file = File::options().append(true).open(&path).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    // What is written changes the file that is read.
+    let run = Run::from(emit().arg(&path).stdout(file).output().unwrap());
+    let expected = "expected a file that stays as it is, found it changed";
+    assert_eq!(run.complaint(3), format!("{}: {expected}", path.display()));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_fails_is_3() {

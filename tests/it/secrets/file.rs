@@ -163,6 +163,10 @@ fn changed_file_is_read_after_the_interval() {
     place.pass(SECONDS);
     assert_eq!(live(&store), expected(&["second", "first"]));
     assert_eq!(place.told(), []);
+    // The interval begins anew with each look at the file.
+    place.write(OTHER);
+    place.pass(SECONDS - 1);
+    assert_eq!(live(&store), expected(&["second", "first"]));
 }
 
 #[test]
