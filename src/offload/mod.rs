@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   receiver ──push──► ▐ piece ▐ piece ▐ ──► a thread of the pool ──► hash
-//!            ◄──ready── at most 256 KiB and a piece
+//!            ◄──ready── at most 1 MiB and a piece
 //! ```
 //!
 //! It pays where one connection is to be faster than one core. Many connections that keep all

@@ -49,9 +49,9 @@ struct State {
 }
 
 impl OffloadedHash {
-    /// With so many bytes in the queue there is no room: enough for a thread not to run dry while
-    /// the next read comes.
-    pub const LIMIT: usize = 256 * 1024;
+    /// With so many bytes in the queue there is no room: 1 MiB, enough for a thread not to run dry
+    /// while its receiver is woken, on a busy machine too.
+    pub const LIMIT: usize = 1024 * 1024;
 
     /// A smaller piece is hashed at once where nothing is queued: waking a thread takes as long.
     const WORTH: usize = 16 * 1024;

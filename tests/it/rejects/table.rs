@@ -109,7 +109,12 @@ fn methods_and_versions() -> Vec<Reject> {
         both(method, "¦PATCH / HTTP/1.1\r\nHost: a\r\n\r\n", known, "`PATCH`"),
         both(method, "\r\n\r\n¦get / HTTP/1.1\r\nHost: a\r\n\r\n", known, "`get`"),
         both(method, "¦G(T / HTTP/1.1\r\nHost: a\r\n\r\n", known, "no token"),
-        both(method, "¦A234567890123456789012 / HTTP/1.1\r\n\r\n", known, "`A2345678901234567890…`"),
+        both(
+            method,
+            "¦A234567890123456789012 / HTTP/1.1\r\n\r\n",
+            known,
+            "`A2345678901234567890…`",
+        ),
     ]
 }
 
