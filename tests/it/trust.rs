@@ -77,10 +77,10 @@ fn a_head_that_was_read_leniently_is_refused() {
 #[test]
 fn every_moment_has_a_date_and_a_time_that_verify() {
     // The last days that a date can name, and the first.
-    let last = Duration::from_secs(253_402_300_799);
+    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     for now in [
-        SystemTime::UNIX_EPOCH + last,
-        SystemTime::UNIX_EPOCH + (last - Duration::from_secs(23 * 3600)),
+        last,
+        last - Duration::from_secs(23 * 3600),
         SystemTime::UNIX_EPOCH - Duration::from_secs(1),
         SystemTime::now(),
     ] {
@@ -88,7 +88,7 @@ fn every_moment_has_a_date_and_a_time_that_verify() {
         let verified = verify(&frame, now, |claim| vec![key("alice", claim.date())]);
         assert!(verified.is_ok(), "{now:?}: {verified:?}");
     }
-    let late = SystemTime::UNIX_EPOCH + (last - Duration::from_secs(25 * 3600));
+    let late = last - Duration::from_secs(25 * 3600);
     assert_eq!(SigningDate::of(late).to_string(), "99991230");
 }
 
@@ -120,10 +120,8 @@ fn debug_shows_no_value_of_a_head() {
 #[test]
 fn who_is_not_known_yet_gets_little_memory() {
     let now = SystemTime::now();
-    let digest: String = (0..9_000).fold(String::from("a"), |mut text, number| {
-        text.push_str(&format!(",k{number}"));
-        text
-    });
+    let members: Vec<_> = (0..9_000).map(|number| format!("k{number}")).collect();
+    let digest = members.join(",");
     let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Digest: {digest}\r\n\r\n");
     let date = SigningDate::of(now);
     let sealed = SealedHead::new(head.as_bytes(), "alice", date, now, &Policy::default()).unwrap();
