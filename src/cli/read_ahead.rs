@@ -25,8 +25,8 @@ const BUFFER: usize = 256 * 1024;
 /// On an idle machine half of the memory does as well; on a busy one the reader gets its turn late.
 const BUFFERS: usize = 8;
 
-/// How long the reader sleeps where no buffer is empty: a small part of the time that all of
-/// them last, so that a late awakening does no harm.
+/// How long the reader sleeps where no buffer is empty: a small part of the time that all of them
+/// last, so that a late awakening does no harm.
 ///
 /// To wake it instead, as a blocking channel does, costs the hashing thread a system call a
 /// buffer: 0.88 with buffers of 512 KiB, and with those of 64 KiB more than reading ahead saves.
