@@ -36,7 +36,7 @@ type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const CHUNK: usize = 64 * 1024;
 
 /// The upload that is timed: long enough that its beginning does not count.
-const CHUNKS: usize = 512;
+const CHUNKS: usize = 1024;
 
 fn main() -> Result {
     let paired = Paired::from_args();
