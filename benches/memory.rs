@@ -27,6 +27,7 @@ use tokio::{
     net::{TcpListener, TcpStream as Socket},
     runtime::Builder,
     sync::Notify,
+    task::JoinSet,
 };
 use tokio_util::codec::FramedRead;
 
@@ -107,15 +108,20 @@ impl Server {
 
     /// What it prints while a peer has its connections open, in KiB.
     fn figure<T>(mut self, peer: impl FnOnce(u16) -> Result<T>) -> Result<u64> {
-        let connections = peer(self.line()?.parse()?)?;
-        let figure = self.line()?.parse()?;
-        drop(connections);
-        self.child.wait()?;
-        Ok(figure)
+        let _connections = peer(self.line()?.parse()?)?;
+        Ok(self.line()?.parse()?)
     }
 
     fn line(&mut self) -> Result<String> {
         Ok(self.lines.next().ok_or("the process has ended")??)
+    }
+}
+
+impl Drop for Server {
+    /// Ends the process, which may still wait for its peer.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -172,17 +178,21 @@ async fn upload() -> Result {
 /// Receives `count` uploads by `receive`, then prints what they hold in the midst of them.
 async fn slow<F>(count: u64, receive: impl Fn(Socket, Arc<Received>) -> F) -> Result
 where
-    F: Future<Output: Send> + Send + 'static,
+    F: Future<Output: Send + 'static> + Send + 'static,
 {
     let listener = listen().await?;
     let before = memory("VmRSS:")?;
     let received = Arc::new(Received::default());
+    let mut uploads = JoinSet::new();
     for _ in 0..count {
         let (socket, _) = listener.accept().await?;
-        tokio::spawn(receive(socket, Arc::clone(&received)));
+        uploads.spawn(receive(socket, Arc::clone(&received)));
     }
     while received.bytes.load(Relaxed) < count * ROUNDS * PIECE as u64 {
-        received.is_more.notified().await;
+        tokio::select! {
+            () = received.is_more.notified() => {}
+            _ = uploads.join_next() => return Err("an upload has ended before its time".into()),
+        }
     }
     print(memory("VmRSS:")? - before);
     Ok(())
