@@ -74,7 +74,7 @@ enum Key {
     PerFrame(Option<SigningKey>),
 }
 
-/// Of a head up to this size the scratch memory, at most about 20 times as large, is kept.
+/// Of a head up to this size the scratch memory, at most about 40 times as large, is kept.
 const SMALL_HEAD: usize = 1024;
 
 impl SigningCodec {
