@@ -1,7 +1,10 @@
 //! The arguments: the subcommands, and the options that several of them share.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use framesign::{InputError, Rules, verify::Policy};
+
+#[cfg(feature = "serve")]
+use crate::serve;
 
 use super::{exit::Stop, explain, generate, keys::KeyOptions, sign, verify, visible::Name};
 
@@ -21,10 +24,29 @@ pub(crate) enum Command {
     Sign(sign::Options),
     Explain(explain::Options),
     Verify(verify::Options),
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Options>),
+    #[cfg(feature = "serve")]
+    Healthcheck(serve::healthcheck::Options),
     #[command(hide = true)]
     Completions(generate::CompletionsOptions),
     #[command(hide = true)]
     Man(generate::ManOptions),
+}
+
+impl Cli {
+    /// Reads the arguments, and for the service the environment.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::definition().try_get_matches()?)
+    }
+
+    /// The definition that arguments, help, completions and manual pages come from.
+    pub(crate) fn definition() -> clap::Command {
+        let command = Self::command();
+        #[cfg(feature = "serve")]
+        let command = command.mut_subcommand("serve", serve::with_environment);
+        command
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -76,8 +98,8 @@ pub(crate) struct ReadingOptions {
     strict: bool,
 
     /// Accept a further method, such as PATCH, beside GET, HEAD, POST, PUT, DELETE, CONNECT,
-    /// OPTIONS and TRACE; case counts; repeatable
-    #[arg(long = "allow-method", value_name = "NAME")]
+    /// OPTIONS and TRACE; case counts; repeatable, or several with commas between
+    #[arg(long = "allow-method", value_name = "NAME", value_delimiter = ',')]
     allowed_methods: Vec<String>,
 
     /// The most bytes that a head may have, the empty line that ends it counted
@@ -118,12 +140,10 @@ impl ReadingOptions {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::Cli;
 
     #[test]
     fn definitions_are_sound() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
     }
 }

@@ -50,18 +50,29 @@ impl Stop {
 
     /// Says what is wrong, in one line, and how to end.
     pub(crate) fn report(self) -> Exit {
-        match self {
-            Self::Arguments(error) => report_arguments(&error),
-            Self::Configuration(problem) => {
-                complain(problem);
+        match &self {
+            Self::Arguments(error) => report_arguments(error),
+            Self::Configuration(_) => {
+                complain(self);
                 Exit::Misused
             }
             // The reader has seen enough (`framesign … | head`): a clean end.
             Self::Output(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Done,
-            Self::Output(error) => {
-                complain(format_args!("standard output: {error}"));
+            Self::Output(_) => {
+                complain(self);
                 Exit::Failed
             }
+        }
+    }
+}
+
+/// What is wrong, in one line.
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arguments(error) => f.write_str(&one_line(&error.render().to_string())),
+            Self::Configuration(problem) => f.write_str(problem),
+            Self::Output(error) => write!(f, "standard output: {error}"),
         }
     }
 }

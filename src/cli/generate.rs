@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
@@ -26,12 +26,12 @@ pub(crate) struct ManOptions {
 
 pub(crate) fn completions(options: &CompletionsOptions) -> Result<Exit, Stop> {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut Cli::command(), "framesign", &mut script);
+    clap_complete::generate(options.shell, &mut Cli::definition(), "framesign", &mut script);
     print(&script)
 }
 
 pub(crate) fn man(options: &ManOptions) -> Result<Exit, Stop> {
-    let mut program = Cli::command();
+    let mut program = Cli::definition();
     // Gives the commands the program's name and version.
     program.build();
     let command = match &options.command {

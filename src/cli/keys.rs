@@ -2,8 +2,6 @@
 
 use std::{
     env,
-    fs::File,
-    io::Read,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -15,7 +13,7 @@ use framesign::{
 };
 use zeroize::Zeroizing;
 
-use super::exit::Stop;
+use super::{exit::Stop, secret_file};
 
 /// Arguments and their defaults are public, so the secret key is never one of them, and the
 /// parser of the arguments never sees it.
@@ -24,10 +22,6 @@ const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
 const SECRET_KEY_FILE_HELP: &str = "\
 Read the secret key from FILE instead of the environment's FRAMESIGN_SECRET_KEY; one line end at \
 its end does not count";
-
-/// The most bytes of a file with a secret key: far more than keys have, so that a wrong file is
-/// not read to its end.
-const MAX_SECRET_FILE: usize = 64 * 1024;
 
 /// Whose signature it is, and of which day.
 #[derive(Debug, Args)]
@@ -114,41 +108,12 @@ fn from_environment() -> Result<Zeroizing<String>, Stop> {
 }
 
 fn from_file(path: &Path) -> Result<Zeroizing<String>, Stop> {
-    let file = File::open(path).map_err(|error| Stop::file(path, error))?;
-    // Room for all of it, so that no copy is left behind by growing.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_FILE + 1));
-    let limit = MAX_SECRET_FILE as u64 + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| Stop::file(path, error))?;
-    if bytes.len() > MAX_SECRET_FILE {
-        return Err(Stop::file(path, "expected a secret key, found more than 64 KiB"));
-    }
-    match str::from_utf8(without_line_end(&bytes)) {
+    match str::from_utf8(&secret_file::read(path)?) {
         Ok(secret_key) => Ok(Zeroizing::new(secret_key.to_owned())),
         Err(_) => Err(Stop::file(path, "expected a secret key in UTF-8, found other bytes")),
     }
 }
 
-/// Editors and `echo` end a file with a line end.
-fn without_line_end(bytes: &[u8]) -> &[u8] {
-    let Some(line) = bytes.strip_suffix(b"\n") else { return bytes };
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
 fn missing(which: &str, places: &str) -> Stop {
     Stop::Configuration(format!("expected the {which} key in {places}, found none"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_line_end;
-
-    #[test]
-    fn one_line_end_is_dropped() {
-        assert_eq!(without_line_end(b"key"), b"key");
-        assert_eq!(without_line_end(b"key\n"), b"key");
-        assert_eq!(without_line_end(b"key\r\n"), b"key");
-        assert_eq!(without_line_end(b"key\n\n"), b"key\n");
-        assert_eq!(without_line_end(b"key\r"), b"key\r");
-        assert_eq!(without_line_end(b" key \n"), b" key ");
-    }
 }

@@ -1,9 +1,9 @@
 //! The command line: a subcommand is a file here, with its options and its `run`.
 
 mod against;
-mod args;
+pub(crate) mod args;
 mod emit;
-mod exit;
+pub(crate) mod exit;
 mod explain;
 mod failure;
 mod frame;
@@ -12,15 +12,18 @@ mod input;
 mod json;
 mod keys;
 mod output;
+pub(crate) mod policy;
 mod progress;
 mod read_ahead;
+pub(crate) mod secret_file;
 mod sign;
 mod verify;
-mod visible;
+pub(crate) mod visible;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+#[cfg(feature = "serve")]
+use crate::serve;
 
 use self::{
     args::{Cli, Command},
@@ -29,7 +32,7 @@ use self::{
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let result = Cli::try_parse().map_err(Stop::Arguments).and_then(|cli| dispatch(&cli.command));
+    let result = Cli::read().map_err(Stop::Arguments).and_then(|cli| dispatch(&cli.command));
     result.unwrap_or_else(Stop::report).into()
 }
 
@@ -38,6 +41,10 @@ fn dispatch(command: &Command) -> Result<Exit, Stop> {
         Command::Sign(options) => sign::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Verify(options) => verify::run(options),
+        #[cfg(feature = "serve")]
+        Command::Serve(options) => serve::run(options),
+        #[cfg(feature = "serve")]
+        Command::Healthcheck(options) => serve::healthcheck::run(options),
         Command::Completions(options) => generate::completions(options),
         Command::Man(options) => generate::man(options),
     }

@@ -10,7 +10,7 @@ use clap::{Args, ValueHint};
 use framesign::{
     SigningKey,
     secrets::{FileStore, Secret, signing_keys},
-    verify::{Claim, Policy, Refusal, Verified, Verifier},
+    verify::{Claim, Refusal, Verified, Verifier},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,6 +22,7 @@ use super::{
     input::Input,
     keys::PairOptions,
     output::Output,
+    policy::PolicyOptions,
     progress::Progress,
     read_ahead,
 };
@@ -67,7 +68,7 @@ struct KeyOptions {
     secrets: Option<PathBuf>,
 }
 
-/// What is asked of a frame beside its signature.
+/// What is asked of a frame beside its signature, and when.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Checks")]
 struct CheckOptions {
@@ -75,25 +76,8 @@ struct CheckOptions {
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
 
-    /// How far the clocks of signer and verifier may be apart
-    #[arg(long, value_name = "SECONDS", default_value_t = Policy::DEFAULT_SPAN.as_secs())]
-    skew: u64,
-
-    /// How old the time of signing may be
-    #[arg(long, value_name = "SECONDS", default_value_t = Policy::DEFAULT_SPAN.as_secs())]
-    max_age: u64,
-
-    /// Ask for no time of signing; a frame can be sent again then until its date has passed
-    #[arg(long, conflicts_with = "max_age")]
-    no_freshness: bool,
-
-    /// Accept frames for this Host, with its port where it carries one; repeatable [default: any]
-    #[arg(long = "host", value_name = "NAME")]
-    hosts: Vec<String>,
-
-    /// The most bytes that a payload may have [default: any number]
-    #[arg(long, value_name = "BYTES")]
-    max_payload: Option<u64>,
+    #[command(flatten)]
+    policy: PolicyOptions,
 }
 
 const AFTER_HELP: &str = "\
@@ -134,7 +118,7 @@ type LiveSecrets = Box<dyn Fn(&[u8]) -> Vec<Secret>>;
 /// Verifies the file.
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     let secrets = options.keys.secrets()?;
-    let policy = options.reading.limit(options.checks.policy())?;
+    let policy = options.reading.limit(options.checks.policy.policy())?;
     let keys = |claim: &Claim| signing_keys(claim, &secrets(claim.access_key()));
     let verifier = Verifier::new(&policy, keys, || options.checks.now());
     let mut output = Output::new(options.json);
@@ -180,19 +164,6 @@ impl KeyOptions {
 impl CheckOptions {
     fn now(&self) -> SystemTime {
         self.at.map_or_else(SystemTime::now, Into::into)
-    }
-
-    fn policy(&self) -> Policy {
-        let mut policy = Policy::default().skew(Duration::from_secs(self.skew));
-        policy = if self.no_freshness {
-            policy.without_freshness()
-        } else {
-            policy.max_age(Duration::from_secs(self.max_age))
-        };
-        if let Some(bytes) = self.max_payload {
-            policy = policy.max_payload(bytes);
-        }
-        self.hosts.iter().fold(policy, |policy, name| policy.host(name))
     }
 }
 

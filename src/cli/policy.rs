@@ -1,0 +1,47 @@
+//! What is asked of a signed frame beside its signature, as options.
+
+use std::time::Duration;
+
+use clap::Args;
+use framesign::verify::Policy;
+
+/// What is asked of a frame beside its signature.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Checks")]
+pub(crate) struct PolicyOptions {
+    /// How far the clocks of signer and verifier may be apart
+    #[arg(long, value_name = "SECONDS", default_value_t = Policy::DEFAULT_SPAN.as_secs())]
+    skew: u64,
+
+    /// How old the time of signing may be
+    #[arg(long, value_name = "SECONDS", default_value_t = Policy::DEFAULT_SPAN.as_secs())]
+    max_age: u64,
+
+    /// Ask for no time of signing; a frame can be sent again then until its date has passed
+    #[arg(long, conflicts_with = "max_age")]
+    no_freshness: bool,
+
+    /// Accept frames for this Host, with its port where it carries one; repeatable, or several
+    /// with commas between [default: any]
+    #[arg(long = "host", value_name = "NAME", value_delimiter = ',')]
+    hosts: Vec<String>,
+
+    /// The most bytes that a payload may have [default: any number]
+    #[arg(long, value_name = "BYTES")]
+    max_payload: Option<u64>,
+}
+
+impl PolicyOptions {
+    pub(crate) fn policy(&self) -> Policy {
+        let mut policy = Policy::default().skew(Duration::from_secs(self.skew));
+        policy = if self.no_freshness {
+            policy.without_freshness()
+        } else {
+            policy.max_age(Duration::from_secs(self.max_age))
+        };
+        if let Some(bytes) = self.max_payload {
+            policy = policy.max_payload(bytes);
+        }
+        self.hosts.iter().fold(policy, |policy, name| policy.host(name))
+    }
+}

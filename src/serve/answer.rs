@@ -1,0 +1,36 @@
+//! Answers that are a success.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use serde::Serialize;
+
+use super::{accept, gate::Pass, observe::Caller};
+
+/// The answer to a request that was let in.
+pub(super) fn json(members: &impl Serialize, pass: &Pass) -> Response<Body> {
+    let mut response = of(StatusCode::OK, accept::JSON, text(members));
+    if let Some(caller) = pass.caller() {
+        response.extensions_mut().insert(Caller(caller.clone()));
+    }
+    response
+}
+
+/// `members` as JSON.
+#[expect(clippy::expect_used, reason = "only maps with other keys than text fail")]
+pub(super) fn text(members: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(members).expect("structures of text and numbers are JSON")
+}
+
+/// An answer of a media type.
+pub(super) fn of(
+    status: StatusCode,
+    media_type: &'static str,
+    body: impl Into<Body>,
+) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}

@@ -1,0 +1,124 @@
+//! The routes, and what surrounds them.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header},
+    middleware,
+    response::IntoResponse,
+    routing::{MethodRouter, get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    accept, answer,
+    frames::{sign, verify},
+    gate::Gate,
+    health::{health, livez, readyz},
+    metrics,
+    observe::observe,
+    problem::Problem,
+    shared::Shared,
+    token::token,
+};
+
+/// What a route works with.
+#[derive(Clone, Debug)]
+pub(super) struct App {
+    pub(super) shared: Arc<Shared>,
+    pub(super) gate: Gate,
+}
+
+/// The document that describes the service.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// What callers reach; also what is for operators, unless that has a listener of its own.
+pub(super) fn main(shared: &Arc<Shared>) -> Router {
+    let mut router = Router::new();
+    router = route(router, "/token", post(token), "POST, OPTIONS");
+    router = route(router, "/sign", post(sign), "POST, OPTIONS");
+    router = route(router, "/verify", post(verify), "POST, OPTIONS");
+    if shared.settings.admin_listen.is_none() {
+        router = for_operators(router);
+    }
+    surrounded(router, shared)
+}
+
+/// What operators reach on a listener of their own.
+pub(super) fn admin(shared: &Arc<Shared>) -> Router {
+    surrounded(for_operators(Router::new()), shared)
+}
+
+fn for_operators(mut router: Router<App>) -> Router<App> {
+    let of_operators = [
+        ("/health", get(health)),
+        ("/livez", get(livez)),
+        ("/readyz", get(readyz)),
+        ("/metrics", get(numbers)),
+        ("/openapi.json", get(openapi)),
+    ];
+    for (path, methods) in of_operators {
+        router = route(router, path, methods, "GET, HEAD, OPTIONS");
+    }
+    router
+}
+
+/// Adds a path, and what it answers to OPTIONS and to methods that it does not know.
+fn route(
+    router: Router<App>,
+    path: &'static str,
+    methods: MethodRouter<App>,
+    allow: &'static str,
+) -> Router<App> {
+    let options = move || async move {
+        (StatusCode::NO_CONTENT, [(header::ALLOW, HeaderValue::from_static(allow))])
+    };
+    let others = move || async move { Problem::method_not_allowed(allow) };
+    router.route(path, methods.options(options).fallback(others))
+}
+
+fn surrounded(router: Router<App>, shared: &Arc<Shared>) -> Router {
+    let app = App { shared: Arc::clone(shared), gate: Gate::new(Arc::clone(shared)) };
+    router
+        .fallback(elsewhere)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), observe))
+        .with_state(app)
+}
+
+/// What is asked of no path that there is, or of the server as a whole (RFC 9110 section 9.3.7).
+async fn elsewhere(method: Method, uri: Uri) -> Result<impl IntoResponse, Problem> {
+    if method == Method::OPTIONS && uri.path() == "*" {
+        let allow = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+        return Ok((StatusCode::NO_CONTENT, [(header::ALLOW, allow)]));
+    }
+    Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+}
+
+/// What panicked is in the log, by the hook for panics; a client is told nothing of it.
+fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed").into_response()
+}
+
+/// `GET /metrics`.
+async fn numbers(State(app): State<App>, fields: HeaderMap) -> Result<Response<Body>, Problem> {
+    const OPENMETRICS: &str = "application/openmetrics-text";
+    const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    let metrics = &app.shared.metrics;
+    let mut response = match accept::choose(&fields, &[accept::JSON, OPENMETRICS])? {
+        OPENMETRICS => answer::of(StatusCode::OK, MEDIA_TYPE, metrics::openmetrics(metrics)),
+        _ => answer::of(StatusCode::OK, accept::JSON, metrics::json(metrics).to_string()),
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// `GET /openapi.json`.
+async fn openapi(fields: HeaderMap) -> Result<Response<Body>, Problem> {
+    accept::choose(&fields, &[accept::JSON])?;
+    Ok(answer::of(StatusCode::OK, accept::JSON, OPENAPI))
+}

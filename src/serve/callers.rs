@@ -1,0 +1,164 @@
+//! Who may call, known by bearer tokens (RFC 6750).
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
+use sha2::Sha256;
+use toml_span::{Value, value::ValueInner};
+
+use crate::cli::{exit::Stop, secret_file};
+
+/// The least bytes of a token, as of a secret.
+const MIN: usize = 16;
+
+/// The callers of a file, each with the tokens that are live.
+pub(super) struct Callers(Vec<Caller>);
+
+struct Caller {
+    name: Arc<str>,
+    /// Not the tokens: what is compared has one length and says nothing.
+    digests: Vec<CtOutput<Hmac<Sha256>>>,
+}
+
+impl Callers {
+    /// Reads `"NAME" = ["token", "older token"]`, a line each.
+    pub(super) fn read(path: &Path) -> Result<Self, Stop> {
+        let bytes = secret_file::read(path)?;
+        let unusable = |problem: &str| Stop::file(path, problem);
+        let text = str::from_utf8(&bytes).map_err(|_| unusable("expected UTF-8"))?;
+        // An error of the parser can show the text, so that only its place is told.
+        let mut value = toml_span::parse(text).map_err(|error| {
+            let line = text.get(..error.span.start).unwrap_or(text).lines().count().max(1);
+            Stop::file(path, format_args!("expected TOML, found something else in line {line}"))
+        })?;
+        let ValueInner::Table(table) = value.take() else { return Err(unusable("expected a table")) };
+        let callers = table.into_iter().map(|(name, tokens)| Caller::new(&name.name, tokens));
+        let callers = callers.collect::<Result<Vec<_>, _>>().map_err(|problem| unusable(&problem))?;
+        if callers.is_empty() {
+            return Err(unusable("expected a caller, found none"));
+        }
+        Ok(Self(callers))
+    }
+
+    /// The name of the caller whose token this is. Every token is compared, in constant time.
+    pub(super) fn of(&self, token: &[u8]) -> Option<Arc<str>> {
+        let presented = digest(token);
+        let mut found = None;
+        for caller in &self.0 {
+            for digest in &caller.digests {
+                if *digest == presented {
+                    found = Some(Arc::clone(&caller.name));
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Caller {
+    fn new(name: &str, mut tokens: Value<'_>) -> Result<Self, String> {
+        let ValueInner::Array(tokens) = tokens.take() else {
+            return Err(format!("expected a list of tokens of {name:?}"));
+        };
+        let digests = tokens.iter().map(|token| match token.as_str() {
+            Some(token) if is_token(token) => Ok(digest(token.as_bytes())),
+            _ => Err(format!(
+                "expected tokens of {name:?} with at least {MIN} letters, digits and -._~+/="
+            )),
+        });
+        Ok(Self { name: name.into(), digests: digests.collect::<Result<_, _>>()? })
+    }
+}
+
+/// RFC 6750 section 2.1: `b64token`, long enough not to be guessed.
+fn is_token(token: &str) -> bool {
+    let is_of = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    token.len() >= MIN && token.bytes().all(is_of)
+}
+
+/// Hashed before they are compared, so that not even the length of a token is told by time.
+fn digest(token: &[u8]) -> CtOutput<Hmac<Sha256>> {
+    #[expect(clippy::expect_used, reason = "RFC 2104 takes keys of any length")]
+    let mac = Hmac::<Sha256>::new_from_slice(b"bearer token").expect("a key of any length");
+    mac.chain_update(token).finalize()
+}
+
+impl fmt::Debug for Callers {
+    /// The names alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|caller| &caller.name)).finish()
+    }
+}
+
+/// How many requests each caller has in flight.
+#[derive(Debug, Default)]
+pub(super) struct InFlight(Mutex<HashMap<Arc<str>, usize>>);
+
+/// A request in flight; it counts until this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    of: Arc<InFlight>,
+    caller: Arc<str>,
+}
+
+impl InFlight {
+    /// A further place of `caller`, who may have `most`.
+    pub(super) fn enter(self: &Arc<Self>, caller: &Arc<str>, most: usize) -> Option<Place> {
+        let mut counts = self.lock();
+        let count = counts.entry(Arc::clone(caller)).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { of: Arc::clone(self), caller: Arc::clone(caller) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.of.lock();
+        if let Some(count) = counts.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.caller);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{InFlight, is_token};
+
+    #[test]
+    fn places_are_given_back() {
+        let (in_flight, caller) = (Arc::new(InFlight::default()), Arc::from("caller"));
+        let first = in_flight.enter(&caller, 2);
+        let second = in_flight.enter(&caller, 2);
+        assert!(first.is_some() && second.is_some());
+        assert!(in_flight.enter(&caller, 2).is_none());
+        drop(first);
+        assert!(in_flight.enter(&caller, 2).is_some());
+        drop(second);
+        assert!(in_flight.lock().is_empty());
+    }
+
+    #[test]
+    fn tokens_are_long_and_of_few_bytes() {
+        assert!(is_token("0123456789abcdef") && is_token("-._~+/=AZaz09-._~"));
+        assert!(!is_token("0123456789abcde") && !is_token("0123456789abcde "));
+        assert!(!is_token("0123456789abcdeä"));
+    }
+}

@@ -1,0 +1,266 @@
+//! A connection, from its TLS handshake to its end.
+//!
+//! Cleartext is HTTP/1.1. HTTP/2 is chosen in the TLS handshake (ALPN) and nowhere else: to guess
+//! it from the first bytes would need time-outs of its own.
+
+use std::{convert::Infallible, fmt, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time,
+};
+use tokio_rustls::server::TlsStream;
+use tower_service::Service as _;
+use tracing::debug;
+
+use super::{
+    activity::Activity, settings::Limits, shared::Shared, shutdown::Drain, socket::Socket, tls,
+};
+
+/// What hyper keeps of a connection before it is read, at the most: heads up to the largest that
+/// `--max-request-head` can be, and pieces of a body, which are larger than this nowhere else
+/// either. As many connections as there may be take that much each.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// HTTP/2: how many requests there may be at a time, which RFC 9113 section 6.5.2 asks for.
+const STREAMS: u32 = 100;
+
+/// HTTP/2: the bytes that a client may send ahead of what was hashed, of one body and of all. What
+/// a connection can take of memory is the latter; hashing is faster than networks, so that little
+/// of it is in use.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// HTTP/2: the bytes of answers that wait for a client; no answer is larger.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// HTTP/2: how long a client has to say that it has seen the end of the connection.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Who is at the other end of the connection that a request came on.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// The client's certificate: the beginning of its SHA-256, in hex.
+    pub(super) certificate: Option<Arc<str>>,
+}
+
+/// Serves connections of one listener.
+pub(super) struct Server {
+    app: Router,
+    shared: Arc<Shared>,
+    tls: Option<tls::Acceptor>,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Server {
+    pub(super) fn new(app: Router, shared: Arc<Shared>, tls: Option<tls::Acceptor>) -> Self {
+        let limits = &shared.settings.limits;
+        let (http1, http2) = (http1(limits), http2(limits));
+        Self { app, shared, tls, http1, http2 }
+    }
+
+    /// Serves a connection until it ends.
+    pub(super) async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+        drain: Drain,
+    ) {
+        let _open = Open::count(&self.shared);
+        // Answers go out at once. A socket on which this fails is gone, as the first read will say.
+        let _ = stream.set_nodelay(true);
+        let socket = Socket::new(stream, self.shared.settings.limits.idle_timeout);
+        match &self.tls {
+            None => self.speak_http1(socket, Peer { address, certificate: None }, &drain).await,
+            // In a box, so that cleartext connections do not take room for it.
+            Some(tls) => Box::pin(self.speak_tls(tls, socket, address, &drain)).await,
+        }
+    }
+
+    async fn speak_tls(
+        &self,
+        tls: &tls::Acceptor,
+        socket: Socket,
+        address: SocketAddr,
+        drain: &Drain,
+    ) {
+        // Who is not done with this when the service ends has asked for nothing yet.
+        let handshake = drain.unless_asked(self.shake_hands(tls, socket, address));
+        let Some(Some(stream)) = handshake.await else { return };
+        let (_, session) = stream.get_ref();
+        let peer = Peer { address, certificate: tls::fingerprint(session) };
+        if session.alpn_protocol() == Some(tls::HTTP_2) {
+            self.speak_http2(stream, peer, drain).await;
+        } else {
+            self.speak_http1(stream, peer, drain).await;
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        tls: &tls::Acceptor,
+        socket: Socket,
+        address: SocketAddr,
+    ) -> Option<TlsStream<Socket>> {
+        let patience = self.shared.settings.limits.head_timeout;
+        match time::timeout(patience, tls.accept(socket)).await {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => debug!(peer = %address, "the TLS handshake failed: {error}"),
+            Err(_) => debug!(peer = %address, "the TLS handshake took too long"),
+        }
+        None
+    }
+
+    async fn speak_http1<S>(&self, stream: S, peer: Peer, drain: &Drain)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let address = peer.address;
+        let service = self.service(peer, Activity::default(), drain);
+        let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            () = drain.asked() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        note_end(address, ended);
+    }
+
+    async fn speak_http2<S>(&self, stream: S, peer: Peer, drain: &Drain)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let address = peer.address;
+        let activity = Activity::default();
+        let service = self.service(peer, activity.clone(), drain);
+        let connection = self.http2.serve_connection(TokioIo::new(stream), service);
+        let patience = self.shared.settings.limits.head_timeout;
+        let ended = until_idle(connection, &activity, patience, drain).await;
+        note_end(address, ended);
+    }
+
+    /// The application as seen by one connection.
+    fn service(
+        &self,
+        peer: Peer,
+        activity: Activity,
+        drain: &Drain,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + use<> {
+        let (app, drain) = (self.app.clone(), drain.clone());
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            let in_progress = (activity.begin(), drain.request());
+            let answer = app.clone().call(request);
+            async move {
+                let answer = answer.await;
+                drop(in_progress);
+                answer
+            }
+        })
+    }
+}
+
+/// Serves `connection` until it ends, or stands idle and its client does not react to being told so.
+async fn until_idle<C>(
+    connection: C,
+    activity: &Activity,
+    mut patience: Duration,
+    drain: &Drain,
+) -> hyper::Result<()>
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
+    let mut connection = pin!(connection);
+    let mut is_told = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended,
+            () = drain.asked(), if !is_told => {}
+            () = activity.idle_for(patience) => if is_told { return Ok(()) },
+        }
+        connection.as_mut().graceful_shutdown();
+        is_told = true;
+        patience = FAREWELL;
+    }
+}
+
+/// HTTP/1.1 with bounds. Requests that come ahead (pipelining) wait for the answer to the one
+/// before.
+fn http1(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // Runs from when a head can come until it has: between two requests too.
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(READ_BUFFER)
+        // A client that has sent its request may say that it is done, and read its answer then.
+        .half_close(true);
+    builder
+}
+
+/// HTTP/2 with bounds.
+fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.max_request_head).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(limits.idle_timeout)
+        .keep_alive_timeout(limits.idle_timeout);
+    builder
+}
+
+/// A client that goes away is no event; what it did stands in the log where it is looked for.
+fn note_end(address: SocketAddr, ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        debug!(peer = %address, "the connection failed: {error}");
+    }
+}
+
+/// Counts a connection as open, whatever ends it.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn count(shared: &Arc<Shared>) -> Self {
+        shared.metrics.connection_opened();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.metrics.connection_closed();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}

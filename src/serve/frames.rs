@@ -1,0 +1,127 @@
+//! `POST /sign` and `POST /verify`: a frame as a body, read as it comes.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, Request, Response, StatusCode, header},
+};
+use framesign::{
+    FrameHasher,
+    verify::{Claim, Refusal, Verifier},
+};
+use serde::Serialize;
+use tracing::info;
+
+use super::{
+    accept, answer,
+    app::App,
+    gate::Pass,
+    intake::Intake,
+    observe::RequestId,
+    problem::Problem,
+    secrets::Secrets,
+};
+
+/// RFC 9112 section 10.1.
+const MESSAGE_HTTP: &str = "message/http";
+
+#[derive(Serialize)]
+struct Signed {
+    signature: String,
+    string_to_sign: String,
+    date: String,
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    valid: bool,
+}
+
+/// Signs the frame in the body, as of today in UTC.
+pub(super) async fn sign(
+    State(app): State<App>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    let (pass, mut intake, secrets) = begin(&app, request)?;
+    let key = secrets.frames().ok_or_else(no_keys)?.signing_key(SystemTime::now());
+    let mut hasher = FrameHasher::new(app.shared.settings.rules.clone());
+    while let Some(piece) = intake.next().await? {
+        hasher.update(&piece).map_err(|error| Problem::frame(&error))?;
+    }
+    let string_to_sign = hasher.finish().map_err(|error| Problem::frame(&error))?;
+    let signed = Signed {
+        signature: key.sign(&string_to_sign).to_string(),
+        string_to_sign: string_to_sign.to_string(),
+        date: key.date().to_string(),
+    };
+    Ok(answer::json(&signed, &pass))
+}
+
+/// Says whether the frame in the body is what it claims to be. Why it is not stands in the log.
+pub(super) async fn verify(
+    State(app): State<App>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    let request_id = RequestId::of(&request);
+    let (pass, mut intake, secrets) = begin(&app, request)?;
+    let keys = secrets.frames().ok_or_else(no_keys)?;
+    let keys_of = |claim: &Claim| keys.keys_of(claim);
+    let mut verifier = Verifier::new(&app.shared.settings.policy, keys_of, SystemTime::now);
+    let mut refusal = None;
+    while let Some(piece) = intake.next().await? {
+        if refusal.is_none() {
+            refusal = verifier.update(&piece).err();
+        }
+    }
+    let result = refusal.map_or_else(|| verifier.finish().map(|_| ()), Err);
+    note(&app, &request_id, &result);
+    Ok(answer::json(&Verdict { valid: result.is_ok() }, &pass))
+}
+
+/// What both begin with: all that can be refused before the body.
+fn begin(
+    app: &App,
+    request: Request<Body>,
+) -> Result<(Pass, Intake<'_>, Arc<Secrets>), Problem> {
+    let pass = app.gate.enter(&request)?;
+    let secrets = app.shared.secrets.now();
+    secrets.frames().ok_or_else(no_keys)?;
+    accept::choose(request.headers(), &[accept::JSON])?;
+    check_type(request.headers())?;
+    let intake = Intake::new(request, &app.shared.settings.limits, &app.shared.metrics)?;
+    Ok((pass, intake, secrets))
+}
+
+/// RFC 9110 section 15.5.16.
+fn check_type(fields: &HeaderMap) -> Result<(), Problem> {
+    const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+
+    let value = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case(MESSAGE_HTTP) {
+        let detail = "expected a body of message/http";
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+        return Err(problem.with(ACCEPT_POST, MESSAGE_HTTP));
+    }
+    let coding = fields.get(header::CONTENT_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = "expected a body without a content coding";
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+        return Err(problem.with(header::ACCEPT_ENCODING, "identity"));
+    }
+    Ok(())
+}
+
+fn no_keys() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "this service has no keys for frames")
+}
+
+fn note(app: &App, request_id: &RequestId, result: &Result<(), Refusal>) {
+    app.shared.metrics.verified(result.is_ok());
+    if let Err(refusal) = result {
+        let (request_id, reason) = (request_id.as_str(), refusal.reason().as_str());
+        info!(request_id, reason, %refusal, "a frame was refused");
+    }
+}

@@ -1,0 +1,49 @@
+//! The numbers as JSON.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use serde_json::{Map, Value, json};
+
+use super::{Metrics, PerRoute, Route, process};
+
+/// All numbers, by the names that they have in `OpenMetrics` without what those need for a type.
+pub(in super::super) fn json(metrics: &Metrics) -> Value {
+    let routes: Map<_, _> = Route::ALL
+        .into_iter()
+        .map(|route| (route.as_str().to_owned(), of_route(metrics.of(route))))
+        .collect();
+    json!({
+        "build": { "version": env!("CARGO_PKG_VERSION") },
+        "uptime_seconds": metrics.uptime().as_secs_f64(),
+        "requests": { "in_flight": metrics.requests_in_flight(), "by_route": routes },
+        "connections": {
+            "open": metrics.connections(),
+            "accepted": metrics.connections_accepted.load(Relaxed),
+        },
+        "hashed_bytes": metrics.hashed_bytes.load(Relaxed),
+        "verifications": {
+            "valid": metrics.valid.load(Relaxed),
+            "refused": metrics.refused.load(Relaxed),
+        },
+        "reloads": {
+            "done": metrics.reloads_done.load(Relaxed),
+            "failed": metrics.reloads_failed.load(Relaxed),
+        },
+        "process": {
+            "resident_memory_bytes": process::resident_memory(),
+            "open_fds": process::open_fds(),
+        },
+    })
+}
+
+fn of_route(route: &PerRoute) -> Value {
+    let statuses: Map<_, _> =
+        route.statuses().map(|(status, count)| (status.to_owned(), count.into())).collect();
+    let buckets: Map<_, _> =
+        route.buckets().map(|(bound, count)| (bound.to_owned(), count.into())).collect();
+    let count = route.buckets().last().map_or(0, |(_, count)| count);
+    json!({
+        "by_status": statuses,
+        "duration_seconds": { "count": count, "sum": route.seconds(), "buckets": buckets },
+    })
+}

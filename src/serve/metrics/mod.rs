@@ -1,0 +1,274 @@
+//! What is counted. No number depends on another, so that none needs a lock.
+
+mod json;
+mod openmetrics;
+mod process;
+
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    time::{Duration, SystemTime},
+};
+
+pub(super) use self::{json::json, openmetrics::openmetrics};
+
+/// The routes that are told apart; nothing that a client sends becomes a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Token,
+    Sign,
+    Verify,
+    Health,
+    Livez,
+    Readyz,
+    Metrics,
+    Openapi,
+    Other,
+}
+
+impl Route {
+    const ALL: [Self; 9] = [
+        Self::Token,
+        Self::Sign,
+        Self::Verify,
+        Self::Health,
+        Self::Livez,
+        Self::Readyz,
+        Self::Metrics,
+        Self::Openapi,
+        Self::Other,
+    ];
+
+    /// The route of a path as it stands in the router.
+    pub(super) fn of(path: Option<&str>) -> Self {
+        let name = path.and_then(|path| path.strip_prefix('/')).unwrap_or_default();
+        let name = name.strip_suffix(".json").unwrap_or(name);
+        Self::ALL.into_iter().find(|route| route.as_str() == name).unwrap_or(Self::Other)
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+            Self::Health => "health",
+            Self::Livez => "livez",
+            Self::Readyz => "readyz",
+            Self::Metrics => "metrics",
+            Self::Openapi => "openapi",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether it is for those who operate the service.
+    pub(super) const fn is_of_operators(self) -> bool {
+        !matches!(self, Self::Token | Self::Sign | Self::Verify | Self::Other)
+    }
+}
+
+/// How a request ended, as it is counted.
+const STATUSES: [&str; 18] = [
+    "200", "204", "400", "401", "404", "405", "406", "408", "411", "413", "415", "422", "429",
+    "431", "500", "503", ABORTED, OTHER,
+];
+
+/// The client was gone before there was an answer.
+const ABORTED: &str = "aborted";
+const OTHER: &str = "other";
+
+/// The upper bounds of the histogram in milliseconds, and what they are called in seconds.
+const BUCKETS: [(f64, &str); 17] = [
+    (0.5, "0.0005"),
+    (1.0, "0.001"),
+    (2.5, "0.0025"),
+    (5.0, "0.005"),
+    (10.0, "0.01"),
+    (25.0, "0.025"),
+    (50.0, "0.05"),
+    (100.0, "0.1"),
+    (250.0, "0.25"),
+    (500.0, "0.5"),
+    (1_000.0, "1.0"),
+    (2_500.0, "2.5"),
+    (5_000.0, "5.0"),
+    (10_000.0, "10.0"),
+    (30_000.0, "30.0"),
+    (60_000.0, "60.0"),
+    (f64::INFINITY, "+Inf"),
+];
+
+/// The numbers of the service.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    started: SystemTime,
+    routes: [PerRoute; Route::ALL.len()],
+    requests_in_flight: AtomicI64,
+    connections: AtomicI64,
+    connections_accepted: AtomicU64,
+    hashed_bytes: AtomicU64,
+    valid: AtomicU64,
+    refused: AtomicU64,
+    reloads_done: AtomicU64,
+    reloads_failed: AtomicU64,
+}
+
+/// The numbers of a route.
+#[derive(Debug, Default)]
+struct PerRoute {
+    statuses: [AtomicU64; STATUSES.len()],
+    /// How many requests fell into each bucket, and no other.
+    buckets: [AtomicU64; BUCKETS.len()],
+    nanoseconds: AtomicU64,
+}
+
+/// A request that is being answered; it counts as in flight until this is dropped.
+#[derive(Debug)]
+pub(super) struct InFlight<'a>(&'a Metrics);
+
+impl Metrics {
+    pub(super) fn connection_opened(&self) {
+        self.connections.fetch_add(1, Relaxed);
+        self.connections_accepted.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn connection_closed(&self) {
+        self.connections.fetch_sub(1, Relaxed);
+    }
+
+    pub(super) fn request_begun(&self) -> InFlight<'_> {
+        self.requests_in_flight.fetch_add(1, Relaxed);
+        InFlight(self)
+    }
+
+    /// A request has ended with `status`, or without an answer.
+    pub(super) fn request_ended(&self, route: Route, status: Option<u16>, took: Duration) {
+        let route = self.of(route);
+        let status = status.map_or(ABORTED.into(), |status| status.to_string());
+        let other = STATUSES.len() - 1;
+        let place = STATUSES.iter().position(|known| *known == status).unwrap_or(other);
+        count(&route.statuses, place);
+        let milliseconds = took.as_secs_f64() * 1e3;
+        count(&route.buckets, BUCKETS.partition_point(|(bound, _)| *bound < milliseconds));
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        route.nanoseconds.fetch_add(nanoseconds, Relaxed);
+    }
+
+    pub(super) fn hashed(&self, bytes: usize) {
+        self.hashed_bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn verified(&self, is_valid: bool) {
+        let counter = if is_valid { &self.valid } else { &self.refused };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn reloaded(&self, is_done: bool) {
+        let counter = if is_done { &self.reloads_done } else { &self.reloads_failed };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn requests_in_flight(&self) -> i64 {
+        self.requests_in_flight.load(Relaxed)
+    }
+
+    pub(super) fn connections(&self) -> i64 {
+        self.connections.load(Relaxed)
+    }
+
+    /// How long the service has been there.
+    pub(super) fn uptime(&self) -> Duration {
+        self.started.elapsed().unwrap_or_default()
+    }
+
+    fn of(&self, route: Route) -> &PerRoute {
+        // The routes stand in the order of `ALL`.
+        &self.routes[route as usize]
+    }
+}
+
+impl PerRoute {
+    /// Statuses that occurred, and how often.
+    fn statuses(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.statuses.iter().map(|count| count.load(Relaxed));
+        STATUSES.into_iter().zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// The bounds of the histogram, and how many requests took as long at the most.
+    fn buckets(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.buckets.iter().map(|count| count.load(Relaxed));
+        let sums = counts.scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        });
+        BUCKETS.into_iter().map(|(_, name)| name).zip(sums)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a sum of times, exact for a hundred days")]
+    fn seconds(&self) -> f64 {
+        self.nanoseconds.load(Relaxed) as f64 / 1e9
+    }
+}
+
+fn count(counters: &[AtomicU64], place: usize) {
+    if let Some(counter) = counters.get(place) {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            started: SystemTime::now(),
+            routes: Default::default(),
+            requests_in_flight: AtomicI64::new(0),
+            connections: AtomicI64::new(0),
+            connections_accepted: AtomicU64::new(0),
+            hashed_bytes: AtomicU64::new(0),
+            valid: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            reloads_done: AtomicU64::new(0),
+            reloads_failed: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.requests_in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Metrics, Route};
+
+    #[test]
+    fn routes_stand_in_their_order() {
+        for (place, route) in Route::ALL.into_iter().enumerate() {
+            assert_eq!(route as usize, place);
+            assert_eq!(Route::of(Some(&format!("/{}", route.as_str()))), route);
+        }
+        assert_eq!(Route::of(Some("/openapi.json")), Route::Openapi);
+        assert_eq!(Route::of(None), Route::Other);
+    }
+
+    #[test]
+    fn bound_of_a_bucket_belongs_to_it() {
+        let metrics = Metrics::default();
+        for milliseconds in [1, 2, 60_000, 60_001] {
+            metrics.request_ended(Route::Token, Some(200), Duration::from_millis(milliseconds));
+        }
+        let buckets: Vec<_> = metrics.of(Route::Token).buckets().map(|(_, count)| count).collect();
+        assert_eq!(buckets, [0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 4]);
+    }
+
+    #[test]
+    fn status_that_is_not_expected_is_counted_as_another_one() {
+        let metrics = Metrics::default();
+        metrics.request_ended(Route::Other, Some(418), Duration::ZERO);
+        metrics.request_ended(Route::Other, None, Duration::ZERO);
+        let statuses: Vec<_> = metrics.of(Route::Other).statuses().collect();
+        assert_eq!(statuses, [("aborted", 1), ("other", 1)]);
+    }
+}

@@ -1,0 +1,118 @@
+//! The numbers as text (`OpenMetrics` 1.0).
+
+use std::{
+    fmt::{self, Write},
+    sync::atomic::Ordering::Relaxed,
+    time::UNIX_EPOCH,
+};
+
+use super::{Metrics, Route, process};
+
+const HTTP_REQUESTS: &str = "framesign_http_requests";
+const DURATION: &str = "framesign_http_request_duration_seconds";
+
+/// All numbers as text.
+pub(in super::super) fn openmetrics(metrics: &Metrics) -> String {
+    let mut text = Text(String::with_capacity(16 * 1024));
+    // A string takes whatever is written to it.
+    let _ = text.all(metrics);
+    text.0
+}
+
+struct Text(String);
+
+impl Text {
+    fn all(&mut self, metrics: &Metrics) -> fmt::Result {
+        self.build()?;
+        self.requests(metrics)?;
+        self.durations(metrics)?;
+        self.gauge(
+            "framesign_http_requests_in_flight",
+            "Requests that are being answered",
+            metrics.requests_in_flight(),
+        )?;
+        self.gauge("framesign_connections", "Open connections", metrics.connections())?;
+        let accepted = metrics.connections_accepted.load(Relaxed);
+        self.counter("framesign_connections_accepted", "Accepted connections", &[("", accepted)])?;
+        let hashed = metrics.hashed_bytes.load(Relaxed);
+        self.counter("framesign_hashed_bytes", "Bytes of bodies hashed", &[("", hashed)])?;
+        let results = [
+            ("{result=\"valid\"}", metrics.valid.load(Relaxed)),
+            ("{result=\"refused\"}", metrics.refused.load(Relaxed)),
+        ];
+        self.counter("framesign_verifications", "Frames that were verified", &results)?;
+        let results = [
+            ("{result=\"done\"}", metrics.reloads_done.load(Relaxed)),
+            ("{result=\"failed\"}", metrics.reloads_failed.load(Relaxed)),
+        ];
+        self.counter("framesign_reloads", "Files that were read again", &results)?;
+        self.process(metrics)?;
+        self.0.write_str("# EOF\n")
+    }
+
+    fn build(&mut self) -> fmt::Result {
+        self.family("framesign_build", "info", "What runs")?;
+        writeln!(self.0, "framesign_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn requests(&mut self, metrics: &Metrics) -> fmt::Result {
+        self.family(HTTP_REQUESTS, "counter", "Requests by route and status")?;
+        for route in Route::ALL {
+            for (status, count) in metrics.of(route).statuses() {
+                let route = route.as_str();
+                writeln!(
+                    self.0,
+                    "{HTTP_REQUESTS}_total{{route=\"{route}\",status=\"{status}\"}} {count}"
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn durations(&mut self, metrics: &Metrics) -> fmt::Result {
+        self.family(DURATION, "histogram", "Time from the head to the answer")?;
+        writeln!(self.0, "# UNIT {DURATION} seconds")?;
+        for route in Route::ALL {
+            let (name, numbers) = (route.as_str(), metrics.of(route));
+            let mut total = 0;
+            for (bound, count) in numbers.buckets() {
+                writeln!(self.0, "{DURATION}_bucket{{route=\"{name}\",le=\"{bound}\"}} {count}")?;
+                total = count;
+            }
+            writeln!(self.0, "{DURATION}_count{{route=\"{name}\"}} {total}")?;
+            writeln!(self.0, "{DURATION}_sum{{route=\"{name}\"}} {}", numbers.seconds())?;
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, metrics: &Metrics) -> fmt::Result {
+        let started = metrics.started.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let name = "process_start_time_seconds";
+        self.gauge(name, "When the service started, in Unix time", started.as_secs())?;
+        if let Some(bytes) = process::resident_memory() {
+            self.gauge("process_resident_memory_bytes", "Memory in use", bytes)?;
+        }
+        if let Some(descriptors) = process::open_fds() {
+            self.gauge("process_open_fds", "Open file descriptors", descriptors)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl fmt::Display) -> fmt::Result {
+        self.family(name, "gauge", help)?;
+        writeln!(self.0, "{name} {value}")
+    }
+
+    /// A counter for each of some sets of labels.
+    fn counter(&mut self, name: &str, help: &str, values: &[(&str, u64)]) -> fmt::Result {
+        self.family(name, "counter", help)?;
+        for (labels, value) in values {
+            writeln!(self.0, "{name}_total{labels} {value}")?;
+        }
+        Ok(())
+    }
+
+    fn family(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
+        writeln!(self.0, "# TYPE {name} {kind}\n# HELP {name} {help}.")
+    }
+}

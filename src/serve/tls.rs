@@ -1,0 +1,134 @@
+//! Encryption: certificates, keys, and who has to show a certificate.
+
+use std::{fs, path::Path, sync::Arc};
+
+use rustls::{
+    InconsistentKeys, RootCertStore, ServerConfig, ServerConnection,
+    crypto::{CryptoProvider, ring},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use sha2::{Digest, Sha256};
+use tokio_rustls::{Accept, TlsAcceptor};
+use tracing::{error, info};
+use zeroize::Zeroizing;
+
+use super::{metrics::Metrics, settings::TlsFiles, shared::Live, socket::Socket};
+use crate::cli::exit::Stop;
+
+/// What a client names HTTP/2 in the handshake (RFC 9113 section 3.2).
+pub(super) const HTTP_2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// Takes connections into TLS, with the certificate as it is at the moment.
+#[derive(Clone, Debug)]
+pub(super) struct Acceptor {
+    files: TlsFiles,
+    config: Arc<Live<Arc<ServerConfig>>>,
+}
+
+impl Acceptor {
+    /// Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// Where one is missing, is not PEM, lacks what it is to hold, or does not match the others.
+    pub(super) fn new(files: &TlsFiles) -> Result<Self, Stop> {
+        let config = Arc::new(Live::new(Arc::new(config(files)?)));
+        Ok(Self { files: files.clone(), config })
+    }
+
+    /// Reads the files again. What cannot be read stays as it was; connections that are open do too.
+    pub(super) fn reload(&self, metrics: &Metrics) {
+        let read = config(&self.files);
+        metrics.reloaded(read.is_ok());
+        match read {
+            Ok(config) => {
+                self.config.replace(Arc::new(config));
+                info!("certificates were read again");
+            }
+            Err(stop) => {
+                error!("certificates could not be read again and stay as they were: {stop}");
+            }
+        }
+    }
+
+    /// Begins the handshake.
+    pub(super) fn accept(&self, socket: Socket) -> Accept<Socket> {
+        TlsAcceptor::from(Arc::clone(&*self.config.now())).accept(socket)
+    }
+}
+
+/// The certificate that a client has shown: the beginning of its SHA-256, in hex.
+pub(super) fn fingerprint(session: &ServerConnection) -> Option<Arc<str>> {
+    let certificate = session.peer_certificates()?.first()?;
+    let digest = Sha256::digest(certificate);
+    Some(hex::encode(&digest[..8]).into())
+}
+
+fn config(files: &TlsFiles) -> Result<ServerConfig, Stop> {
+    let provider = Arc::new(ring::default_provider());
+    let chain = certificates(&files.certificate)?;
+    let key = private_key(&files.key)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Stop::Configuration(format!("TLS: {error}")))?;
+    let builder = match &files.client_ca {
+        Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config =
+        builder.with_single_cert(chain, key).map_err(|error| mismatch(files, &error))?;
+    config.alpn_protocols = [HTTP_2, HTTP_1_1].map(<[u8]>::to_vec).into();
+    Ok(config)
+}
+
+fn mismatch(files: &TlsFiles, error: &rustls::Error) -> Stop {
+    match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Stop::file(
+            &files.key,
+            "expected the private key of the certificate, found that of another",
+        ),
+        _ => Stop::file(&files.certificate, format_args!("cannot be used: {error}")),
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Stop> {
+    let bytes = fs::read(path).map_err(|error| Stop::file(path, error))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(Stop::file(path, "expected a certificate in PEM, found none"))
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(Stop::file(path, format_args!("expected PEM: {error}"))),
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Stop> {
+    let bytes = Zeroizing::new(fs::read(path).map_err(|error| Stop::file(path, error))?);
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound => Stop::file(path, "expected a private key in PEM, found none"),
+        // What is wrong may quote the file.
+        _ => Stop::file(path, "expected a private key in PEM, found what is not PEM"),
+    })
+}
+
+/// Takes clients whose certificate is of an authority in the file at `path`.
+fn client_verifier(
+    path: &Path,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Stop> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| {
+            Stop::file(path, format_args!("expected certificates of authorities: {error}"))
+        })?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| Stop::file(path, error))
+}
