@@ -92,6 +92,9 @@ impl Hash {
     }
 
     /// Takes more bytes than there is room for: at least to the end of the last staged block.
+    ///
+    /// Not inlined: it would stand behind each of the many places that put a piece.
+    #[inline(never)]
     fn update_blocks(&mut self, bytes: &[u8]) {
         let end = self.len.next_multiple_of(BLOCK);
         let (first, rest) = bytes.split_at(end - self.len);
