@@ -135,14 +135,15 @@ impl HeadReader {
         let (limit, is_strict) = (self.rules.head_limit(), self.rules.is_strict());
         let within = bytes.get(..limit).unwrap_or(bytes);
         while let Some(line) = self.lines.next(within, is_strict)? {
-            match (&self.stage, line.len()) {
-                (Stage::RequestLine, 0) => {}
-                (Stage::RequestLine, _) => {
-                    self.request_line = RequestLine::parse(bytes, line, &self.rules)?;
-                    self.stage = Stage::Fields;
+            let is_empty = line.len() == 0;
+            if matches!(self.stage, Stage::Fields) {
+                if is_empty {
+                    return self.end(bytes);
                 }
-                (Stage::Fields, 1..) => self.field(bytes, line)?,
-                (Stage::Fields | Stage::Done | Stage::Failed(_), _) => return self.end(bytes),
+                self.field(bytes, line)?;
+            } else if !is_empty {
+                self.request_line = RequestLine::parse(bytes, line, &self.rules)?;
+                self.stage = Stage::Fields;
             }
         }
         if bytes.len() > limit { Err(too_large(limit)) } else { Ok(()) }

@@ -59,15 +59,8 @@ fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError
 /// The places of the first and the last space.
 #[inline]
 fn outer_spaces(bytes: &[u8]) -> Option<(usize, usize)> {
-    let first = bytes.iter().position(|&byte| byte == b' ')?;
-    let mut before = bytes;
-    while let [rest @ .., byte] = before {
-        before = rest;
-        if *byte == b' ' {
-            break;
-        }
-    }
-    Some((first, before.len()))
+    let is_space = |byte: &u8| *byte == b' ';
+    Some((bytes.iter().position(is_space)?, bytes.iter().rposition(is_space)?))
 }
 
 fn check_target(head: &[u8], target: Span, rules: &Rules) -> Result<(), FrameError> {
