@@ -95,17 +95,23 @@ impl Payload {
         let payload = match given {
             Some(_) if self.seen > 0 => return Err(Self::trailing_at(self.head_len)),
             Some(given) => given,
-            None => self.end(None)?,
+            None => {
+                self.check_whole()?;
+                PayloadHash::new(&mut self.hash)
+            }
         };
         Ok(self.string_to_sign(payload))
     }
 
     /// The hash of the payload, once it has come whole; `given` where it was hashed elsewhere.
     pub(crate) fn end(&mut self, given: Option<PayloadHash>) -> Result<PayloadHash, FrameError> {
-        if self.expected.is_some_and(|expected| expected > self.seen) {
-            return Err(self.truncated());
-        }
+        self.check_whole()?;
         Ok(given.unwrap_or_else(|| PayloadHash::new(&mut self.hash)))
+    }
+
+    fn check_whole(&self) -> Result<(), FrameError> {
+        let is_short = self.expected.is_some_and(|expected| expected > self.seen);
+        if is_short { Err(self.truncated()) } else { Ok(()) }
     }
 
     /// The string to sign of a payload that was counted here and hashed elsewhere.
