@@ -20,11 +20,11 @@ impl Collector {
     /// Takes the next chunk; what follows the head in it, once the head is whole.
     pub(crate) fn take<'a>(&mut self, chunk: &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
         if self.collected.is_empty() {
-            let Some(head) = self.reader.read(chunk)? else {
+            let Some(len) = self.reader.read_len(chunk)? else {
                 self.collected.extend_from_slice(chunk);
                 return Ok(None);
             };
-            return Ok(chunk.get(head.as_bytes().len()..));
+            return Ok(chunk.get(len..));
         }
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -33,7 +33,7 @@ impl Collector {
             let (line, after) = rest.split_at(line.min(self.reader.room(self.collected.len())));
             self.collected.extend_from_slice(line);
             rest = after;
-            if self.reader.read(&self.collected)?.is_some() {
+            if self.reader.read_len(&self.collected)?.is_some() {
                 return Ok(Some(rest));
             }
         }

@@ -98,6 +98,12 @@ impl HeadReader {
         FrameError::new(ErrorKind::TruncatedHead, 0, expected, Found::End).at(len)
     }
 
+    /// Reads on as [`Self::read`] does, for the length of the head.
+    pub(crate) fn read_len(&mut self, bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+        self.advance(bytes)?;
+        Ok(matches!(self.stage, Stage::Done).then(|| self.lines.position()))
+    }
+
     /// Begins with a new frame and keeps the memory.
     pub fn reset(&mut self) {
         self.lines = Lines::default();

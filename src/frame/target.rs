@@ -71,6 +71,7 @@ pub(crate) fn parse(
 }
 
 /// `http://` or `https://` in any case, an authority, then path and query as they stand.
+#[inline(never)]
 fn absolute(head: &[u8], method: &[u8], raw: Span) -> Result<Target, FrameError> {
     let bytes = raw.of(head);
     let Some(scheme) = ["http://", "https://"].iter().map(|scheme| scheme.len()).find(|&len| {
@@ -107,6 +108,7 @@ fn split_query(head: &[u8], whole: Span) -> (Span, Option<Span>) {
     }
 }
 
+#[inline(never)]
 fn check_bytes(head: &[u8], target: &Target) -> Result<(), FrameError> {
     let outside = target.authority.map_or(target.raw.start, |authority| authority.end);
     if let Some(authority) = target.authority {
