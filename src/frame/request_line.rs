@@ -57,7 +57,9 @@ fn split(head: &[u8], line: Span, rules: &Rules) -> Result<[Span; 3], FrameError
 }
 
 /// The places of the first and the last space.
-#[inline]
+///
+/// Not inlined: among the many numbers of a head the loops would keep theirs in memory.
+#[inline(never)]
 fn outer_spaces(bytes: &[u8]) -> Option<(usize, usize)> {
     let is_space = |byte: &u8| *byte == b' ';
     Some((bytes.iter().position(is_space)?, bytes.iter().rposition(is_space)?))
