@@ -53,7 +53,7 @@ impl Hash {
     #[inline]
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self.room(bytes.len()) {
-            Some(room) => room.copy_from_slice(bytes),
+            Some(room) => copy(bytes, room),
             None => self.update_blocks(bytes),
         }
     }
@@ -152,6 +152,30 @@ impl Sink for Hash {
         };
         lower::copy(bytes, room);
         Ok(())
+    }
+}
+
+/// Copies `bytes` to `to`, which is as long. Most pieces are so short that a call takes longer than
+/// the copy.
+#[inline]
+fn copy(bytes: &[u8], to: &mut [u8]) {
+    match bytes.len() {
+        17.. => to.copy_from_slice(bytes),
+        8.. => copy_ends::<8>(bytes, to),
+        4.. => copy_ends::<4>(bytes, to),
+        2.. => copy_ends::<2>(bytes, to),
+        _ => copy_ends::<1>(bytes, to),
+    }
+}
+
+/// Copies the first and the last `N` bytes, which may overlap.
+#[inline]
+fn copy_ends<const N: usize>(bytes: &[u8], to: &mut [u8]) {
+    if let (Some(to), Some(first)) = (to.first_chunk_mut::<N>(), bytes.first_chunk()) {
+        *to = *first;
+    }
+    if let (Some(to), Some(last)) = (to.last_chunk_mut::<N>(), bytes.last_chunk()) {
+        *to = *last;
     }
 }
 
