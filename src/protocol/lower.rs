@@ -43,7 +43,9 @@ fn copy_words<const N: usize>(name: &[u8], to: &mut [u8], lower: impl Fn([u8; N]
 pub(super) fn cmp(left: &[u8], right: &[u8]) -> Ordering {
     let lower = |bytes: &[u8; 8]| word(u64::from_be_bytes(*bytes));
     let words = left.as_chunks().0.iter().zip(right.as_chunks().0);
-    let alike = 8 * words.take_while(|(left, right)| lower(left) == lower(right)).count();
+    // What is spelled alike need not be lowered.
+    let alike = words.take_while(|(left, right)| left == right || lower(left) == lower(right));
+    let alike = 8 * alike.count();
     let [left, right] =
         [left, right].map(|name| name.iter().skip(alike).map(u8::to_ascii_lowercase));
     left.cmp(right)
