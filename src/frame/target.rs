@@ -71,6 +71,8 @@ pub(crate) fn parse(
 }
 
 /// `http://` or `https://` in any case, an authority, then path and query as they stand.
+///
+/// Not inlined: it is rare, and would stand among what every head takes.
 #[inline(never)]
 fn absolute(head: &[u8], method: &[u8], raw: Span) -> Result<Target, FrameError> {
     let bytes = raw.of(head);
@@ -108,6 +110,7 @@ fn split_query(head: &[u8], whole: Span) -> (Span, Option<Span>) {
     }
 }
 
+/// Not inlined, for the sake of lenient reading.
 #[inline(never)]
 fn check_bytes(head: &[u8], target: &Target) -> Result<(), FrameError> {
     let outside = target.authority.map_or(target.raw.start, |authority| authority.end);
