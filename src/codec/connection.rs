@@ -93,6 +93,7 @@ impl<W: Work> Connection<W> {
     /// Leaves the hashing of payloads to `pool`; then each call for an event waits for
     /// [`poll_hashed`](Self::poll_hashed).
     pub(super) fn hash_on(&mut self, pool: &HashPool) {
+        self.frames.draw_from(pool);
         self.elsewhere = Some(OffloadedHash::new(pool));
     }
 

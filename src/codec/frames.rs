@@ -6,6 +6,7 @@ use super::{FrameHead, Misuse, Standing, room::Room};
 use crate::{
     error::FrameError,
     frame::{HeadReader, Rules},
+    offload::HashPool,
 };
 
 /// Splits what is received into heads and payloads (protocol section 8).
@@ -43,7 +44,7 @@ pub(super) enum Piece {
 impl Frames {
     pub(super) fn new(rules: Rules) -> Self {
         let reader = HeadReader::new(rules.clone());
-        Self { rules, reader, room: Room::new(Room::DEFAULT_MOST), state: State::Head }
+        Self { rules, reader, room: Room::new(), state: State::Head }
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -56,7 +57,12 @@ impl Frames {
     }
 
     pub(super) fn set_max_read(&mut self, bytes: usize) {
-        self.room = Room::new(bytes.max(1));
+        self.room.set_most(bytes.max(1));
+    }
+
+    /// Reads into memory of the pool where payload is hashed.
+    pub(super) fn draw_from(&mut self, pool: &HashPool) {
+        self.room.draw_from(pool);
     }
 
     /// The next piece of the frame in `buffer`, split off it; `None` until more is received.

@@ -2,6 +2,8 @@
 
 use bytes::BytesMut;
 
+use crate::offload::HashPool;
+
 /// What an idle connection, one in a small head and one that receives little at a time may take.
 pub(super) const LEAST: usize = 8 * 1024;
 
@@ -16,21 +18,34 @@ pub(super) const LEAST: usize = 8 * 1024;
 ///
 /// Left to itself it doubles whenever it is full. Here a head gets as much as it needs up to its
 /// limit, and a payload a read that is twice as large as one that was filled, up to `most`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Room {
     /// Of a read of payload.
     next: usize,
     most: usize,
     /// Of the memory behind the buffer, as far as it was made here.
     size: usize,
+    /// Where payload is hashed, if not here: it has memory that was used before.
+    pool: Option<HashPool>,
 }
 
 impl Room {
     /// Well within an L2 cache, and large enough that system calls do not count beside hashing.
     pub(super) const DEFAULT_MOST: usize = 64 * 1024;
 
-    pub(super) fn new(most: usize) -> Self {
-        Self { next: LEAST.min(most), most, size: 0 }
+    pub(super) fn new() -> Self {
+        Self { next: LEAST, most: Self::DEFAULT_MOST, size: 0, pool: None }
+    }
+
+    /// Changes the size of the largest read.
+    pub(super) fn set_most(&mut self, most: usize) {
+        self.most = most;
+        self.reset();
+    }
+
+    /// Reads into memory of `pool`, which gets it back once it is hashed.
+    pub(super) fn draw_from(&mut self, pool: &HashPool) {
+        self.pool = Some(pool.clone());
     }
 
     /// Begins a frame.
@@ -71,7 +86,10 @@ impl Room {
     fn renew(&mut self, buffer: &mut BytesMut, wanted: usize) {
         let is_reclaimed = buffer.try_reclaim(wanted.saturating_sub(buffer.len()));
         if !is_reclaimed || self.is_too_large(buffer, wanted) {
-            let mut renewed = BytesMut::with_capacity(wanted);
+            let mut renewed = match &self.pool {
+                Some(pool) => pool.buffer(wanted),
+                None => BytesMut::with_capacity(wanted),
+            };
             renewed.extend_from_slice(buffer);
             *buffer = renewed;
         }

@@ -39,18 +39,22 @@ impl Tap {
 
     /// Takes a chunk that is copied where it is hashed elsewhere.
     pub(super) fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.take_by(chunk, Bytes::copy_from_slice)
+        self.take_by(chunk, OffloadedHash::push_copy)
     }
 
     /// Takes a chunk that is not copied.
     pub(super) fn take_bytes(&mut self, chunk: &Bytes) -> io::Result<()> {
-        self.take_by(chunk, |payload| chunk.slice_ref(payload))
+        self.take_by(chunk, |hash, payload| hash.push(chunk.slice_ref(payload)))
     }
 
-    fn take_by(&mut self, chunk: &[u8], share: impl FnOnce(&[u8]) -> Bytes) -> io::Result<()> {
+    fn take_by(
+        &mut self,
+        chunk: &[u8],
+        push: impl FnOnce(&mut OffloadedHash, &[u8]),
+    ) -> io::Result<()> {
         match &mut self.elsewhere {
             None => self.signer.update(chunk).map(drop),
-            Some(hash) => self.signer.count(chunk).map(|payload| hash.push(share(payload))),
+            Some(hash) => self.signer.count(chunk).map(|payload| push(hash, payload)),
         }
         .map_err(refused)
     }

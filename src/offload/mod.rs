@@ -10,11 +10,15 @@
 //!            ◄──ready── at most 1 MiB and a piece
 //! ```
 //!
+//! A codec reads into the memory of what is hashed again, so that none is allocated on one core to
+//! be freed on another. A pool keeps 16 buffers for that, 1 MiB, for each of its threads.
+//!
 //! It pays where one connection is to be faster than one core. Many connections that keep all
 //! cores busy anyway gain nothing by it.
 
 mod pool;
 mod queue;
+mod spares;
 
 pub use self::pool::HashPool;
 pub use self::queue::OffloadedHash;

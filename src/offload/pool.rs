@@ -8,7 +8,10 @@ use std::{
     thread,
 };
 
-use super::queue::Turn;
+#[cfg(feature = "codec")]
+use bytes::BytesMut;
+
+use super::{queue::Turn, spares::Spares};
 
 /// Threads that hash payloads beside what receives them. A clone shares the threads; they end with
 /// the last one.
@@ -30,10 +33,10 @@ pub struct HashPool(Arc<Owner>);
 /// Ends the threads when it is dropped, since they hold on to the work themselves.
 struct Owner(Arc<Work>);
 
-#[derive(Default)]
 struct Work {
     queue: Mutex<Queue>,
     is_waiting: Condvar,
+    spares: Spares,
 }
 
 #[derive(Default)]
@@ -49,7 +52,7 @@ impl HashPool {
     ///
     /// Those of starting a thread.
     pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
-        let pool = Self(Arc::new(Owner(Arc::default())));
+        let pool = Self(Arc::new(Owner(Arc::new(Work::new(threads)))));
         for _ in 0..threads.get() {
             let work = Arc::clone(&pool.0.0);
             thread::Builder::new().name("framesign-hash".into()).spawn(move || work.run())?;
@@ -60,9 +63,23 @@ impl HashPool {
     pub(super) fn submit(&self, turn: Turn) {
         self.0.0.submit(turn);
     }
+
+    /// Memory for `len` bytes that are to be hashed here, used before if there is such.
+    #[cfg(feature = "codec")]
+    pub(crate) fn buffer(&self, len: usize) -> BytesMut {
+        self.0.0.spares.take(len).unwrap_or_else(|| BytesMut::with_capacity(len))
+    }
 }
 
 impl Work {
+    /// Buffers kept for each thread: as many reads of the default size as fill a queue.
+    const SPARES: usize = 16;
+
+    fn new(threads: NonZeroUsize) -> Self {
+        let spares = Spares::new(threads.get().saturating_mul(Self::SPARES));
+        Self { queue: Mutex::default(), is_waiting: Condvar::new(), spares }
+    }
+
     fn submit(&self, turn: Turn) {
         self.lock().turns.push_back(turn);
         self.is_waiting.notify_one();
@@ -71,7 +88,7 @@ impl Work {
     /// Takes one turn after another; a payload that is not done yet queues up again.
     fn run(&self) {
         while let Some(turn) = self.next() {
-            if let Some(turn) = turn.take() {
+            if let Some(turn) = turn.take(&self.spares) {
                 self.submit(turn);
             }
         }

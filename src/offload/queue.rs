@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::HashPool;
+use super::{HashPool, spares::Spares};
 use crate::protocol::{Hash, PayloadHash};
 
 /// The hash of one payload after another, taken on the threads of a [`HashPool`] in the order in
@@ -92,6 +92,14 @@ impl OffloadedHash {
         }
     }
 
+    /// Takes a copy of the next piece, in memory that was used before if there is such.
+    #[cfg(feature = "codec")]
+    pub(crate) fn push_copy(&mut self, piece: &[u8]) {
+        let mut copy = self.pool.buffer(piece.len());
+        copy.extend_from_slice(piece);
+        self.push(copy.freeze());
+    }
+
     /// Ends the payload, waits for its hash and begins with another one.
     pub async fn finish(&mut self) -> PayloadHash {
         poll_fn(|cx| self.poll_finish(cx)).await
@@ -152,8 +160,8 @@ impl Turn {
     /// After so many pieces another payload has its turn.
     const PIECES: usize = 16;
 
-    /// Hashes pieces; the next turn where there are more of them.
-    pub(super) fn take(mut self) -> Option<Self> {
+    /// Hashes pieces, whose memory goes to `spares`; the next turn where there are more of them.
+    pub(super) fn take(mut self, spares: &Spares) -> Option<Self> {
         let mut hashed = 0;
         for _ in 0..Self::PIECES {
             let shared = Arc::clone(&self.shared);
@@ -171,6 +179,7 @@ impl Turn {
             }
             self.hash.update(&piece);
             hashed = piece.len();
+            spares.keep(piece);
         }
         lock(&self.shared).queued -= hashed;
         Some(self)

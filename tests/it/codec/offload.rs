@@ -1,12 +1,22 @@
 //! Hashing beside receiving gives what hashing in place gives.
 
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use allocation_counter::measure;
 use bytes::Bytes;
 use framesign::{
     ErrorKind, FrameError, PayloadHash, Signer,
-    codec::{CodecError, Event, OffloadedRead, SigningCodec, SigningStream, Standing},
+    codec::{
+        CodecError, Event, OffloadedRead, SigningCodec, SigningReader, SigningStream, Standing,
+    },
     offload::{HashPool, OffloadedHash},
 };
 use futures_util::{StreamExt, stream};
+use tokio::io::AsyncReadExt;
 
 use super::reads::Reads;
 use crate::{
@@ -120,6 +130,41 @@ async fn a_connection_waits_for_room_in_the_queue() {
         }
     }
     assert_eq!(frames.decoder().standing(), Standing::Ended);
+}
+
+/// What is hashed is read into again: otherwise pages would come and go with each piece.
+#[tokio::test]
+async fn a_long_payload_takes_no_more_memory_than_fills_the_queue() {
+    let pool = pool(1);
+    let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 400 * PIECE);
+    let input = [head.into_bytes(), vec![7; 400 * PIECE]].concat();
+    let mut reader = SigningReader::new(&input[..], Signer::new(&key())).hash_on(&pool);
+    let taken = allocated(async {
+        let mut frames = OffloadedRead::new(&input[..], SigningCodec::new(key()), &pool);
+        while let Some(event) = frames.next().await {
+            event.unwrap();
+        }
+    });
+    let copied = allocated(async {
+        let mut buffer = vec![0; PIECE];
+        while reader.read(&mut buffer).await.unwrap() > 0 {}
+    });
+    for taken in [taken.await, copied.await] {
+        // Some is lost where both sides drop a piece at the same time.
+        assert!(taken <= 4 * OffloadedHash::LIMIT as u64, "{taken}");
+    }
+}
+
+/// The bytes that this thread allocates until `future` is ready.
+async fn allocated(future: impl Future<Output = ()>) -> u64 {
+    let (mut future, mut bytes) = (pin!(future), 0);
+    poll_fn(|cx| {
+        let mut poll = Poll::Pending;
+        bytes += measure(|| poll = future.as_mut().poll(cx)).bytes_total;
+        poll
+    })
+    .await;
+    bytes
 }
 
 #[test]
