@@ -2,8 +2,10 @@
 
 use framesign::{Credentials, InputError, SigningKey};
 
+pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
 pub(crate) fn credentials() -> Result<Credentials, InputError> {
-    Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    Credentials::new("AKIAIOSFODNN7EXAMPLE", SECRET_KEY)
 }
 
 pub(crate) fn key() -> Result<SigningKey, InputError> {

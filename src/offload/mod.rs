@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A codec reads into the memory of what is hashed again, so that none is allocated on one core to
-//! be freed on another. A pool keeps 16 buffers for that, 1 MiB, for each of its threads.
+//! be freed on another. For that a pool keeps 16 buffers a thread: 1 MiB where reads are of the
+//! default size.
 //!
 //! It pays where one connection is to be faster than one core. Many connections that keep all
 //! cores busy anyway gain nothing by it.
