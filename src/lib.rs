@@ -199,7 +199,7 @@
 //! - `secrets`: stores of secrets, and a cache of the keys that are derived from them.
 //!   `secrets-file`: a store that is a file.
 //! - `cli`: the command `framesign`, which signs and verifies frames from files and pipes, and
-//!   explains signatures.
+//!   explains signatures. `serve`: its service, which does so over HTTP.
 
 #[cfg(feature = "codec")]
 pub mod codec;

@@ -95,7 +95,10 @@ mod tests {
     #[test]
     fn higher_quality_wins() {
         assert_eq!(chosen(&["application/openmetrics-text"]), Some(TEXT));
-        assert_eq!(chosen(&["application/json;q=0.4", "Application/OpenMetrics-Text; q=0.5"]), Some(TEXT));
+        assert_eq!(
+            chosen(&["application/json;q=0.4", "Application/OpenMetrics-Text; q=0.5"]),
+            Some(TEXT)
+        );
         let scraper = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3,*/*;q=0.2";
         assert_eq!(chosen(&[scraper]), Some(TEXT));
         assert_eq!(chosen(&["*/*;q=0.1, application/json;q=0"]), Some(TEXT));

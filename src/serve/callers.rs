@@ -9,7 +9,7 @@ use std::{
 
 use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
 use sha2::Sha256;
-use toml_span::{Value, value::ValueInner};
+use toml_span::{Span, Value, value::ValueInner};
 
 use crate::cli::{exit::Stop, secret_file};
 
@@ -31,14 +31,20 @@ impl Callers {
         let bytes = secret_file::read(path)?;
         let unusable = |problem: &str| Stop::file(path, problem);
         let text = str::from_utf8(&bytes).map_err(|_| unusable("expected UTF-8"))?;
-        // An error of the parser can show the text, so that only its place is told.
-        let mut value = toml_span::parse(text).map_err(|error| {
-            let line = text.get(..error.span.start).unwrap_or(text).lines().count().max(1);
-            Stop::file(path, format_args!("expected TOML, found something else in line {line}"))
-        })?;
-        let ValueInner::Table(table) = value.take() else { return Err(unusable("expected a table")) };
-        let callers = table.into_iter().map(|(name, tokens)| Caller::new(&name.name, tokens));
-        let callers = callers.collect::<Result<Vec<_>, _>>().map_err(|problem| unusable(&problem))?;
+        // What is wrong can be a token, even where a name should be: only its place is told.
+        let wrong = |at: Span, problem: &str| {
+            Stop::file(path, format_args!("{problem} in line {}", line(text, at.start)))
+        };
+        let mut value = toml_span::parse(text)
+            .map_err(|error| wrong(error.span, "expected TOML, found something else"))?;
+        let ValueInner::Table(table) = value.take() else {
+            return Err(unusable("expected a table"));
+        };
+        let callers = table.into_iter().map(|(name, tokens)| {
+            let at = name.span;
+            Caller::new(&name.name, tokens).map_err(|problem| wrong(at, &problem))
+        });
+        let callers = callers.collect::<Result<Vec<_>, _>>()?;
         if callers.is_empty() {
             return Err(unusable("expected a caller, found none"));
         }
@@ -63,16 +69,19 @@ impl Callers {
 impl Caller {
     fn new(name: &str, mut tokens: Value<'_>) -> Result<Self, String> {
         let ValueInner::Array(tokens) = tokens.take() else {
-            return Err(format!("expected a list of tokens of {name:?}"));
+            return Err("expected a list of tokens".into());
         };
         let digests = tokens.iter().map(|token| match token.as_str() {
             Some(token) if is_token(token) => Ok(digest(token.as_bytes())),
-            _ => Err(format!(
-                "expected tokens of {name:?} with at least {MIN} letters, digits and -._~+/="
-            )),
+            _ => Err(format!("expected tokens of at least {MIN} letters, digits and -._~+/=")),
         });
         Ok(Self { name: name.into(), digests: digests.collect::<Result<_, _>>()? })
     }
+}
+
+/// The line of the byte at `offset`, the first line being 1.
+fn line(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
 /// RFC 6750 section 2.1: `b64token`, long enough not to be guessed.
@@ -140,7 +149,7 @@ impl Drop for Place {
 mod tests {
     use std::sync::Arc;
 
-    use super::{InFlight, is_token};
+    use super::{InFlight, is_token, line};
 
     #[test]
     fn places_are_given_back() {
@@ -160,5 +169,11 @@ mod tests {
         assert!(is_token("0123456789abcdef") && is_token("-._~+/=AZaz09-._~"));
         assert!(!is_token("0123456789abcde") && !is_token("0123456789abcde "));
         assert!(!is_token("0123456789abcdeä"));
+    }
+
+    #[test]
+    fn first_byte_of_a_line_is_of_that_line() {
+        let lines: Vec<_> = (0..=4).map(|offset| line("a\nb\n", offset)).collect();
+        assert_eq!(lines, [1, 1, 2, 2, 3]);
     }
 }

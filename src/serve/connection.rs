@@ -1,7 +1,4 @@
 //! A connection, from its TLS handshake to its end.
-//!
-//! Cleartext is HTTP/1.1. HTTP/2 is chosen in the TLS handshake (ALPN) and nowhere else: to guess
-//! it from the first bytes would need time-outs of its own.
 
 use std::{convert::Infallible, fmt, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -13,7 +10,7 @@ use hyper::{
     service::{Service, service_fn},
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo},
     server::graceful::GracefulConnection,
 };
 use tokio::{
@@ -25,26 +22,7 @@ use tokio_rustls::server::TlsStream;
 use tower_service::Service as _;
 use tracing::debug;
 
-use super::{
-    activity::Activity, settings::Limits, shared::Shared, shutdown::Drain, socket::Socket, tls,
-};
-
-/// What hyper keeps of a connection before it is read, at the most: heads up to the largest that
-/// `--max-request-head` can be, and pieces of a body, which are larger than this nowhere else
-/// either. As many connections as there may be take that much each.
-const READ_BUFFER: usize = 64 * 1024;
-
-/// HTTP/2: how many requests there may be at a time, which RFC 9113 section 6.5.2 asks for.
-const STREAMS: u32 = 100;
-
-/// HTTP/2: the bytes that a client may send ahead of what was hashed, of one body and of all. What
-/// a connection can take of memory is the latter; hashing is faster than networks, so that little
-/// of it is in use.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-
-/// HTTP/2: the bytes of answers that wait for a client; no answer is larger.
-const SEND_BUFFER: usize = 64 * 1024;
+use super::{activity::Activity, http, shared::Shared, shutdown::Drain, socket::Socket, tls};
 
 /// HTTP/2: how long a client has to say that it has seen the end of the connection.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -69,7 +47,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(app: Router, shared: Arc<Shared>, tls: Option<tls::Acceptor>) -> Self {
         let limits = &shared.settings.limits;
-        let (http1, http2) = (http1(limits), http2(limits));
+        let (http1, http2) = (http::http1(limits), http::http2(limits));
         Self { app, shared, tls, http1, http2 }
     }
 
@@ -205,35 +183,6 @@ where
         is_told = true;
         patience = FAREWELL;
     }
-}
-
-/// HTTP/1.1 with bounds. Requests that come ahead (pipelining) wait for the answer to the one
-/// before.
-fn http1(limits: &Limits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        // Runs from when a head can come until it has: between two requests too.
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(READ_BUFFER)
-        // A client that has sent its request may say that it is done, and read its answer then.
-        .half_close(true);
-    builder
-}
-
-/// HTTP/2 with bounds.
-fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.max_request_head).unwrap_or(u32::MAX))
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(limits.idle_timeout)
-        .keep_alive_timeout(limits.idle_timeout);
-    builder
 }
 
 /// A client that goes away is no event; what it did stands in the log where it is looked for.

@@ -15,12 +15,7 @@ use serde::Serialize;
 use tracing::info;
 
 use super::{
-    accept, answer,
-    app::App,
-    gate::Pass,
-    intake::Intake,
-    observe::RequestId,
-    problem::Problem,
+    accept, answer, app::App, gate::Pass, intake::Intake, observe::RequestId, problem::Problem,
     secrets::Secrets,
 };
 
@@ -81,10 +76,7 @@ pub(super) async fn verify(
 }
 
 /// What both begin with: all that can be refused before the body.
-fn begin(
-    app: &App,
-    request: Request<Body>,
-) -> Result<(Pass, Intake<'_>, Arc<Secrets>), Problem> {
+fn begin(app: &App, request: Request<Body>) -> Result<(Pass, Intake<'_>, Arc<Secrets>), Problem> {
     let pass = app.gate.enter(&request)?;
     let secrets = app.shared.secrets.now();
     secrets.frames().ok_or_else(no_keys)?;

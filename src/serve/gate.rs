@@ -43,13 +43,10 @@ impl Gate {
     /// # Errors
     ///
     /// 401 where nobody known calls, 429 where the caller has too many requests already, 503 where
-    /// all have, or where the service is about to end.
+    /// all have.
     pub(super) fn enter(&self, request: &Request<Body>) -> Result<Pass, Problem> {
         let caller = self.caller(request)?;
         let place = caller.as_ref().map(|caller| self.place(caller)).transpose()?;
-        if self.shared.phase.is_leaving() {
-            return Err(Problem::unavailable("the service is about to end"));
-        }
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| Problem::unavailable("as many requests as there may be"))?;
         Ok(Pass { caller, _place: place, _room: room })

@@ -7,8 +7,8 @@ use axum::{
     http::{Request, StatusCode, Version, header},
 };
 use http_body_util::BodyExt;
-use tokio::{task, time};
 use tokio::time::Instant;
+use tokio::{task, time};
 
 use super::{metrics::Metrics, problem::Problem, settings::Limits};
 

@@ -20,6 +20,7 @@ mod frames;
 mod gate;
 mod health;
 pub(crate) mod healthcheck;
+mod http;
 mod intake;
 mod listen;
 mod log;

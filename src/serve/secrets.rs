@@ -132,9 +132,9 @@ fn value(name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
         (None, None) => Ok(None),
         (Some(value), None) => Ok(Some(from_environment(value))),
         (None, Some(path)) => secret_file::read(Path::new(&path)).map(Some),
-        (Some(_), Some(_)) => Err(Stop::Configuration(format!(
-            "expected one of {name} and {file}, found both"
-        ))),
+        (Some(_), Some(_)) => {
+            Err(Stop::Configuration(format!("expected one of {name} and {file}, found both")))
+        }
     }
 }
 

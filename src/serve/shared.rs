@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::{error, info};
 
-use super::{callers::Callers, metrics::Metrics, secrets::Secrets, settings::Settings};
 use super::shutdown::Phase;
+use super::{callers::Callers, metrics::Metrics, secrets::Secrets, settings::Settings};
 use crate::cli::exit::Stop;
 
 /// What every connection and request shares.
@@ -42,7 +42,7 @@ impl Shared {
 
     /// Puts what was read in the place of what is live.
     fn reloaded<T>(&self, what: &str, read: Result<T, Stop>, live: &Live<T>) {
-        self.metrics.reloaded(read.is_ok());
+        let is_done = read.is_ok();
         match read {
             Ok(read) => {
                 live.replace(read);
@@ -50,6 +50,8 @@ impl Shared {
             }
             Err(stop) => error!("{what} could not be read again and stay as they were: {stop}"),
         }
+        // Who sees the count sees what it is about.
+        self.metrics.reloaded(is_done);
     }
 }
 

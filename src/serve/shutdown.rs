@@ -142,7 +142,7 @@ mod tests {
             let one = drain.for_connection();
             drain.spawn(async move {
                 let _requests: Vec<_> = (0..requests).map(|_| one.request()).collect();
-                future::pending().await
+                future::pending::<()>().await;
             });
         }
         tokio::task::yield_now().await;

@@ -27,7 +27,7 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 #[derive(Clone, Debug)]
 pub(super) struct Acceptor {
     files: TlsFiles,
-    config: Arc<Live<Arc<ServerConfig>>>,
+    config: Arc<Live<ServerConfig>>,
 }
 
 impl Acceptor {
@@ -37,28 +37,29 @@ impl Acceptor {
     ///
     /// Where one is missing, is not PEM, lacks what it is to hold, or does not match the others.
     pub(super) fn new(files: &TlsFiles) -> Result<Self, Stop> {
-        let config = Arc::new(Live::new(Arc::new(config(files)?)));
+        let config = Arc::new(Live::new(config(files)?));
         Ok(Self { files: files.clone(), config })
     }
 
     /// Reads the files again. What cannot be read stays as it was; connections that are open do too.
     pub(super) fn reload(&self, metrics: &Metrics) {
         let read = config(&self.files);
-        metrics.reloaded(read.is_ok());
+        let is_done = read.is_ok();
         match read {
             Ok(config) => {
-                self.config.replace(Arc::new(config));
+                self.config.replace(config);
                 info!("certificates were read again");
             }
             Err(stop) => {
                 error!("certificates could not be read again and stay as they were: {stop}");
             }
         }
+        metrics.reloaded(is_done);
     }
 
     /// Begins the handshake.
     pub(super) fn accept(&self, socket: Socket) -> Accept<Socket> {
-        TlsAcceptor::from(Arc::clone(&*self.config.now())).accept(socket)
+        TlsAcceptor::from(self.config.now()).accept(socket)
     }
 }
 

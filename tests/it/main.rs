@@ -21,6 +21,8 @@ mod rejects;
 mod replay;
 #[cfg(feature = "secrets-file")]
 mod secrets;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "verify")]
 mod signed;
 mod stages;

@@ -1,0 +1,141 @@
+//! What docs/operations.md names is what there is, and nothing else.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
+
+use super::Service;
+
+const PAGE: &str = include_str!("../../../docs/operations.md");
+
+#[test]
+fn every_option_is_documented_with_its_variable_and_default() {
+    let documented: BTreeMap<_, _> = rows("| option | variable | default | meaning |")
+        .map(|row| (unquoted(row[0]), (unquoted(row[1]), row[2].to_owned())))
+        .collect();
+    let there: BTreeMap<_, _> = options()
+        .into_iter()
+        .map(|(option, default)| {
+            let none = if option.contains(' ') { "none" } else { "off" };
+            let default = default.unwrap_or_else(|| none.into());
+            (option.clone(), (variable(&option), default))
+        })
+        .collect();
+    assert_eq!(documented, there);
+}
+
+#[test]
+fn every_variable_that_is_named_is_read() {
+    let help = help();
+    let options: BTreeSet<_> = options().keys().map(|option| variable(option)).collect();
+    let is_of = |c: char| c.is_ascii_uppercase() || c == '_';
+    let named = PAGE.split(|c| !is_of(c)).filter(|word| word.starts_with("FRAMESIGN_"));
+    for name in named {
+        let of_secret = help.contains(&format!("  {} ", name.trim_end_matches("_FILE")));
+        let is_read = options.contains(name) || of_secret || name == "FRAMESIGN_HEALTHCHECK_URL";
+        assert!(is_read, "{name}");
+    }
+}
+
+#[test]
+fn every_metric_is_documented_with_its_labels_and_type() {
+    let documented: BTreeMap<_, _> = rows("| metric | type | meaning |")
+        .map(|row| (unquoted(row[0]), row[1].to_owned()))
+        .collect();
+    assert_eq!(documented, metrics());
+}
+
+#[test]
+fn every_route_that_is_documented_is_there() {
+    let service = Service::start(&[]);
+    let mut count = 0;
+    for row in rows("| route | answers | |") {
+        for route in row[0].split(", ").map(unquoted) {
+            let (method, path) = route.split_once(' ').unwrap();
+            let answer = service.request(format!("OPTIONS {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            assert!(answer.field("allow").unwrap().contains(method), "{route}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 8);
+}
+
+/// The cells of the table that begins with `head`, row by row.
+fn rows(head: &str) -> impl Iterator<Item = Vec<&'static str>> {
+    let (_, table) = PAGE.split_once(head).unwrap_or_else(|| panic!("{head} is not there"));
+    let lines = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+}
+
+fn unquoted(cell: &str) -> String {
+    cell.trim_matches('`').to_owned()
+}
+
+/// `--max-body BYTES` is `FRAMESIGN_MAX_BODY` in the environment.
+fn variable(option: &str) -> String {
+    let name = option.split(' ').next().unwrap_or_default().trim_start_matches('-');
+    format!("FRAMESIGN_{}", name.replace('-', "_").to_uppercase())
+}
+
+fn help() -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_framesign"));
+    let output = command.env_clear().args(["serve", "--help"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Every option with what its value is called, and its default where it has one.
+fn options() -> BTreeMap<String, Option<String>> {
+    let help = help();
+    let (_, options) = help.split_once("\nOptions:").or(help.split_once("Usage:")).unwrap();
+    let mut found = BTreeMap::new();
+    let mut text = String::new();
+    for line in options.lines().rev() {
+        // What comes before is of the option whose line this is.
+        match line.trim().strip_prefix("--") {
+            Some(name) => {
+                found.insert(format!("--{}", name.replace(['<', '>'], "")), default(&text));
+                text.clear();
+            }
+            None => text = format!("{} {text}", line.trim()),
+        }
+    }
+    found
+}
+
+fn default(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("[default: ")?;
+    Some(rest.split_once(']')?.0.to_owned())
+}
+
+/// Every metric with its labels, but that of the buckets, and its type.
+fn metrics() -> BTreeMap<String, String> {
+    let service = Service::start(&[]);
+    // What is counted by status is there once there was a request.
+    service.assert_lives();
+    let accept = "Accept: application/openmetrics-text";
+    let answer = service.request(format!("GET /metrics HTTP/1.1\r\nHost: h\r\n{accept}\r\n\r\n"));
+    let text = answer.text();
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    families
+        .map(|family| {
+            let (name, kind) = family.split_once(' ').unwrap();
+            let suffix = match kind {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            let sample = text.lines().find(|line| line.starts_with(name)).unwrap();
+            (format!("{name}{suffix}{}", labels(sample)), kind.to_owned())
+        })
+        .collect()
+}
+
+/// The names of the labels of a sample, in the form of the page.
+fn labels(sample: &str) -> String {
+    let Some((_, labels)) = sample.split_once('{') else { return String::new() };
+    let (labels, _) = labels.split_once('}').unwrap();
+    let names = labels.split(',').filter_map(|label| Some(label.split_once('=')?.0));
+    let names: Vec<_> = names.filter(|name| *name != "le").collect();
+    format!("{{{}}}", names.join(","))
+}

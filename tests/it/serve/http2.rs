@@ -1,0 +1,212 @@
+//! HTTP/2, which is chosen in the TLS handshake.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::BoxBody};
+use hyper::{
+    Request,
+    body::{Body, Frame},
+    client::conn::http2,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::ServerName;
+use tokio::{
+    net::TcpStream,
+    runtime::Runtime,
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsConnector;
+
+use super::{
+    Connection, PATIENCE, Service,
+    certificates::{Authority, Files, NAME, connect},
+    token_of, wait_until,
+};
+
+type Content = BoxBody<Bytes, Infallible>;
+
+/// A client, and what its connection comes to.
+struct Client {
+    requests: http2::SendRequest<Content>,
+    ended: JoinHandle<hyper::Result<()>>,
+}
+
+impl Client {
+    async fn connect(service: &Service, authority: &Authority) -> Self {
+        Self::with(service, authority, &http2::Builder::new(TokioExecutor::new())).await
+    }
+
+    async fn with(
+        service: &Service,
+        authority: &Authority,
+        builder: &http2::Builder<TokioExecutor>,
+    ) -> Self {
+        let stream = TcpStream::connect(service.address).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(authority.client(None, &["h2"])));
+        let name = ServerName::try_from(NAME).unwrap();
+        let stream = connector.connect(name, stream).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let (requests, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+        Self { requests, ended: tokio::spawn(connection) }
+    }
+
+    fn send<B>(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: B,
+    ) -> impl Future<Output = hyper::Result<(u16, Bytes)>> + use<B>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
+    {
+        let uri = format!("https://{NAME}{path}");
+        let request = Request::builder().method(method).uri(uri).body(body.boxed()).unwrap();
+        let response = self.requests.send_request(request);
+        async {
+            let response = response.await?;
+            let status = response.status().as_u16();
+            Ok((status, response.into_body().collect().await?.to_bytes()))
+        }
+    }
+
+    async fn token(&mut self, body: &[u8]) -> String {
+        let body = Full::new(Bytes::copy_from_slice(body));
+        token_in(&self.send("POST", "/token", body).await.unwrap())
+    }
+
+    /// Waits until the service ends the connection.
+    async fn wait_for_end(self) {
+        let _ = timeout(PATIENCE, self.ended).await.unwrap();
+    }
+}
+
+fn token_in((status, body): &(u16, Bytes)) -> String {
+    assert_eq!(*status, 200, "{body:?}");
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+    body["token"].as_str().unwrap().to_owned()
+}
+
+/// A body that comes as it is sent.
+fn body_in_pieces() -> (mpsc::Sender<Bytes>, impl Body<Data = Bytes, Error = Infallible>) {
+    let (sender, pieces) = mpsc::channel(1);
+    let frames = stream::unfold(pieces, |mut pieces: mpsc::Receiver<Bytes>| async {
+        pieces.recv().await.map(|piece| (Ok(Frame::data(piece)), pieces))
+    });
+    (sender, StreamBody::new(frames))
+}
+
+/// As operators see it.
+fn requests_in_flight(service: &Service) -> u64 {
+    let mut connection = Connection::open(service.admin.unwrap());
+    connection.send("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
+    connection.answer().json()["requests"]["in_flight"].as_u64().unwrap()
+}
+
+fn start(options: &[&str]) -> (Service, Authority, Runtime) {
+    let authority = Authority::new();
+    let service = Files::of(&authority.identity()).serve(options);
+    (service, authority, Runtime::new().unwrap())
+}
+
+#[test]
+fn requests_share_a_connection() {
+    let (service, authority, runtime) = start(&[]);
+    runtime.block_on(async {
+        let mut client = Client::connect(&service, &authority).await;
+        let (pieces, body) = body_in_pieces();
+        let slow = tokio::spawn(client.send("POST", "/token", body));
+        for number in 0..100 {
+            let body = format!("request {number}");
+            assert_eq!(client.token(body.as_bytes()).await, token_of(body.as_bytes()));
+        }
+        // More than all windows hold.
+        let long = vec![7; 3 << 20];
+        assert_eq!(client.token(&long).await, token_of(&long));
+        pieces.send(Bytes::from_static(b"bytes")).await.unwrap();
+        drop(pieces);
+        assert_eq!(token_in(&slow.await.unwrap().unwrap()), token_of(b"bytes"));
+    });
+}
+
+#[test]
+fn head_over_the_limit_is_refused() {
+    let (service, authority, runtime) = start(&[]);
+    runtime.block_on(async {
+        let mut client = Client::connect(&service, &authority).await;
+        let target = format!("/{}", "x".repeat(20_000));
+        // Refused before anything is there that could say why.
+        let answer = client.send("GET", &target, Empty::new()).await.unwrap();
+        assert_eq!(answer, (431, Bytes::new()));
+        assert_eq!(client.token(b"bytes").await, token_of(b"bytes"));
+    });
+}
+
+#[test]
+fn connection_that_idles_is_ended() {
+    let (service, authority, runtime) = start(&["--head-timeout", "0.3"]);
+    runtime.block_on(async {
+        let mut client = Client::connect(&service, &authority).await;
+        assert_eq!(client.token(b"bytes").await, token_of(b"bytes"));
+        client.wait_for_end().await;
+    });
+    // Nor does one last that never says a word.
+    let mut silent = connect(&service, authority.client(None, &["h2"]));
+    silent.rest();
+}
+
+#[test]
+fn upload_may_take_longer_than_a_head() {
+    let (service, authority, runtime) = start(&["--head-timeout", "0.3"]);
+    runtime.block_on(async {
+        let mut client = Client::connect(&service, &authority).await;
+        let (pieces, body) = body_in_pieces();
+        let sending = async {
+            for _ in 0..10 {
+                sleep(Duration::from_millis(200)).await;
+                pieces.send(Bytes::from_static(b"piece")).await.unwrap();
+            }
+            drop(pieces);
+        };
+        let (answer, ()) = tokio::join!(client.send("POST", "/token", body), sending);
+        assert_eq!(token_in(&answer.unwrap()), token_of(&b"piece".repeat(10)));
+    });
+}
+
+#[test]
+fn client_that_takes_no_answer_is_ended() {
+    let (service, authority, runtime) = start(&["--head-timeout", "0.3"]);
+    runtime.block_on(async {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(0);
+        let mut client = Client::with(&service, &authority, &builder).await;
+        let answer = client.send("GET", "/livez", Empty::new());
+        assert!(timeout(PATIENCE, answer).await.unwrap().is_err());
+    });
+}
+
+#[test]
+fn request_that_has_begun_is_finished() {
+    let (service, authority, runtime) = start(&["--admin-listen", "127.0.0.1:0"]);
+    runtime.block_on(async {
+        let mut client = Client::connect(&service, &authority).await;
+        let (pieces, body) = body_in_pieces();
+        let ending = async {
+            pieces.send(Bytes::from_static(b"by")).await.unwrap();
+            // The upload, and this one itself.
+            let is_begun = || requests_in_flight(&service) == 2;
+            tokio::task::block_in_place(|| wait_until(is_begun, || "the upload to begin".into()));
+            service.terminate();
+            service.wait_for_log("SIGTERM");
+            pieces.send(Bytes::from_static(b"tes")).await.unwrap();
+            drop(pieces);
+        };
+        let (answer, ()) = tokio::join!(client.send("POST", "/token", body), ending);
+        assert_eq!(token_in(&answer.unwrap()), token_of(b"bytes"));
+        client.wait_for_end().await;
+    });
+    assert_eq!(service.wait().0, 0);
+}

@@ -1,0 +1,103 @@
+//! What the log says of requests, and what it does not.
+
+use serde_json::Value;
+
+use super::{Service, request::Request};
+
+/// The lines of a log in JSON.
+fn lines(log: &str) -> Vec<Value> {
+    log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Ends the service, and gives the lines about requests.
+fn requests(service: Service) -> Vec<Value> {
+    service.terminate();
+    let (code, log) = service.wait();
+    assert_eq!(code, 0, "{log}");
+    lines(&log).into_iter().filter(|line| line["message"] == "request").collect()
+}
+
+#[test]
+fn every_request_of_callers_is_a_line() {
+    let service = Service::start(&["--log-format", "json"]);
+    let id = |request: Request, id: &str| request.field("X-Request-Id", id);
+    id(Request::post("/token", "bytes"), "first").to(&service);
+    id(Request::get("/token"), "second").to(&service);
+    id(Request::new("BREW", "/pot"), "third").to(&service);
+    // Of operators there is one every few seconds.
+    id(Request::get("/livez"), "fourth").to(&service);
+    let requests = requests(service);
+    let of = |name: &str| requests.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    assert_eq!(of("request_id"), ["first", "second", "third"]);
+    assert_eq!(of("method"), ["POST", "GET", "other"]);
+    assert_eq!(of("route"), ["token", "token", "other"]);
+    assert_eq!(of("status"), [200, 405, 404]);
+    for line in &requests {
+        assert_eq!(line["level"], "INFO");
+        assert!(line["ms"].as_f64().is_some_and(|ms| ms > 0.0), "{line}");
+        assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+    }
+}
+
+#[test]
+fn level_says_what_is_left_out() {
+    for (level, count) in [("error", 0), ("warn", 0), ("info", 1), ("debug", 2)] {
+        let service = Service::start(&["--log-format", "json", "--log-level", level]);
+        Request::post("/token", "bytes").to(&service);
+        Request::get("/livez").to(&service);
+        assert_eq!(requests(service).len(), count, "{level}");
+    }
+}
+
+#[test]
+fn log_shows_nothing_that_a_client_may_want_to_keep() {
+    for format in ["text", "json"] {
+        let service = Service::start(&["--log-format", format, "--log-level", "debug"]);
+        for target in ["/token?key=hunter2", "/hunter2", "/livez?hunter2", "http://hunter2/token"] {
+            Request::post(target, "").to(&service);
+        }
+        Request::new("HUNTER2", "/token").to(&service);
+        Request::post("/token", "hunter2").field("Authorization", "hunter2").to(&service);
+        Request::post("/token", "").field("X-Hunter2", "hunter2").to(&service);
+        for nonsense in ["hunter2\r\n\r\n", "GET / HTTP/1.1\r\nhunter2\r\n\r\n"] {
+            service.request(nonsense);
+        }
+        Request::get("/readyz").field("X-Request-Id", "last").to(&service);
+        service.wait_for_log("last");
+        let log = service.log().to_lowercase();
+        assert!(!log.contains("hunter2"), "{log}");
+    }
+}
+
+#[test]
+fn id_of_a_request_is_the_clients_own_where_it_can_be() {
+    let service = Service::start(&[]);
+    let longest = "x".repeat(64);
+    for id in ["a", "AZaz09-_.", "00000000-0000-0000-0000-000000000000", &longest] {
+        for request in [Request::post("/token", "bytes"), Request::get("/livez"), Request::get("/")]
+        {
+            let answer = request.field("X-Request-Id", id).to(&service);
+            assert_eq!(answer.field("x-request-id"), Some(id), "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn other_ids_are_replaced_by_ones_that_differ() {
+    let service = Service::start(&["--log-format", "json"]);
+    let too_long = "x".repeat(65);
+    let mut ids = Vec::new();
+    for id in ["", "a b", "a/b", "\u{e4}", "a\"b", "${a}", &too_long] {
+        let answer = Request::post("/token", "").field("X-Request-Id", id).to(&service);
+        ids.push(answer.field("x-request-id").unwrap().to_owned());
+        assert_ne!(ids.last().unwrap(), id);
+    }
+    let twice = Request::post("/token", "").field("X-Request-Id", "a").field("X-Request-Id", "b");
+    ids.push(twice.to(&service).field("x-request-id").unwrap().to_owned());
+    ids.push(Request::post("/token", "").to(&service).field("x-request-id").unwrap().to_owned());
+    let logged: Vec<_> = requests(service).iter().map(|line| line["request_id"].clone()).collect();
+    assert_eq!(logged, ids);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), logged.len(), "{logged:?}");
+}

@@ -1,0 +1,138 @@
+//! What keeps the service from starting, and what nobody is told.
+
+use std::{
+    fs,
+    net::TcpListener,
+    process::{Command, Output},
+};
+
+use super::{SECRET, Service, serve};
+
+/// The only line of standard error of a service that does not start, without what begins it.
+pub(super) fn complaint(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let (out, err) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert_eq!((status.code(), &*out), (Some(2), ""), "{err}");
+    assert!(!err.contains(SECRET), "the secret is shown");
+    let line = err.strip_prefix("framesign: ").and_then(|err| err.strip_suffix('\n'));
+    let line = line.unwrap_or_else(|| panic!("{err}"));
+    assert!(!line.contains('\n'), "{err}");
+    line.to_owned()
+}
+
+fn complaint_about(options: &[&str]) -> String {
+    complaint(&mut serve(options))
+}
+
+#[test]
+fn port_of_another_is_named() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    for option in ["--listen", "--admin-listen"] {
+        let complaint = complaint_about(&[option, &address]);
+        assert!(complaint.starts_with(&format!("{option} {address}: Address already in use")));
+    }
+}
+
+#[test]
+fn secret_must_be_there_and_be_one() {
+    let missing = complaint(serve(&[]).env_remove("SECRET"));
+    assert!(missing.contains("SECRET"), "{missing}");
+    for secret in ["", "short"] {
+        let complaint = complaint(serve(&[]).env("SECRET", secret));
+        assert!(complaint.contains("SECRET") && complaint.contains("16"), "{complaint}");
+    }
+}
+
+#[test]
+fn network_is_not_answered_by_accident() {
+    let complaint = complaint_about(&["--listen", "0.0.0.0:0"]);
+    assert!(complaint.contains("--callers"), "{complaint}");
+    drop(Service::start(&["--listen", "0.0.0.0:0", "--allow-anonymous"]));
+}
+
+#[test]
+fn options_come_from_the_environment_too() {
+    let complaint = complaint(serve(&[]).env("FRAMESIGN_HEAD_TIMEOUT", "soon"));
+    assert!(complaint.contains("--head-timeout"), "{complaint}");
+    let service = Service::run(serve(&[]).env("FRAMESIGN_MAX_BODY", "4"));
+    assert_eq!(service.post("/token", b"bytes").status, 413);
+}
+
+#[test]
+fn secret_is_nowhere_to_be_seen() {
+    let service = Service::run(serve(&["--log-level", "debug"]).env("SECRET_PREVIOUS", SECRET));
+    service.assert_lives();
+    let seen = [
+        fs::read_to_string(format!("/proc/{}/cmdline", service.id())).unwrap(),
+        service.get("/metrics").text().to_owned(),
+        service.get("/health").text().to_owned(),
+    ];
+    service.hangup();
+    service.wait_for_log("secrets were read again");
+    service.terminate();
+    let (code, log) = service.wait();
+    assert_eq!(code, 0);
+    for text in seen.iter().chain([&log]) {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+}
+
+#[test]
+fn log_is_json_where_that_is_asked_for() {
+    let service = Service::start(&["--log-format", "json", "--log-level", "debug"]);
+    service.assert_lives();
+    service.terminate();
+    let (_, log) = service.wait();
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let time = line["timestamp"].as_str().unwrap();
+        assert!(time.parse::<jiff::Timestamp>().is_ok() && time.ends_with('Z'), "{line}");
+        assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
+    }
+    assert!(log.lines().count() >= 3, "{log}");
+}
+
+#[test]
+fn log_that_nobody_reads_any_more_does_no_harm() {
+    let mut command = serve(&["--log-level", "debug"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let service = Service::with_stderr(&mut command, writer);
+    drop(reader);
+    for _ in 0..10 {
+        assert_eq!(service.get("/livez").status, 200);
+        service.assert_lives();
+    }
+}
+
+/// `framesign healthcheck`: its exit code, and what it says.
+fn healthcheck(url: &str) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_framesign"));
+    command.env_clear().args(["healthcheck", "--timeout", "0.3"]);
+    let output = command.env("FRAMESIGN_HEALTHCHECK_URL", url).output().unwrap();
+    assert_eq!(output.stdout, b"");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn healthcheck_tells_by_its_exit_code() {
+    let service = Service::start(&["--shutdown-delay", "86400"]);
+    let url = format!("http://{}", service.address);
+    assert_eq!(healthcheck(&format!("{url}/health")), (0, String::new()));
+    assert_eq!(healthcheck(&format!("{url}/nothing")).0, 1);
+    service.terminate();
+    service.wait_for_log("SIGTERM");
+    let (code, complaint) = healthcheck(&format!("{url}/health"));
+    assert_eq!(code, 1);
+    assert!(complaint.ends_with("expected status 200, found 503\n"), "{complaint}");
+    drop(service);
+    assert_eq!(healthcheck(&url).0, 1);
+    assert_eq!(healthcheck("https://127.0.0.1:1/").0, 2);
+}
+
+#[test]
+fn healthcheck_does_not_wait_for_ever() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, complaint) = healthcheck(&format!("http://{}/", silent.local_addr().unwrap()));
+    assert_eq!(code, 1, "{complaint}");
+}
