@@ -13,7 +13,7 @@ use framesign::{
 };
 use zeroize::Zeroizing;
 
-use super::{exit::Stop, secret_file};
+use super::{exit::Stop, secret_file, visible::Name};
 
 /// Arguments and their defaults are public, so the secret key is never one of them, and the
 /// parser of the arguments never sees it.
@@ -108,7 +108,7 @@ fn from_environment() -> Result<Zeroizing<String>, Stop> {
 }
 
 fn from_file(path: &Path) -> Result<Zeroizing<String>, Stop> {
-    match str::from_utf8(&secret_file::read(path)?) {
+    match str::from_utf8(&secret_file::read(path, Name::of(path))?) {
         Ok(secret_key) => Ok(Zeroizing::new(secret_key.to_owned())),
         Err(_) => Err(Stop::file(path, "expected a secret key in UTF-8, found other bytes")),
     }

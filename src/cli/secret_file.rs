@@ -1,6 +1,6 @@
 //! A file that holds one secret.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fmt, fs::File, io::Read, path::Path};
 
 use zeroize::Zeroizing;
 
@@ -10,15 +10,17 @@ use super::exit::Stop;
 /// its end.
 const MAX: usize = 64 * 1024;
 
-/// The secret in the file at `path`, without the line end that may be at its end.
-pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Stop> {
-    let file = File::open(path).map_err(|error| Stop::file(path, error))?;
+/// The secret in the file at `path`, without the line end that may be at its end. Errors call the
+/// file `named`: where a path comes from a variable, it may be the secret itself by mistake.
+pub(crate) fn read(path: &Path, named: impl fmt::Display) -> Result<Zeroizing<Vec<u8>>, Stop> {
+    let unusable = |problem: &dyn fmt::Display| Stop::Configuration(format!("{named}: {problem}"));
+    let file = File::open(path).map_err(|error| unusable(&error))?;
     // Room for all of it, so that no copy is left behind by growing.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX + 1));
     let limit = MAX as u64 + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| Stop::file(path, error))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| unusable(&error))?;
     if bytes.len() > MAX {
-        return Err(Stop::file(path, "expected at the most 64 KiB, found more"));
+        return Err(unusable(&"expected at the most 64 KiB, found more"));
     }
     let len = without_line_end(&bytes).len();
     bytes.truncate(len);

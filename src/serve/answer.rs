@@ -6,15 +6,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{accept, gate::Pass, observe::Caller};
+use super::accept;
 
 /// The answer to a request that was let in.
-pub(super) fn json(members: &impl Serialize, pass: &Pass) -> Response<Body> {
-    let mut response = of(StatusCode::OK, accept::JSON, text(members));
-    if let Some(caller) = pass.caller() {
-        response.extensions_mut().insert(Caller(caller.clone()));
-    }
-    response
+pub(super) fn json(members: &impl Serialize) -> Response<Body> {
+    of(StatusCode::OK, accept::JSON, text(members))
 }
 
 /// `members` as JSON.

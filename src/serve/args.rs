@@ -67,7 +67,7 @@ pub(super) struct CallerOptions {
     pub(super) callers: Option<PathBuf>,
 
     /// Answer everybody, although it listens on more than loopback
-    #[arg(long, conflicts_with = "callers")]
+    #[arg(long)]
     pub(super) allow_anonymous: bool,
 
     /// The most requests of one caller at a time

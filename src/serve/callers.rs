@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
 use sha2::Sha256;
 use toml_span::{Span, Value, value::ValueInner};
 
-use crate::cli::{exit::Stop, secret_file};
+use crate::cli::{exit::Stop, secret_file, visible::Name};
 
 /// The least bytes of a token, as of a secret.
 const MIN: usize = 16;
@@ -28,7 +28,7 @@ struct Caller {
 impl Callers {
     /// Reads `"NAME" = ["token", "older token"]`, a line each.
     pub(super) fn read(path: &Path) -> Result<Self, Stop> {
-        let bytes = secret_file::read(path)?;
+        let bytes = secret_file::read(path, Name::of(path))?;
         let unusable = |problem: &str| Stop::file(path, problem);
         let text = str::from_utf8(&bytes).map_err(|_| unusable("expected UTF-8"))?;
         // What is wrong can be a token, even where a name should be: only its place is told.
@@ -48,7 +48,20 @@ impl Callers {
         if callers.is_empty() {
             return Err(unusable("expected a caller, found none"));
         }
-        Ok(Self(callers))
+        let callers = Self(callers);
+        if callers.shares_a_token() {
+            return Err(unusable("expected each token once, found one of two callers"));
+        }
+        Ok(callers)
+    }
+
+    /// Whether one token stands for two, or twice for one.
+    fn shares_a_token(&self) -> bool {
+        let digests: Vec<_> = self.0.iter().flat_map(|caller| &caller.digests).collect();
+        digests
+            .iter()
+            .enumerate()
+            .any(|(at, digest)| digests.iter().skip(at + 1).any(|d| d == digest))
     }
 
     /// The name of the caller whose token this is. Every token is compared, in constant time.

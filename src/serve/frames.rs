@@ -16,7 +16,7 @@ use tracing::info;
 
 use super::{
     accept, answer, app::App, gate::Pass, intake::Intake, observe::RequestId, problem::Problem,
-    secrets::Secrets,
+    secrets::FrameKeys,
 };
 
 /// RFC 9112 section 10.1.
@@ -39,8 +39,8 @@ pub(super) async fn sign(
     State(app): State<App>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let (pass, mut intake, secrets) = begin(&app, request)?;
-    let key = secrets.frames().ok_or_else(no_keys)?.signing_key(SystemTime::now());
+    let (_pass, mut intake, keys) = begin(&app, request)?;
+    let key = keys.signing_key(SystemTime::now());
     let mut hasher = FrameHasher::new(app.shared.settings.rules.clone());
     while let Some(piece) = intake.next().await? {
         hasher.update(&piece).map_err(|error| Problem::frame(&error))?;
@@ -51,7 +51,7 @@ pub(super) async fn sign(
         string_to_sign: string_to_sign.to_string(),
         date: key.date().to_string(),
     };
-    Ok(answer::json(&signed, &pass))
+    Ok(answer::json(&signed))
 }
 
 /// Says whether the frame in the body is what it claims to be. Why it is not stands in the log.
@@ -60,30 +60,30 @@ pub(super) async fn verify(
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     let request_id = RequestId::of(&request);
-    let (pass, mut intake, secrets) = begin(&app, request)?;
-    let keys = secrets.frames().ok_or_else(no_keys)?;
+    let (_pass, mut intake, keys) = begin(&app, request)?;
     let keys_of = |claim: &Claim| keys.keys_of(claim);
     let mut verifier = Verifier::new(&app.shared.settings.policy, keys_of, SystemTime::now);
     let mut refusal = None;
     while let Some(piece) = intake.next().await? {
+        // Read to its end in any case: an early answer would tell at which check it was refused.
         if refusal.is_none() {
             refusal = verifier.update(&piece).err();
         }
     }
     let result = refusal.map_or_else(|| verifier.finish().map(|_| ()), Err);
     note(&app, &request_id, &result);
-    Ok(answer::json(&Verdict { valid: result.is_ok() }, &pass))
+    Ok(answer::json(&Verdict { valid: result.is_ok() }))
 }
 
 /// What both begin with: all that can be refused before the body.
-fn begin(app: &App, request: Request<Body>) -> Result<(Pass, Intake<'_>, Arc<Secrets>), Problem> {
+fn begin(app: &App, request: Request<Body>) -> Result<(Pass, Intake<'_>, Arc<FrameKeys>), Problem> {
     let pass = app.gate.enter(&request)?;
-    let secrets = app.shared.secrets.now();
-    secrets.frames().ok_or_else(no_keys)?;
+    let keys = app.shared.secrets.now().frames();
+    let keys = keys.ok_or_else(no_keys)?;
     accept::choose(request.headers(), &[accept::JSON])?;
     check_type(request.headers())?;
     let intake = Intake::new(request, &app.shared.settings.limits, &app.shared.metrics)?;
-    Ok((pass, intake, secrets))
+    Ok((pass, intake, keys))
 }
 
 /// RFC 9110 section 15.5.16.

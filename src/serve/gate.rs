@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, Request, StatusCode, header},
+    http::{HeaderMap, Request, StatusCode, Version, header},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     callers::{InFlight, Place},
     connection::Peer,
+    observe::Caller,
     problem::Problem,
     settings::Limits,
     shared::Shared,
@@ -27,7 +28,6 @@ pub(super) struct Gate {
 /// A request that was let in; it takes room until this is dropped.
 #[derive(Debug)]
 pub(super) struct Pass {
-    caller: Option<Arc<str>>,
     _place: Option<Place>,
     _room: OwnedSemaphorePermit,
 }
@@ -43,13 +43,17 @@ impl Gate {
     /// # Errors
     ///
     /// 401 where nobody known calls, 429 where the caller has too many requests already, 503 where
-    /// all have.
+    /// all have. A service that is about to end goes on until nobody calls any more: who reads
+    /// `/readyz` needs time to notice.
     pub(super) fn enter(&self, request: &Request<Body>) -> Result<Pass, Problem> {
         let caller = self.caller(request)?;
+        if let (Some(caller), Some(known)) = (&caller, request.extensions().get::<Caller>()) {
+            known.is(caller);
+        }
         let place = caller.as_ref().map(|caller| self.place(caller)).transpose()?;
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| Problem::unavailable("as many requests as there may be"))?;
-        Ok(Pass { caller, _place: place, _room: room })
+        Ok(Pass { _place: place, _room: room })
     }
 
     /// Who calls; `None` is somebody where everybody may.
@@ -74,19 +78,23 @@ impl Gate {
     }
 }
 
-impl Pass {
-    /// Whose request it is.
-    pub(super) fn caller(&self) -> Option<&Arc<str>> {
-        self.caller.as_ref()
-    }
-}
-
 /// RFC 6750 section 2.1; the name of the scheme in any case.
 fn bearer_token(fields: &HeaderMap) -> Option<&[u8]> {
     let mut values = fields.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token.trim_ascii())
+}
+
+/// RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once. What names none or
+/// two may be read in another way by the proxy that it came through.
+pub(super) fn check_host(request: &Request<Body>) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if request.version() != Version::HTTP_11 || hosts == 1 {
+        return Ok(());
+    }
+    let detail = format!("expected one field Host, found {hosts}");
+    Err(Problem::new(StatusCode::BAD_REQUEST, detail).closing())
 }
 
 /// Refuses a head that is larger than it may be.

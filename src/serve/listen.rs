@@ -23,11 +23,11 @@ use crate::cli::exit::Stop;
 const BACKLOG: u32 = 4096;
 
 /// How many connections operators can have.
-pub(super) const OPERATORS: usize = 16;
+pub(super) const OPERATORS: usize = 64;
 
-/// What may be open beside the connections of callers: those of operators, a dozen files of the
-/// process itself, one that is being read.
-const OTHER_FILES: usize = 16 + OPERATORS;
+/// What may be open beside the connections of callers: a dozen files of the process itself, one
+/// that is being read, and as many connections of operators as there usually are.
+const OTHER_FILES: usize = 32;
 
 /// Listens at the `address` that `option` gives.
 ///

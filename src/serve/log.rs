@@ -1,29 +1,111 @@
 //! What the service says on standard error.
 
-use std::{io, panic};
+use std::{
+    io::{self, Write},
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
 
-use tracing::{Subscriber, error, field, level_filters::LevelFilter, subscriber};
+use tracing::{Subscriber, error, field, level_filters::LevelFilter, subscriber, warn};
 use tracing_subscriber::{
     Layer, filter::Targets, fmt, layer::SubscriberExt, registry, registry::LookupSpan,
 };
 
 use super::args::{LogFormat, LogLevel};
 
+/// How many lines may wait for standard error. Who reads it can stop reading, as a full pipe or a
+/// stopped terminal does: requests and signals do not wait for that, lines over this are lost.
+const WAITING: usize = 1024;
+
+/// How long the last lines may take at the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The log, until this is dropped: then the lines that wait are written.
+#[derive(Debug)]
+pub(super) struct Log(SyncSender<Entry>);
+
+/// What the thread that writes is given.
+#[derive(Debug)]
+enum Entry {
+    Line(Vec<u8>),
+    /// All lines before this are written.
+    End(SyncSender<()>),
+}
+
+/// Where lines are left for the thread that writes them.
+#[derive(Debug)]
+struct Lines {
+    entries: SyncSender<Entry>,
+    lost: Arc<AtomicU64>,
+}
+
 /// Begins to write lines of `level` and above. They carry the time in UTC.
-pub(super) fn start(format: LogFormat, level: LogLevel) {
-    let lines = lines(format).with_filter(own(level));
+///
+/// # Errors
+///
+/// Where the system has no thread for it.
+pub(super) fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
+    let (entries, waiting) = sync_channel(WAITING);
+    let lost = Arc::default();
+    let lines = Lines { entries: entries.clone(), lost: Arc::clone(&lost) };
+    thread::Builder::new().name("log".into()).spawn(move || write(&waiting, &lost))?;
+    let lines = layer(format, Arc::new(lines)).with_filter(own(level));
     // Fails where a log was started before, which nothing does.
     let _ = subscriber::set_global_default(registry().with(lines));
     panic::set_hook(Box::new(say_where));
+    Ok(Log(entries))
 }
 
-fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+/// Writes what waits, for as long as the process lives.
+fn write(waiting: &Receiver<Entry>, lost: &AtomicU64) {
+    for entry in waiting {
+        match entry {
+            // Where standard error is gone, nobody is left to be told.
+            Entry::Line(line) => drop(io::stderr().write_all(&line)),
+            Entry::End(written) => drop(written.send(())),
+        }
+        match lost.swap(0, Relaxed) {
+            0 => {}
+            lines => warn!(lines, "lines of the log were lost, which standard error did not take"),
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let (end, written) = sync_channel(1);
+        if self.0.try_send(Entry::End(end)).is_ok() {
+            let _ = written.recv_timeout(LAST_LINES);
+        }
+    }
+}
+
+impl Write for &Lines {
+    /// Takes a whole line, as a subscriber writes it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.entries.try_send(Entry::Line(line.to_vec())).is_err() {
+            self.lost.fetch_add(1, Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn layer<S>(format: LogFormat, lines: Arc<Lines>) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // Where standard error is gone, nobody is left to be told: least of all by a panic.
     let lines = fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(lines)
         .with_ansi(false)
         .with_target(false)
         .log_internal_errors(false);

@@ -66,7 +66,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     let settings = Settings::new(options)?;
-    log::start(settings.log_format, settings.log_level);
+    let _log = log::start(settings.log_format, settings.log_level)
+        .map_err(|error| refused("threads", &error))?;
     let shared = Arc::new(Shared::new(settings)?);
     let tls = shared.settings.tls.as_ref().map(Acceptor::new).transpose()?;
     let runtime = runtime(shared.settings.threads).map_err(|error| refused("threads", &error))?;

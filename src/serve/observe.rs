@@ -4,14 +4,14 @@ use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{MatchedPath, State},
     http::{HeaderName, HeaderValue, Method, Request, Response, Version, header},
     middleware::Next,
@@ -29,9 +29,9 @@ use super::{
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who called, for the log.
-#[derive(Clone, Debug)]
-pub(super) struct Caller(pub(super) Arc<str>);
+/// Who calls, for the log: known once a request was looked at, however it ends.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caller(Arc<OnceLock<Arc<str>>>);
 
 /// The id of a request: that of the client where it gives one that can stand in a log.
 #[derive(Clone, Debug)]
@@ -45,22 +45,40 @@ pub(super) async fn observe(
 ) -> Response<Body> {
     let request_id = RequestId::given(&request).unwrap_or_else(RequestId::made);
     request.extensions_mut().insert(request_id.clone());
-    let version = request.version();
+    request.extensions_mut().insert(Caller::default());
+    let (version, may_stay_unread) = (request.version(), may_stay_unread(&request));
     let mut visit = Visit::begin(&app.shared.metrics, &request, request_id);
-    let mut response = match gate::check_head(&request, &app.shared.settings.limits) {
+    let checked = gate::check_head(&request, &app.shared.settings.limits)
+        .and_then(|()| gate::check_host(&request));
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    finish(&mut response, &visit.request_id, version);
+    finish(&mut response, &visit.request_id, version, may_stay_unread);
     visit.end(&response);
     response
 }
 
+/// Whether hyper ends the connection where a problem comes before the body was read: what it finds
+/// in its buffer it throws away, for more it does not wait. A client is told (RFC 9112 section 9.6),
+/// so that it does not send its next request there.
+fn may_stay_unread(request: &Request<Body>) -> bool {
+    const BUFFERED: u64 = 8 * 1024;
+
+    request.headers().contains_key(header::EXPECT)
+        || request.body().size_hint().upper().is_none_or(|len| len > BUFFERED)
+}
+
 /// Renders a problem, and adds the fields that every answer has.
-fn finish(response: &mut Response<Body>, request_id: &RequestId, version: Version) {
+fn finish(
+    response: &mut Response<Body>,
+    request_id: &RequestId,
+    version: Version,
+    may_stay_unread: bool,
+) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // RFC 9113 section 8.2.2: there is no such field in HTTP/2.
-        if problem.closes() && version < Version::HTTP_2 {
+        if (problem.closes() || may_stay_unread) && version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         *response.body_mut() = problem.render(request_id.as_str()).into();
@@ -81,6 +99,7 @@ struct Visit<'a> {
     method: Method,
     route: Route,
     peer: Option<Peer>,
+    caller: Option<Caller>,
     has_ended: bool,
 }
 
@@ -95,21 +114,22 @@ impl<'a> Visit<'a> {
             method: request.method().clone(),
             route: Route::of(path),
             peer: request.extensions().get().cloned(),
+            caller: request.extensions().get().cloned(),
             has_ended: false,
         }
     }
 
     fn end(&mut self, response: &Response<Body>) {
         self.has_ended = true;
-        let caller = response.extensions().get::<Caller>().map(|caller| &*caller.0);
-        self.note(Some(response.status().as_u16()), caller);
+        self.note(Some(response.status().as_u16()));
     }
 
-    fn note(&self, status: Option<u16>, caller: Option<&str>) {
+    fn note(&self, status: Option<u16>) {
         let took = self.begun.elapsed();
         self.metrics.request_ended(self.route, status, took);
         let request_id = self.request_id.as_str();
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
+        let caller = self.caller.as_ref().and_then(Caller::name);
         // An extension method is the client's word.
         let method = if is_usual(&self.method) { self.method.as_str() } else { "other" };
         let (route, ms) = (self.route.as_str(), milliseconds(took));
@@ -124,8 +144,20 @@ impl<'a> Visit<'a> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.note(None, None);
+            self.note(None);
         }
+    }
+}
+
+impl Caller {
+    /// Now it is known.
+    pub(super) fn is(&self, name: &Arc<str>) {
+        // Known already only where a request were let in twice.
+        let _ = self.0.set(Arc::clone(name));
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.0.get().map(|name| &**name)
     }
 }
 

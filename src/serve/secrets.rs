@@ -1,6 +1,6 @@
 //! The secrets of the service, from the environment or from files.
 
-use std::{env, ffi::OsString, fmt, path::Path, time::SystemTime};
+use std::{env, ffi::OsString, fmt, path::Path, sync::Arc, time::SystemTime};
 
 use framesign::{
     Credentials, SigningDate, SigningKey,
@@ -29,7 +29,7 @@ const MIN: usize = 16;
 /// What is read at the start, and again at every SIGHUP.
 pub(super) struct Secrets {
     tokens: [Option<Hmac<Sha256>>; 2],
-    frames: Option<FrameKeys>,
+    frames: Option<Arc<FrameKeys>>,
 }
 
 /// What signs and verifies frames.
@@ -45,14 +45,23 @@ pub(super) struct Tokens([Option<Hmac<Sha256>>; 2]);
 impl Secrets {
     /// Reads what the environment holds or names.
     pub(super) fn read() -> Result<Self, Stop> {
-        let Some(secret) = secret(SECRET)? else {
+        let secrets = [secret(SECRET)?, previous(SECRET_PREVIOUS)?];
+        if secrets[0].is_none() {
             return Err(missing(SECRET));
-        };
-        let previous = self::secret(SECRET_PREVIOUS)?;
-        Ok(Self {
-            tokens: [Some(mac(&secret)), previous.as_deref().map(|secret| mac(secret))],
-            frames: FrameKeys::read()?,
-        })
+        }
+        let secret_keys = [secret(SECRET_KEY)?, previous(SECRET_KEY_PREVIOUS)?];
+        // A token of a date would be the first step of deriving a key for it.
+        if secrets
+            .iter()
+            .flatten()
+            .any(|secret| secret_keys.iter().flatten().any(|key| key == secret))
+        {
+            return Err(Stop::Configuration(format!(
+                "expected {SECRET} and {SECRET_KEY} to differ, found the same"
+            )));
+        }
+        let tokens = secrets.map(|secret| secret.map(|secret| mac(&secret)));
+        Ok(Self { tokens, frames: FrameKeys::read(secret_keys)?.map(Arc::new) })
     }
 
     /// Begins with the tokens of a body.
@@ -61,8 +70,8 @@ impl Secrets {
     }
 
     /// What signs and verifies frames, where there are keys for it.
-    pub(super) fn frames(&self) -> Option<&FrameKeys> {
-        self.frames.as_ref()
+    pub(super) fn frames(&self) -> Option<Arc<FrameKeys>> {
+        self.frames.clone()
     }
 }
 
@@ -80,14 +89,12 @@ impl Tokens {
 }
 
 impl FrameKeys {
-    fn read() -> Result<Option<Self>, Stop> {
-        let keys = [value(ACCESS_KEY)?, secret(SECRET_KEY)?, secret(SECRET_KEY_PREVIOUS)?];
-        let [Some(access_key), Some(secret_key), previous] = keys else {
-            return match keys {
-                [None, None, None] => Ok(None),
-                [None, ..] => Err(missing(ACCESS_KEY)),
-                _ => Err(missing(SECRET_KEY)),
-            };
+    fn read(secret_keys: [Option<Zeroizing<Vec<u8>>>; 2]) -> Result<Option<Self>, Stop> {
+        let (access_key, secret_key, previous) = match (value(ACCESS_KEY)?, secret_keys) {
+            (Some(access_key), [Some(secret_key), previous]) => (access_key, secret_key, previous),
+            (None, [None, None]) => return Ok(None),
+            (None, _) => return Err(missing(ACCESS_KEY)),
+            _ => return Err(missing(SECRET_KEY)),
         };
         let access_key = text(ACCESS_KEY, &access_key)?;
         let secret_key = text(SECRET_KEY, &secret_key)?;
@@ -116,7 +123,20 @@ impl FrameKeys {
 
 /// The secret `name`, where there is one.
 fn secret(name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
-    match value(name)? {
+    checked(name, value(name)?)
+}
+
+/// The same of one that was live before. An empty one is none, so that a file's secret can come and
+/// go while the service runs.
+fn previous(name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
+    checked(name, value(name)?.filter(|secret| !secret.is_empty()))
+}
+
+fn checked(
+    name: &str,
+    secret: Option<Zeroizing<Vec<u8>>>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
+    match secret {
         Some(secret) if secret.len() < MIN => Err(Stop::Configuration(format!(
             "{name}: expected a secret of at least {MIN} bytes, found {}",
             secret.len()
@@ -131,7 +151,7 @@ fn value(name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
     match (env::var_os(name), env::var_os(&file)) {
         (None, None) => Ok(None),
         (Some(value), None) => Ok(Some(from_environment(value))),
-        (None, Some(path)) => secret_file::read(Path::new(&path)).map(Some),
+        (None, Some(path)) => secret_file::read(Path::new(&path), file).map(Some),
         (Some(_), Some(_)) => {
             Err(Stop::Configuration(format!("expected one of {name} and {file}, found both")))
         }

@@ -67,13 +67,17 @@ impl Settings {
             rules: options.reading.rules()?,
             policy: options.reading.limit(options.policy.policy())?,
         };
-        settings.is_guarded(options.callers.allow_anonymous)?;
+        settings.check_guard(options.callers.allow_anonymous)?;
         Ok(settings)
     }
 
     /// Refuses to sign for everybody on a network, unless that is wanted.
-    fn is_guarded(&self, allow_anonymous: bool) -> Result<(), Stop> {
+    fn check_guard(&self, allow_anonymous: bool) -> Result<(), Stop> {
         let has_callers = self.callers.is_some();
+        if has_callers && allow_anonymous {
+            let problem = "expected --callers or --allow-anonymous, found both";
+            return Err(Stop::Configuration(problem.into()));
+        }
         let asks_certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
         if self.listen.ip().is_loopback() || has_callers || asks_certificates || allow_anonymous {
             return Ok(());

@@ -22,7 +22,7 @@ pub(super) async fn token(
     State(app): State<App>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let pass = app.gate.enter(&request)?;
+    let _pass = app.gate.enter(&request)?;
     accept::choose(request.headers(), &[accept::JSON])?;
     let mut intake = Intake::new(request, &app.shared.settings.limits, &app.shared.metrics)?;
     let mut tokens = app.shared.secrets.now().tokens();
@@ -30,5 +30,5 @@ pub(super) async fn token(
         tokens.update(&piece);
     }
     let [token, previous_token] = tokens.finish();
-    Ok(answer::json(&Answer { token, algorithm: "HMAC-SHA256", previous_token }, &pass))
+    Ok(answer::json(&Answer { token, algorithm: "HMAC-SHA256", previous_token }))
 }

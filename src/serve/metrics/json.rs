@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Metrics, PerRoute, Route, process};
 
-/// All numbers, by the names that they have in `OpenMetrics` without what those need for a type.
+/// All numbers.
 pub(in super::super) fn json(metrics: &Metrics) -> Value {
     let routes: Map<_, _> = Route::ALL
         .into_iter()
@@ -38,7 +38,7 @@ pub(in super::super) fn json(metrics: &Metrics) -> Value {
 
 fn of_route(route: &PerRoute) -> Value {
     let statuses: Map<_, _> =
-        route.statuses().map(|(status, count)| (status.to_owned(), count.into())).collect();
+        route.statuses().map(|(status, count)| (status, count.into())).collect();
     let buckets: Map<_, _> =
         route.buckets().map(|(bound, count)| (bound.to_owned(), count.into())).collect();
     let count = route.buckets().last().map_or(0, |(_, count)| count);

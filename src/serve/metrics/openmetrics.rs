@@ -35,7 +35,7 @@ impl Text {
         let accepted = metrics.connections_accepted.load(Relaxed);
         self.counter("framesign_connections_accepted", "Accepted connections", &[("", accepted)])?;
         let hashed = metrics.hashed_bytes.load(Relaxed);
-        self.counter("framesign_hashed_bytes", "Bytes of bodies hashed", &[("", hashed)])?;
+        self.counter("framesign_hashed_bytes", "Bytes of bodies taken in", &[("", hashed)])?;
         let results = [
             ("{result=\"valid\"}", metrics.valid.load(Relaxed)),
             ("{result=\"refused\"}", metrics.refused.load(Relaxed)),

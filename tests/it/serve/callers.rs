@@ -46,7 +46,7 @@ fn only_known_callers_are_answered() {
         &[][..],
         &[""],
         &["Bearer"],
-        &["Bearer "],
+        &["Bearer ="],
         &[ALICE],
         &[&format!("Basic {ALICE}")],
         &[&format!("Bearer{ALICE}")],

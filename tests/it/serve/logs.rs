@@ -1,8 +1,13 @@
 //! What the log says of requests, and what it does not.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use serde_json::Value;
 
-use super::{Service, request::Request};
+use super::{Connection, Service, request::Request, serve};
 
 /// The lines of a log in JSON.
 fn lines(log: &str) -> Vec<Value> {
@@ -100,4 +105,44 @@ fn other_ids_are_replaced_by_ones_that_differ() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), logged.len(), "{logged:?}");
+}
+
+#[test]
+fn caller_is_named_however_a_request_ends() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "alice = ['0123456789abcdef']").unwrap();
+    let path = file.path().to_str().unwrap();
+    let service = Service::start(&["--log-format", "json", "--callers", path, "--max-body", "4"]);
+    let known = |request: Request| request.field("Authorization", "Bearer 0123456789abcdef");
+    for request in [
+        known(Request::post("/token", "body")),
+        known(Request::post("/token", "bytes")),
+        known(Request::post("/token", "body").field("Accept", "text/html")),
+        Request::post("/token", "body"),
+    ] {
+        request.to(&service);
+    }
+    let of = |line: &Value| (line["status"].as_u64(), line["caller"].as_str().map(str::to_owned));
+    let alice = || Some("alice".to_owned());
+    let ends: Vec<_> = requests(service).iter().map(of).collect();
+    assert_eq!(
+        ends,
+        [(Some(200), alice()), (Some(413), alice()), (Some(406), alice()), (Some(401), None)]
+    );
+}
+
+#[test]
+fn log_that_nobody_reads_holds_nothing_up() {
+    let mut command = serve(&["--threads", "1"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+    let mut connection = Connection::open(address);
+    // More lines than a pipe and the service's own queue take.
+    for _ in 0..3_000 {
+        assert_eq!(Request::post("/token", "bytes").over(&mut connection).status, 200);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

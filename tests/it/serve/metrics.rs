@@ -168,7 +168,7 @@ fn what_clients_send_makes_no_series() {
             Request::post(&format!("/token?query-{number}"), format!("body {number}")),
             Request::post("/token", "").field(&format!("X-Name-{number}"), "value"),
             Request::post("/token", "").field("X-Request-Id", &format!("id-{number}")),
-            Request::post("/token", "").field("Host", &format!("host-{number}")),
+            Request::post("/token", "").field("User-Agent", &format!("agent-{number}")),
         ] {
             request.to(&service);
         }

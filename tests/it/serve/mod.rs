@@ -152,6 +152,8 @@ impl Service {
             },
             || "it to end".into(),
         );
+        // What it wrote last is read beside the test, until there is no more.
+        wait_until(|| Arc::strong_count(&self.log) == 1, || "the end of its log".into());
         (status.unwrap().code().unwrap_or(-1), self.log())
     }
 }

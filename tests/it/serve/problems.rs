@@ -336,3 +336,26 @@ fn what_is_no_request_is_answered_without_a_body_and_ends_the_connection() {
     // As many fields as there may be, with Host.
     assert_eq!(service.request(get(&"x: x\r\n".repeat(99))).status, 200);
 }
+
+#[test]
+fn http_1_1_names_one_host() {
+    let service = Service::start(&[]);
+    let two = Request::post("/token", "bytes").field("Host", "other").to(&service);
+    assert_eq!((two.status, two.field("connection")), (400, Some("close")));
+    let none = service.request("GET /livez HTTP/1.1\r\n\r\n");
+    assert_eq!((none.status, none.field("connection")), (400, Some("close")));
+    assert_eq!(service.request("GET /livez HTTP/1.0\r\n\r\n").status, 200);
+}
+
+#[test]
+fn connection_that_ends_after_a_problem_is_announced() {
+    let service = Service::start(&[]);
+    let large = vec![b'x'; 200_000];
+    for (request, closes) in [
+        (Request::post("/token", "small").field("Accept", "text/html"), None),
+        (Request::post("/token", &large).field("Accept", "text/html"), Some("close")),
+        (Request::post("/nowhere", &large), Some("close")),
+    ] {
+        assert_eq!(request.to(&service).field("connection"), closes);
+    }
+}

@@ -2,16 +2,25 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     net::TcpListener,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use super::{SECRET, Service, serve};
 
 /// The only line of standard error of a service that does not start, without what begins it.
 pub(super) fn complaint(command: &mut Command) -> String {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let (out, err) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut out).unwrap();
+    if !out.is_empty() {
+        // One that starts after all would never end.
+        child.kill().unwrap();
+    }
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    let err = String::from_utf8(stderr).unwrap();
     assert_eq!((status.code(), &*out), (Some(2), ""), "{err}");
     assert!(!err.contains(SECRET), "the secret is shown");
     let line = err.strip_prefix("framesign: ").and_then(|err| err.strip_suffix('\n'));
