@@ -1,0 +1,52 @@
+# The everyday commands. Each calls a script or Cargo, so none of it needs make.
+
+.PHONY: help check test format lint docs bench fuzz serve image up replicas deployment clean
+
+help: ## What there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
+
+check: ## Everything that must hold before a change lands
+	.ci/run
+
+test: ## The tests
+	.ci/run tests
+
+format: ## Formats what `make check` would refuse
+	cargo fmt
+	cd fuzz && cargo fmt
+	cd benches/peers && cargo fmt
+
+lint: ## Format and lints of all packages, and of each feature alone
+	.ci/run format lint features
+
+docs: ## The documentation, in target/doc
+	.ci/run docs
+
+bench: ## Throughput and latency of the library
+	cargo bench --all-features
+
+fuzz: ## Each fuzz target for ten seconds; FUZZ_SECONDS says how long
+	.ci/run fuzz
+
+serve: secrets ## The service on 127.0.0.1:8080, with the secrets in secrets/
+	SECRET_FILE=secrets/secret FRAMESIGN_CALLERS=secrets/callers.toml \
+		cargo run --release --features serve -- serve
+
+secrets: ## Secrets to try the service with, once
+	scripts/new-secrets secrets
+
+image: ## The image without Docker, built and tried
+	scripts/image
+
+up: secrets ## The service as compose.yaml has it
+	docker compose up --build --detach
+
+replicas: ## Three replicas behind HAProxy, one killed and one drained
+	scripts/replicas
+
+deployment: ## Checks the workflows and the manifests
+	scripts/check-workflows
+	scripts/check-manifests
+
+clean: ## Removes what was built
+	cargo clean

@@ -1,0 +1,3 @@
+module framesign/peers/load
+
+go 1.19

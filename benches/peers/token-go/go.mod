@@ -1,0 +1,3 @@
+module framesign/peers/token
+
+go 1.19
