@@ -1,8 +1,9 @@
 # More than it can take: what is accepted is answered in time and right, the rest is shed.
 
+# Bodies that take a core much longer than to refuse one does, and few of them at a time, so that
+# each is done soon: what waits in the service makes those before it late.
 measure_overload() {
-    # Few enough at a time that what is accepted is done soon: bodies of this size keep a core busy.
-    local size=$((256 * 1024)) accepted=16
+    local size=$((1024 * 1024)) accepted=4
     start_framesign 0,1 --threads 2 --max-requests "$accepted"
     local full capacity unloaded seconds overloaded early late
     full=$(run_load 2-3 tokens "$address" -body "$size" -connections "$accepted" -seconds "$DURATION")
@@ -11,12 +12,12 @@ measure_overload() {
         -rate "$(calculate "$capacity / 10")" -seconds "$((2 * DURATION))")
 
     seconds=$((MINUTES * 60))
-    run_load 2-3 tokens "$address" -body "$size" -connections 1000 -rate "$(calculate "$capacity * 2")" \
+    run_load 2-3 tokens "$address" -body "$size" -connections 500 -rate "$(calculate "$capacity * 2")" \
         -seconds "$seconds" >"$directory/overloaded" &
     local loader=$!
     sleep $((seconds / 6))
     early=$(resident "$server")
-    sleep $((seconds / 6 * 4))
+    sleep $((seconds * 4 / 6))
     late=$(resident "$server")
     wait "$loader"
     overloaded=$(<"$directory/overloaded")

@@ -1,6 +1,6 @@
 """Three replicas behind HAProxy under load: one is killed, then one is asked to end.
 
-Call: python3 scripts/checks/replicas FRAMESIGN
+Call: python3 -B scripts/checks/replicas FRAMESIGN
 """
 
 import asyncio
