@@ -82,9 +82,7 @@ fn route(
 
 fn surrounded(router: Router<App>, shared: &Arc<Shared>) -> Router {
     let app = App { shared: Arc::clone(shared), gate: Gate::new(Arc::clone(shared)) };
-    router
-        .fallback(elsewhere)
-        .layer(CatchPanicLayer::custom(panicked))
+    without_panics(router.fallback(elsewhere))
         .layer(middleware::from_fn_with_state(app.clone(), observe))
         .with_state(app)
 }
@@ -96,6 +94,10 @@ async fn elsewhere(method: Method, uri: Uri) -> Result<impl IntoResponse, Proble
         return Ok((StatusCode::NO_CONTENT, [(header::ALLOW, allow)]));
     }
     Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+}
+
+fn without_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(CatchPanicLayer::custom(panicked))
 }
 
 /// What panicked is in the log, by the hook for panics; a client is told nothing of it.
@@ -121,4 +123,30 @@ async fn numbers(State(app): State<App>, fields: HeaderMap) -> Result<Response<B
 async fn openapi(fields: HeaderMap) -> Result<Response<Body>, Problem> {
     accept::choose(&fields, &[accept::JSON])?;
     Ok(answer::of(StatusCode::OK, accept::JSON, OPENAPI))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Router,
+        body::Body,
+        http::{Request, StatusCode},
+        routing::get,
+    };
+    use tower::ServiceExt;
+
+    use super::without_panics;
+    use crate::serve::problem::Problem;
+
+    #[tokio::test]
+    async fn panic_is_a_problem_that_tells_nothing_of_it() {
+        async fn fails() -> StatusCode {
+            panic!("a secret")
+        }
+        let app = without_panics(Router::new().route("/", get(fails)));
+        let response = app.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let problem = response.extensions().get::<Problem>().unwrap().render("id");
+        assert!(!String::from_utf8(problem).unwrap().contains("secret"));
+    }
 }
