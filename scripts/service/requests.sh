@@ -18,11 +18,10 @@ measure_pair() {
     ours=$server ours_at=$address
     GOMAXPROCS=1 start 0 "$peer"
     theirs=$server theirs_at=$address
-    duration_and_rounds "$2" "$3"
     rm -f "$directory/ours" "$directory/theirs"
-    for _ in $(seq "$rounds"); do
-        run_wrk 1-3 "$ours" "$ours_at" "$2" "$3" >>"$directory/ours"
-        run_wrk 1-3 "$theirs" "$theirs_at" "$2" "$3" >>"$directory/theirs"
+    for _ in $(seq "$ROUNDS"); do
+        measure 1-3 "$ours" "$ours_at" "$2" "$3" >>"$directory/ours"
+        measure 1-3 "$theirs" "$theirs_at" "$2" "$3" >>"$directory/theirs"
     done
     print_result "$name/framesign" "$directory/ours"
     print_result "$name/peer" "$directory/theirs"
@@ -46,9 +45,8 @@ measure_alone() {
     for size in "${sizes[@]:0:2}"; do
         for count in "${connections[@]}"; do
             rm -f "$directory/ours"
-            duration_and_rounds "${size#*:}" "$count"
-            for _ in $(seq "$rounds"); do
-                run_wrk "$load_cores" "$server" "$address" "${size#*:}" "$count" >>"$directory/ours"
+            for _ in $(seq "$ROUNDS"); do
+                measure "$load_cores" "$server" "$address" "${size#*:}" "$count" >>"$directory/ours"
             done
             print_result "$name/${size%:*}/$count" "$directory/ours"
         done
@@ -56,32 +54,45 @@ measure_alone() {
     stop "$server"
 }
 
-# duration_and_rounds SIZE CONNECTIONS: sets `duration` so that each connection gets an answer at 256
-# MiB a second, and `rounds` to one where that takes long.
-duration_and_rounds() {
-    duration=$(($1 * $2 / 2 ** 28))
-    [ "$duration" -gt "$DURATION" ] || duration=$DURATION
-    rounds=$ROUNDS
-    [ "$duration" -le 20 ] || rounds=1
-}
-
-# run_wrk CORES SERVER ADDRESS SIZE CONNECTIONS: a line: requests a second, the same for a second of
+# measure CORES SERVER ADDRESS SIZE CONNECTIONS: a line: requests a second, the same for a second of
 # its computing, p50, p99 and p99.9 in ms, failures, and its memory in MiB: before, at its peak and a
 # second after.
-run_wrk() {
-    local threads=$(($5 < 3 ? $5 : 3)) before computing memory result checked
-    checked=$(run_load "$1" tokens "$3" -body "$4" -connections 4 -requests 2)
-    [ "$(figure 200.count "$checked") $(figure wrong "$checked")" = "8 0" ]
+measure() {
+    local memory computing result
+    check_tokens "$1" "$3" "$4"
     forget_peak "$2"
     memory=$(resident "$2")
-    before=$(cpu "$2")
-    result=$(BODY=$4 taskset -c "$1" wrk --threads "$threads" --connections "$5" --duration "${duration}s" \
-        --timeout 600s --script scripts/service/token.lua "http://$3/token" | sed -n 's/^result //p')
-    computing=$(calculate "$(cpu "$2") - $before")
+    computing=$(cpu "$2")
+    if [ "$4" -lt 1048576 ]; then result=$(run_wrk "$1" "${@:3}"); else result=$(run_counted "$1" "${@:3}"); fi
+    computing=$(calculate "$(cpu "$2") - $computing")
     memory+=" $(peak "$2")"
     sleep 1
     awk -v computing="$computing" -v memory="$memory $(resident "$2")" \
-        '{ printf "%.0f %.0f %s %s %s %d %s\n", $1 / $2, $1 / (computing + 0.005), $4, $5, $6, $3, memory }' <<<"$result"
+        '{ printf "%.1f %.1f %s %s %s %d %s\n", $1 / $2, $1 / (computing + 0.005), $3, $4, $5, $6, memory }' <<<"$result"
+}
+
+# check_tokens CORES ADDRESS SIZE: that what is measured is right.
+check_tokens() {
+    local checked
+    checked=$(run_load "$1" tokens "$2" -body "$3" -connections 4 -requests 2)
+    [ "$(figure 200.count "$checked") $(figure wrong "$checked")" = "8 0" ]
+}
+
+# run_wrk CORES ADDRESS SIZE CONNECTIONS: as many requests as there can be within the time; a line:
+# requests, seconds, p50, p99 and p99.9 in ms, failures.
+run_wrk() {
+    local threads=$(($4 < 3 ? $4 : 3))
+    BODY=$3 taskset -c "$1" wrk --threads "$threads" --connections "$4" --duration "${DURATION}s" \
+        --timeout 60s --script scripts/service/token.lua "http://$2/token" | sed -n 's/^result //p'
+}
+
+# run_counted CORES ADDRESS SIZE CONNECTIONS: the same of a number of requests. Where each takes
+# seconds, those that the end of a time would cut are many, and of a fair server the most.
+run_counted() {
+    local each=$(($4 < 256 ? 256 / $4 : 1)) counted name
+    counted=$(run_load "$1" tokens "$2" -body "$3" -connections "$4" -requests "$each" -seconds 600)
+    for name in 200.count seconds 200.p50 200.p99 200.p99.9; do printf '%s ' "$(figure "$name" "$counted")"; done
+    calculate "$each * $4 - $(figure 200.count "$counted") + $(figure wrong "$counted")"
 }
 
 # column N FILE: the median of a column.
