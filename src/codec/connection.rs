@@ -107,6 +107,11 @@ impl<W: Work> Connection<W> {
         }
     }
 
+    /// Whether a thread has something of the payload to hash.
+    pub(super) fn is_hashing(&self) -> bool {
+        self.elsewhere.as_ref().is_some_and(OffloadedHash::is_hashing)
+    }
+
     /// The next event that `buffer` holds; `None` until more is received.
     pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<W::Event>, CodecError> {
         self.check(buffer)?;

@@ -23,6 +23,9 @@ pin_project! {
     /// waits for its hash. No thread of the runtime is held up by either, which is why this is a
     /// stream of its own: a decoder cannot wait.
     ///
+    /// While a thread hashes, the task asks for more at once, up to 128 times, before it leaves that
+    /// to a wake-up. Other tasks have their turn in between.
+    ///
     /// ```
     /// use framesign::codec::{Event, OffloadedRead, SigningCodec};
     /// use framesign::offload::HashPool;
@@ -49,6 +52,7 @@ pin_project! {
     pub struct OffloadedRead<R, D> {
         #[pin]
         frames: FramedRead<R, D>,
+        looks: u32,
     }
 }
 
@@ -57,7 +61,7 @@ impl<R: AsyncRead, D: FrameCodec> OffloadedRead<R, D> {
     #[must_use]
     pub fn new(inner: R, mut codec: D, pool: &HashPool) -> Self {
         codec.hash_on(pool);
-        Self { frames: FramedRead::new(inner, codec) }
+        Self { frames: FramedRead::new(inner, codec), looks: 0 }
     }
 }
 
@@ -92,12 +96,25 @@ impl<R: AsyncRead, D: FrameCodec> Stream for OffloadedRead<R, D> {
     type Item = Result<D::Item, D::Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut frames = self.project().frames;
+        let this = self.project();
+        let mut frames = this.frames;
         // Once there is room it lasts: a call yields one piece at the most.
         ready!(frames.as_mut().decoder_pin_mut().poll_hashed(cx));
-        frames.poll_next(cx)
+        let event = frames.as_mut().poll_next(cx);
+        if event.is_ready() {
+            *this.looks = 0;
+        } else if *this.looks < LOOKS && frames.decoder().is_hashing() {
+            *this.looks += 1;
+            cx.waker().wake_by_ref();
+        }
+        event
     }
 }
+
+/// How often in a row a task looks whether more came instead of sleeping. To wake it can take a
+/// sender as long as all else that it does: a receiver that is quick to sleep makes it the slowest
+/// of the three, and then it sleeps every time.
+const LOOKS: u32 = 128;
 
 /// The codecs of this module.
 pub trait FrameCodec: Decoder + sealed::Offload {}
@@ -111,6 +128,10 @@ impl sealed::Offload for SigningCodec {
 
     fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.poll_hashed(cx)
+    }
+
+    fn is_hashing(&self) -> bool {
+        self.0.is_hashing()
     }
 }
 
@@ -126,6 +147,10 @@ impl sealed::Offload for VerifyingCodec {
     fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.poll_hashed(cx)
     }
+
+    fn is_hashing(&self) -> bool {
+        self.0.is_hashing()
+    }
 }
 
 mod sealed {
@@ -139,5 +164,8 @@ mod sealed {
 
         /// Whether the hash has come as far as the next event asks for.
         fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+        /// Whether a thread has something of the payload to hash.
+        fn is_hashing(&self) -> bool;
     }
 }

@@ -56,6 +56,10 @@ impl OffloadedHash {
     /// A smaller piece is hashed at once where nothing is queued: waking a thread takes as long.
     const WORTH: usize = 16 * 1024;
 
+    /// Who waits for room is woken with so many bytes left in the queue: rarely, since waking takes
+    /// the time of hashing a piece on some machines, but before the thread runs dry.
+    const REFILL: usize = Self::LIMIT / 4;
+
     /// Begins with a payload that is hashed on the threads of `pool`.
     #[must_use]
     pub fn new(pool: &HashPool) -> Self {
@@ -121,6 +125,12 @@ impl OffloadedHash {
         self.poll_state(cx, |state| state.idle.as_ref().map(drop))
     }
 
+    /// Whether a thread has something to hash.
+    #[cfg(feature = "codec")]
+    pub(crate) fn is_hashing(&self) -> bool {
+        lock(&self.shared).idle.is_none()
+    }
+
     /// The hash of the payload, where all that came is hashed.
     #[cfg(feature = "codec")]
     pub(crate) fn try_finish(&mut self) -> Option<PayloadHash> {
@@ -172,7 +182,7 @@ impl Turn {
                 wake(state);
                 return None;
             };
-            if state.queued <= OffloadedHash::LIMIT / 2 {
+            if state.queued <= OffloadedHash::REFILL {
                 wake(state);
             } else {
                 drop(state);

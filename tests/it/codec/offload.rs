@@ -3,7 +3,12 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    task::Poll,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
 use allocation_counter::measure;
@@ -15,8 +20,8 @@ use framesign::{
     },
     offload::{HashPool, OffloadedHash},
 };
-use futures_util::{StreamExt, stream};
-use tokio::io::AsyncReadExt;
+use futures_util::{Stream, StreamExt, stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::reads::Reads;
 use crate::{
@@ -153,6 +158,62 @@ async fn a_long_payload_takes_no_more_memory_than_fills_the_queue() {
         // Some is lost where both sides drop a piece at the same time.
         assert!(taken <= 4 * OffloadedHash::LIMIT as u64, "{taken}");
     }
+}
+
+/// Memory whose end holds up the thread that hashed it.
+struct Held(Vec<u8>, mpsc::Receiver<()>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        assert!(self.1.recv().is_err(), "nothing is sent, but the sender goes");
+    }
+}
+
+/// How often a task is woken that has received `payload` and waits for more of it.
+async fn looks(pool: &HashPool, payload: &[u8]) -> usize {
+    let (mut peer, socket) = tokio::io::duplex(1024 * KIB);
+    peer.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").await.unwrap();
+    peer.write_all(payload).await.unwrap();
+    let mut frames = pin!(OffloadedRead::new(socket, SigningCodec::new(key()), pool));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut looks = 0;
+    loop {
+        let event = frames.as_mut().poll_next(&mut Context::from_waker(&waker));
+        match (event, woken.0.swap(false, Ordering::Relaxed)) {
+            (Poll::Ready(event), _) => drop(event.unwrap().unwrap()),
+            (Poll::Pending, true) => looks += 1,
+            (Poll::Pending, false) => return looks,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A task that sleeps is slow to wake, and one that never does keeps a core to itself.
+#[tokio::test]
+async fn a_task_looks_for_more_while_a_thread_hashes_but_not_for_ever() {
+    let pool = pool(1);
+    let (end, until) = mpsc::channel();
+    let mut busy = OffloadedHash::new(&pool);
+    busy.push(Bytes::from_owner(Held(payload(PIECE), until)));
+    assert_eq!(looks(&pool, &payload(4 * PIECE)).await, 128);
+    assert_eq!(looks(&pool, b"a few bytes are hashed at once").await, 0);
+    drop(end);
+    busy.finish().await;
 }
 
 /// The bytes that this thread allocates until `future` is ready.
