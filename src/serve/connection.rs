@@ -61,7 +61,7 @@ impl Server {
         let _open = Open::count(&self.shared);
         // Answers go out at once. A socket on which this fails is gone, as the first read will say.
         let _ = stream.set_nodelay(true);
-        let socket = Socket::new(stream, self.shared.settings.limits.idle_timeout);
+        let socket = Socket::new(stream, Arc::clone(&self.shared));
         match &self.tls {
             None => self.speak_http1(socket, Peer { address, certificate: None }, &drain).await,
             // In a box, so that cleartext connections do not take room for it.
