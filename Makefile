@@ -1,6 +1,6 @@
 # The everyday commands. Each calls a script or Cargo, so none of it needs make.
 
-.PHONY: help check test format lint docs bench fuzz serve image up replicas deployment clean
+.PHONY: help check test format lint docs bench fuzz serve image up api replicas deployment clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ image: ## The image without Docker, built and tried
 
 up: secrets ## The service as compose.yaml has it
 	docker compose up --build --detach
+
+api: ## Holds the service to its OpenAPI document, with schemathesis
+	scripts/check-api
 
 replicas: ## Three replicas behind HAProxy, one killed and one drained
 	scripts/replicas

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    http::{Request, StatusCode, Version, header},
+    http::{HeaderMap, HeaderValue, Request, StatusCode, Version, header},
 };
 use http_body_util::BodyExt;
 use tokio::time::Instant;
@@ -36,7 +36,8 @@ impl<'a> Intake<'a> {
     ///
     /// # Errors
     ///
-    /// 411 where HTTP/1.1 does not say that there is a body, 413 where its length is too much.
+    /// 411 where HTTP/1.1 does not say that there is a body, 501 where it comes in a transfer coding
+    /// beside chunked, 413 where its length is too much.
     pub(super) fn new(
         request: Request<Body>,
         limits: &'a Limits,
@@ -49,6 +50,7 @@ impl<'a> Intake<'a> {
             let detail = "expected Content-Length or Transfer-Encoding";
             return Err(Problem::new(StatusCode::LENGTH_REQUIRED, detail));
         }
+        check_transfer_coding(request.headers())?;
         let body = request.into_body();
         let pace = Pace { since: Instant::now(), bytes: 0 };
         let intake = Self { body, limits, metrics, seen: 0, since_turn: 0, pace };
@@ -118,6 +120,16 @@ impl Pace {
         *self = Self { since: Instant::now(), bytes: 0 };
         Ok(())
     }
+}
+
+/// RFC 9112 section 6.1: a coding that is not known. hyper takes off the chunks and leaves it.
+fn check_transfer_coding(fields: &HeaderMap) -> Result<(), Problem> {
+    let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if fields.get_all(header::TRANSFER_ENCODING).iter().all(is_chunked) {
+        return Ok(());
+    }
+    let detail = "expected no transfer coding but chunked";
+    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, detail).closing())
 }
 
 fn idle(timeout: Duration) -> Problem {

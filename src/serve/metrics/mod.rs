@@ -66,8 +66,8 @@ impl Route {
 }
 
 /// The statuses that are told apart.
-const STATUSES: [u16; 16] =
-    [200, 204, 400, 401, 404, 405, 406, 408, 411, 413, 415, 422, 429, 431, 500, 503];
+const STATUSES: [u16; 17] =
+    [200, 204, 400, 401, 404, 405, 406, 408, 411, 413, 415, 422, 429, 431, 500, 501, 503];
 
 /// How a request ended: by one of the statuses, without an answer since its client was gone, or by
 /// a status that nobody expects.

@@ -102,6 +102,26 @@ fn body_without_a_length_is_refused() {
 }
 
 #[test]
+fn body_in_a_further_transfer_coding_is_refused() {
+    let service = start(&[]);
+    for target in CALLERS {
+        for codings in [&["gzip, chunked"][..], &["gzip", "chunked"], &["gzip", "Chunked"]] {
+            let request = Request::new("POST", target).field("Content-Type", "message/http");
+            let request = codings
+                .iter()
+                .fold(request, |request, coding| request.field("Transfer-Encoding", coding));
+            let mut connection = service.connect();
+            connection.send(request.head());
+            assert_eq!(request.answer(&mut connection).status, 501, "{target} {codings:?}");
+            assert!(connection.has_ended(), "{target} {codings:?}");
+        }
+        let request = Request::post_chunks(target, [&b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"[..]]);
+        let request = request.field("Content-Type", "message/http");
+        assert_eq!(request.to(&service).status, 200, "{target}");
+    }
+}
+
+#[test]
 fn body_that_says_that_it_is_too_long_is_not_read() {
     let service = start(&["--max-body", "100"]);
     for target in CALLERS {

@@ -107,6 +107,20 @@ fn only_the_body_counts() {
     }
 }
 
+/// RFC 9112 section 6.3: chunks override a length, and nothing more is read from who sent both.
+#[test]
+fn length_beside_chunks_counts_for_nothing() {
+    let service = Service::start(&[]);
+    for len in ["3", "4000"] {
+        let request = Request::post_chunks("/token", [&b"bytes"[..]]).field("Content-Length", len);
+        let mut connection = service.connect();
+        connection.send(request.bytes());
+        let answer = request.answer(&mut connection);
+        assert_eq!(answer.json()["token"], token_of(b"bytes"), "{len}");
+        assert!(connection.has_ended(), "{len}");
+    }
+}
+
 #[test]
 fn one_connection_takes_bodies_of_all_kinds() {
     let service = Service::start(&[]);
