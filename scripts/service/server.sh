@@ -40,7 +40,7 @@ start() {
 start_framesign() {
     local cores=$1
     shift
-    start "$cores" "$framesign" serve --listen 127.0.0.1:0 --log-level warn "$@"
+    FRAMESIGN_LOG_LEVEL=warn start "$cores" "$framesign" serve --listen 127.0.0.1:0 "$@"
 }
 
 # stop SERVER: asks it to end, and waits for it.
