@@ -30,8 +30,7 @@ print_overload() {
     count=$(calculate "$(figure 200.count "$overloaded") / $(figure seconds "$overloaded")")
     print_figure "$name/p99" "$(calculate "$(figure 200.p99 "$overloaded") / $(figure 200.p99 "$unloaded")")" 5 \
         "$(figure 200.p99 "$overloaded") ms / $(figure 200.p99 "$unloaded") ms at a tenth; at full $(figure 200.p99 "$full")"
-    print_plain "$name/accepted" "$(calculate "$count / $capacity")" \
-        "of what it can take: $count a second / $capacity; to refuse the others takes the rest"
+    print_least "$name/accepted" "$(calculate "$count / $capacity")" 0.8 "$count a second / $capacity"
     print_plain "$name/shed" "$(figure 503.count "$overloaded")" \
         "answers 503; p99 $(figure 503.p99 "$overloaded") ms; held back $(figure held-back "$overloaded")"
     print_figure "$name/wrong" "$(figure wrong "$overloaded")" 0 "of $(figure 200.count "$overloaded") tokens"
