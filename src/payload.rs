@@ -104,6 +104,7 @@ impl Payload {
     }
 
     /// The hash of the payload, once it has come whole; `given` where it was hashed elsewhere.
+    #[cfg(any(feature = "codec", feature = "verify"))]
     pub(crate) fn end(&mut self, given: Option<PayloadHash>) -> Result<PayloadHash, FrameError> {
         self.check_whole()?;
         Ok(given.unwrap_or_else(|| PayloadHash::new(&mut self.hash)))

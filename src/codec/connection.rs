@@ -107,7 +107,7 @@ impl<W: Work> Connection<W> {
         }
     }
 
-    /// Whether a thread has something of the payload to hash.
+    /// Whether a thread hashes what came of the payload, or will at once.
     pub(super) fn is_hashing(&self) -> bool {
         self.elsewhere.as_ref().is_some_and(OffloadedHash::is_hashing)
     }

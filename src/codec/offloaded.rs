@@ -24,7 +24,8 @@ pin_project! {
     /// stream of its own: a decoder cannot wait.
     ///
     /// While a thread hashes, the task asks for more at once, up to 128 times, before it leaves that
-    /// to a wake-up. Other tasks have their turn in between.
+    /// to a wake-up. Other tasks have their turn in between, and where payloads wait for threads it
+    /// does not: what it costs is time of a core that would sleep.
     ///
     /// ```
     /// use framesign::codec::{Event, OffloadedRead, SigningCodec};
@@ -165,7 +166,7 @@ mod sealed {
         /// Whether the hash has come as far as the next event asks for.
         fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-        /// Whether a thread has something of the payload to hash.
+        /// Whether a thread hashes what came of the payload, or will at once.
         fn is_hashing(&self) -> bool;
     }
 }

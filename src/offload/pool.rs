@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     fmt, io,
     num::NonZeroUsize,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicIsize, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -37,6 +40,8 @@ struct Work {
     queue: Mutex<Queue>,
     is_waiting: Condvar,
     spares: Spares,
+    /// Threads without a payload; below zero it is payloads that wait for a thread.
+    free: AtomicIsize,
 }
 
 #[derive(Default)]
@@ -60,8 +65,16 @@ impl HashPool {
         Ok(pool)
     }
 
-    pub(super) fn submit(&self, turn: Turn) {
+    /// Has a payload hashed that has had nothing to hash.
+    pub(super) fn begin(&self, turn: Turn) {
+        self.0.0.free.fetch_sub(1, Relaxed);
         self.0.0.submit(turn);
+    }
+
+    /// Whether no payload waits for a thread that hashes another.
+    #[cfg(feature = "codec")]
+    pub(super) fn has_threads_for_all(&self) -> bool {
+        self.0.0.free.load(Relaxed) >= 0
     }
 
     /// Memory for `len` bytes that are to be hashed here, used before if there is such.
@@ -76,8 +89,12 @@ impl Work {
     const SPARES: usize = 16;
 
     fn new(threads: NonZeroUsize) -> Self {
-        let spares = Spares::new(threads.get().saturating_mul(Self::SPARES));
-        Self { queue: Mutex::default(), is_waiting: Condvar::new(), spares }
+        Self {
+            queue: Mutex::default(),
+            is_waiting: Condvar::new(),
+            spares: Spares::new(threads.get().saturating_mul(Self::SPARES)),
+            free: AtomicIsize::new(threads.get().cast_signed()),
+        }
     }
 
     fn submit(&self, turn: Turn) {
@@ -88,8 +105,9 @@ impl Work {
     /// Takes one turn after another; a payload that is not done yet queues up again.
     fn run(&self) {
         while let Some(turn) = self.next() {
-            if let Some(turn) = turn.take(&self.spares) {
-                self.submit(turn);
+            match turn.take(&self.spares) {
+                Some(turn) => self.submit(turn),
+                None => drop(self.free.fetch_add(1, Relaxed)),
             }
         }
     }

@@ -92,7 +92,7 @@ impl OffloadedHash {
         state.pieces.push_back(piece);
         if let Some(hash) = state.idle.take() {
             drop(state);
-            self.pool.submit(Turn { hash, shared: Arc::clone(&self.shared) });
+            self.pool.begin(Turn { hash, shared: Arc::clone(&self.shared) });
         }
     }
 
@@ -125,10 +125,10 @@ impl OffloadedHash {
         self.poll_state(cx, |state| state.idle.as_ref().map(drop))
     }
 
-    /// Whether a thread has something to hash.
+    /// Whether a thread hashes what came, or will at once.
     #[cfg(feature = "codec")]
     pub(crate) fn is_hashing(&self) -> bool {
-        lock(&self.shared).idle.is_none()
+        self.pool.has_threads_for_all() && lock(&self.shared).idle.is_none()
     }
 
     /// The hash of the payload, where all that came is hashed.

@@ -22,7 +22,10 @@ use tokio_rustls::server::TlsStream;
 use tower_service::Service as _;
 use tracing::debug;
 
-use super::{activity::Activity, http, shared::Shared, shutdown::Drain, socket::Socket, tls};
+use super::{
+    activity::Activity, http, portions::Portions, shared::Shared, shutdown::Drain, socket::Socket,
+    tls,
+};
 
 /// HTTP/2: how long a client has to say that it has seen the end of the connection.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -61,7 +64,7 @@ impl Server {
         let _open = Open::count(&self.shared);
         // Answers go out at once. A socket on which this fails is gone, as the first read will say.
         let _ = stream.set_nodelay(true);
-        let socket = Socket::new(stream, Arc::clone(&self.shared));
+        let socket = Socket::new(stream, self.shared.settings.limits.idle_timeout);
         match &self.tls {
             None => self.speak_http1(socket, Peer { address, certificate: None }, &drain).await,
             // In a box, so that cleartext connections do not take room for it.
@@ -109,7 +112,8 @@ impl Server {
     {
         let address = peer.address;
         let service = self.service(peer, Activity::default(), drain);
-        let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Portions::new(stream, Arc::clone(&self.shared)));
+        let mut connection = pin!(self.http1.serve_connection(stream, service));
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => ended,

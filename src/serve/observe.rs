@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, HttpBody},
+    body::Body,
     extract::{MatchedPath, State},
     http::{HeaderName, HeaderValue, Method, Request, Response, Version, header},
     middleware::Next,
@@ -23,6 +23,7 @@ use super::{
     app::App,
     connection::Peer,
     gate,
+    leftover::Leftover,
     metrics::{InFlight, Metrics, Route},
     problem::Problem,
 };
@@ -46,7 +47,7 @@ pub(super) async fn observe(
     let request_id = RequestId::given(&request).unwrap_or_else(RequestId::made);
     request.extensions_mut().insert(request_id.clone());
     request.extensions_mut().insert(Caller::default());
-    let (version, may_stay_unread) = (request.version(), may_stay_unread(&request));
+    let (version, leftover) = (request.version(), Leftover::lend(&mut request));
     let mut visit = Visit::begin(&app.shared.metrics, &request, request_id);
     let checked = gate::check_head(&request, &app.shared.settings.limits)
         .and_then(|()| gate::check_host(&request));
@@ -54,33 +55,21 @@ pub(super) async fn observe(
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    finish(&mut response, &visit.request_id, version, may_stay_unread);
+    let ends = response.extensions().get().is_some_and(Problem::closes)
+        || !leftover.is_thrown_away().await;
+    finish(&mut response, &visit.request_id);
+    // RFC 9112 section 9.6: a client is told, lest it send its next request there. RFC 9113 section
+    // 8.2.2: there is no such field in HTTP/2.
+    if ends && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     visit.end(&response);
     response
 }
 
-/// Whether hyper ends the connection where a problem comes before the body was read: what it finds
-/// in its buffer it throws away, for more it does not wait. A client is told (RFC 9112 section 9.6),
-/// so that it does not send its next request there.
-fn may_stay_unread(request: &Request<Body>) -> bool {
-    const BUFFERED: u64 = 8 * 1024;
-
-    request.headers().contains_key(header::EXPECT)
-        || request.body().size_hint().upper().is_none_or(|len| len > BUFFERED)
-}
-
 /// Renders a problem, and adds the fields that every answer has.
-fn finish(
-    response: &mut Response<Body>,
-    request_id: &RequestId,
-    version: Version,
-    may_stay_unread: bool,
-) {
+fn finish(response: &mut Response<Body>, request_id: &RequestId) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        // RFC 9113 section 8.2.2: there is no such field in HTTP/2.
-        if (problem.closes() || may_stay_unread) && version < Version::HTTP_2 {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         *response.body_mut() = problem.render(request_id.as_str()).into();
     }
     let fields = response.headers_mut();

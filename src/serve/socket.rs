@@ -5,18 +5,15 @@ use std::{
     io,
     mem::MaybeUninit,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep},
 };
-
-use super::shared::Shared;
 
 /// How long, and up to how many bytes, a client may go on sending after the last answer. A socket
 /// that is closed while bytes of the client are unread resets the connection, and the client may
@@ -24,21 +21,10 @@ use super::shared::Shared;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// What all connections together read at a time.
-const READ_TOGETHER: usize = 1024 * 1024;
-
-/// The least and the most that a connection reads at a time. hyper has a buffer of 8 KiB for each,
-/// makes it larger whenever a read fills it, and does not give it back: 1,000 connections that read
-/// 64 KiB take 100 MiB. Bodies are hashed a sixth slower by 8 KiB than by 64, and as fast by 32.
-const LEAST_READ: usize = 8 * 1024;
-const MOST_READ: usize = 32 * 1024;
-
 /// A TCP socket with bounds.
 #[derive(Debug)]
 pub(super) struct Socket {
-    /// Its limit is set before each read.
-    stream: Take<TcpStream>,
-    shared: Arc<Shared>,
+    stream: TcpStream,
     /// How long a write may wait for the client to read.
     patience: Duration,
     /// Runs while a write waits; made when one first does, and kept for the next.
@@ -68,17 +54,8 @@ enum Ending {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
-        let patience = shared.settings.limits.idle_timeout;
-        let stream = stream.take(0);
-        Self { stream, shared, patience, stalled: Stalled::default(), ending: Ending::Open }
-    }
-
-    /// The bytes that the next read takes at the most.
-    fn share(&self) -> usize {
-        let connections = usize::try_from(self.shared.metrics.connections()).unwrap_or(0);
-        // A byte less than what would fill a buffer.
-        (READ_TOGETHER / connections.max(1)).clamp(LEAST_READ, MOST_READ) - 1
+    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { stream, patience, stalled: Stalled::default(), ending: Ending::Open }
     }
 
     /// Bounds how long a write waits.
@@ -104,7 +81,7 @@ impl Socket {
 
     /// Says that nothing more is sent.
     fn shut_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = ready!(Pin::new(self.stream.get_mut()).poll_shutdown(cx));
+        let result = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
         self.ending = match (&result, &self.ending) {
             (Ok(()), Ending::Open) => {
                 Ending::Lingering { until: Box::pin(sleep(LINGER)), bytes: 0 }
@@ -155,8 +132,6 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let share = self.share();
-        self.stream.set_limit(share as u64);
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
         let is_end = result.is_ok() && buffer.filled().len() == before && buffer.remaining() > 0;
         if is_end && matches!(self.ending, Ending::Open) {
@@ -172,7 +147,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(self.stream.get_mut()).poll_write(cx, bytes);
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, written)
     }
 
@@ -181,17 +156,17 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(self.stream.get_mut()).poll_write_vectored(cx, slices);
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.get_ref().is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     /// What is written is with the system: there is nothing to flush.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.stream.get_mut()).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -200,7 +175,7 @@ impl AsyncWrite for Socket {
             match &mut this.ending {
                 Ending::Open | Ending::ClientDone => ready!(this.shut_write(cx))?,
                 Ending::Lingering { until, bytes } => {
-                    ready!(poll_linger(this.stream.get_mut(), until.as_mut(), bytes, cx));
+                    ready!(poll_linger(&mut this.stream, until.as_mut(), bytes, cx));
                     this.ending = Ending::Over;
                 }
                 Ending::Over => return Poll::Ready(Ok(())),

@@ -145,6 +145,27 @@ fn head_over_the_limit_is_refused() {
     });
 }
 
+/// A stream that is reset while its body comes is a failure for some clients, whatever was answered.
+#[test]
+fn refusal_waits_for_a_small_body() {
+    let (service, authority, runtime) = start(&[]);
+    runtime.block_on(async {
+        let mut client = Client::connect(&service, &authority).await;
+        for (method, path, expected) in
+            [("POST", "/nowhere", 404), ("POST", "/sign", 404), ("PUT", "/token", 405)]
+        {
+            let (pieces, body) = body_in_pieces();
+            let answer = tokio::spawn(client.send(method, path, body));
+            sleep(Duration::from_millis(20)).await;
+            pieces.send(Bytes::from_static(b"hello")).await.unwrap();
+            sleep(Duration::from_millis(20)).await;
+            assert!(!pieces.is_closed(), "{path}: the stream was reset");
+            drop(pieces);
+            assert_eq!(answer.await.unwrap().unwrap().0, expected, "{path}");
+        }
+    });
+}
+
 #[test]
 fn connection_that_idles_is_ended() {
     let (service, authority, runtime) = start(&["--head-timeout", "0.3"]);

@@ -367,6 +367,49 @@ fn http_1_1_names_one_host() {
     assert_eq!(service.request("GET /livez HTTP/1.0\r\n\r\n").status, 200);
 }
 
+/// A little that comes soon is waited for, so that the connection can go on.
+#[test]
+fn small_body_may_come_after_its_head() {
+    let service = start(&[]);
+    for (method, target, status) in [
+        ("POST", "/nowhere", 404),
+        ("POST", "/sign", 415),
+        ("PUT", "/token", 405),
+        ("OPTIONS", "/token", 204),
+        ("GET", "/livez", 200),
+    ] {
+        let request = Request::new(method, target).field("Content-Length", "5");
+        let mut connection = service.connect();
+        connection.send(request.head());
+        thread::sleep(Duration::from_millis(20));
+        connection.send("hello");
+        let answer = request.answer(&mut connection);
+        assert_eq!((answer.status, answer.field("connection")), (status, None), "{target}");
+        let next = Request::post("/token", "hello").over(&mut connection);
+        assert_eq!(next.json()["token"], token_of(b"hello"), "{target}");
+    }
+}
+
+#[test]
+fn body_that_does_not_come_is_not_waited_for_long() {
+    let service = start(&[]);
+    let much = "70000";
+    let some = &"x".repeat(66_000);
+    for (fields, sent) in [
+        (("Content-Length", "5"), ""),
+        (("Content-Length", much), ""),
+        (("Transfer-Encoding", "chunked"), some),
+    ] {
+        let request = Request::new("OPTIONS", "/token").field(fields.0, fields.1);
+        let mut connection = service.connect();
+        let chunk = format!("{:x}\r\n{sent}\r\n", sent.len());
+        connection.send(request.head() + if sent.is_empty() { "" } else { &chunk });
+        let answer = request.answer(&mut connection);
+        assert_eq!((answer.status, answer.field("connection")), (204, Some("close")), "{fields:?}");
+        assert!(connection.has_ended(), "{fields:?}");
+    }
+}
+
 #[test]
 fn connection_that_ends_after_a_problem_is_announced() {
     let service = Service::start(&[]);
