@@ -57,7 +57,8 @@ impl OffloadedHash {
     const WORTH: usize = 16 * 1024;
 
     /// Who waits for room is woken with so many bytes left in the queue: rarely, since waking takes
-    /// the time of hashing a piece on some machines, but before the thread runs dry.
+    /// the time of hashing a piece on some machines, but before the thread runs dry where pieces are
+    /// not larger than that.
     const REFILL: usize = Self::LIMIT / 4;
 
     /// Begins with a payload that is hashed on the threads of `pool`.

@@ -8,9 +8,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::settings::Limits;
 
-/// HTTP/1.1: what is kept of a connection at the most before it is taken: a head as large as
-/// `--max-request-head` can be, or a piece of a body. Larger pieces are not hashed faster, and every
-/// connection can take that much of memory.
+/// HTTP/1.1: what is kept of a head at the most until it is whole: as much as `--max-request-head`
+/// can be. Of a body less is read at a time: see `Portions`.
 const READ_BUFFER: usize = 64 * 1024;
 
 /// HTTP/2: how many requests there may be at a time, which RFC 9113 section 6.5.2 asks for.

@@ -14,13 +14,20 @@ import (
 // repeat has all connections send their requests until the end, and waits for the last answers.
 func repeat(options options, requests requests) {
 	end := options.begin()
+	together(options.connections, func(i int) {
+		client := client{options: options, end: end, request: requests(i)}
+		client.run(rand.New(rand.NewSource(int64(i))))
+	})
+}
+
+// together runs something for each of a number of connections, and waits for the last.
+func together(connections int, run func(i int)) {
 	var all sync.WaitGroup
-	for i := 0; i < options.connections; i++ {
+	for i := 0; i < connections; i++ {
 		all.Add(1)
 		go func(i int) {
 			defer all.Done()
-			client := client{options: options, end: end, request: requests(i)}
-			client.run(rand.New(rand.NewSource(int64(i))))
+			run(i)
 		}(i)
 	}
 	all.Wait()

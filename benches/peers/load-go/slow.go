@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -17,22 +16,16 @@ const (
 // crawl holds all connections open, a byte at a time, and opens anew each that the service ends.
 func crawl(options options) {
 	end := options.begin()
-	var all sync.WaitGroup
-	for i := 0; i < options.connections; i++ {
-		all.Add(1)
-		go func(i int) {
-			defer all.Done()
-			// Spread over a pause, so that not all send at once.
-			time.Sleep(options.pause * time.Duration(i) / time.Duration(options.connections))
-			for time.Now().Before(end) {
-				if crawlOnce(options, end) != nil {
-					failed.Add(1)
-					time.Sleep(options.pause)
-				}
+	together(options.connections, func(i int) {
+		// Spread over a pause, so that not all send at once.
+		time.Sleep(options.pause * time.Duration(i) / time.Duration(options.connections))
+		for time.Now().Before(end) {
+			if crawlOnce(options, end) != nil {
+				failed.Add(1)
+				time.Sleep(options.pause)
 			}
-		}(i)
-	}
-	all.Wait()
+		}
+	})
 }
 
 func crawlOnce(options options, end time.Time) error {
