@@ -1,8 +1,8 @@
 //! What TCP_NODELAY is worth for an upload over HTTP/2, on loopback: sends one with every setting of
-//! client and server, and prints what each took.
+//! client and server, five times in turns, and prints the shortest, the median and the longest time.
 //!
 //! ```console
-//! cargo run --release --example nodelay --all-features -- 1024     # MiB
+//! cargo run --release --example nodelay --all-features -- 1024 64    # MiB, in chunks of so many KiB
 //! ```
 //!
 //! Nothing is signed here, so that it is the transport alone that is timed.
@@ -28,19 +28,31 @@ use tokio::net::{TcpListener, TcpStream};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-const CHUNK: usize = 64 * 1024;
+const ROUNDS: usize = 5;
 
 #[tokio::main]
 async fn main() -> Result {
-    let mib: usize = env::args().nth(1).map_or(Ok(1024), |argument| argument.parse())?;
-    println!("{mib} MiB over HTTP/2 on loopback");
-    for (client, server) in [(false, false), (true, false), (false, true), (true, true)] {
-        let address = serve(server).await?;
-        let start = Instant::now();
-        upload(client, address, mib * 1024 * 1024 / CHUNK).await?;
-        let seconds = start.elapsed().as_secs_f64();
+    let argument = |index, default| {
+        env::args().nth(index).map_or(Ok(default), |argument| argument.parse::<usize>())
+    };
+    let (mib, kib) = (argument(1, 1024)?, argument(2, 64)?);
+    println!("{mib} MiB over HTTP/2 on loopback, in chunks of {kib} KiB");
+    let (chunks, chunk) = (mib * 1024 / kib, Bytes::from(vec![0xA5; kib * 1024]));
+    let mut times = [(false, false), (true, false), (false, true), (true, true)]
+        .map(|settings| (settings, Vec::new()));
+    for _ in 0..ROUNDS {
+        for ((client, server), seconds) in &mut times {
+            let address = serve(*server).await?;
+            let start = Instant::now();
+            upload(*client, address, chunks, chunk.clone()).await?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+    }
+    for ((client, server), mut seconds) in times {
+        seconds.sort_unstable_by(f64::total_cmp);
+        let (shortest, median, longest) = (seconds[0], seconds[ROUNDS / 2], seconds[ROUNDS - 1]);
         println!(
-            "TCP_NODELAY: client {:3}, server {:3}: {seconds:6.2} s",
+            "TCP_NODELAY: client {:3}, server {:3}: {shortest:6.2} {median:6.2} {longest:6.2} s",
             word(client),
             word(server)
         );
@@ -80,15 +92,15 @@ async fn read_all(socket: TcpStream) -> Result {
     Ok(connection.serve_connection(TokioIo::new(socket), service).await?)
 }
 
-async fn upload(nodelay: bool, address: SocketAddr, chunks: usize) -> Result {
+async fn upload(nodelay: bool, address: SocketAddr, chunks: usize, chunk: Bytes) -> Result {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(nodelay);
     let client = Client::builder(TokioExecutor::new()).http2_only(true).build(connector);
 
-    let chunk = Bytes::from(vec![0xA5; CHUNK]);
+    let len = chunks * chunk.len();
     let frames = (0..chunks).map(move |_| Ok::<_, Infallible>(Frame::data(chunk.clone())));
     let request = Request::put(format!("http://{address}/up"))
-        .header("content-length", chunks * CHUNK)
+        .header("content-length", len)
         .body(StreamBody::new(stream::iter(frames)))?;
     let status = client.request(request).await?.status();
     if status.is_success() { Ok(()) } else { Err(format!("the server answered {status}").into()) }

@@ -28,6 +28,7 @@ FIELDS = [
 @dataclass
 class Answer:
     status: int
+    # By name in lower case.
     fields: dict
 
 
@@ -41,24 +42,40 @@ def signed(programs, payload, target=TARGET, more=()):
     return subprocess.run(command, input=frame, env={**os.environ, **KEYS}, check=True, capture_output=True).stdout
 
 
-def send(port, frame, seconds=30):
+def send(port, frame):
     """The answer to a frame. One that comes before all was sent counts as well."""
-    with socket.create_connection((LOOPBACK, port), seconds) as connection:
+    with connect(port) as connection, connection.makefile("rb") as answers:
         try:
             connection.sendall(frame)
         except ConnectionError:
             pass
-        with connection.makefile("rb") as answers:
-            while True:
-                answer = read_answer(answers)
-                if answer.status != 100:
-                    return answer
+        return read_answer(answers)
+
+
+def send_as_expected(port, frame):
+    """The first and the last answer to a frame whose payload is sent if the first one is 100."""
+    head, _, payload = frame.partition(b"\r\n\r\n")
+    with connect(port) as connection, connection.makefile("rb") as answers:
+        connection.sendall(head + b"\r\n\r\n")
+        first = read_answer(answers)
+        if first.status != 100:
+            return first, first
+        connection.sendall(payload)
+        return first, read_answer(answers)
+
+
+def connect(port):
+    return socket.create_connection((LOOPBACK, port), 30)
 
 
 def read_answer(answers):
-    status = answers.readline().split(b" ")
+    """An answer, whose status is 0 where the connection ends without one."""
+    try:
+        status = answers.readline().split(b" ")
+    except ConnectionError:
+        status = []
     if len(status) < 2:
-        raise ConnectionError("expected an answer, found the end of the connection")
+        return Answer(0, {})
     fields = {}
     while line := answers.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")

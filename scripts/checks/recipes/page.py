@@ -1,0 +1,39 @@
+"""What docs/recipes.md shows."""
+
+import re
+from pathlib import Path
+
+PAGE = Path("docs/recipes.md")
+SHOWN = {
+    "nginx": ["deploy/nginx/nginx.conf"],
+    "haproxy": ["deploy/haproxy/uploads.cfg"],
+    "python": ["examples/clients/upload_requests.py", "examples/clients/upload_httpx.py"],
+    "js": ["examples/clients/upload_fetch.mjs", "examples/clients/upload_http.mjs"],
+}
+
+
+def blocks(language):
+    """The blocks of code in a language: what stands behind it, and the code."""
+    return re.findall(rf"^```{language}(?: (.*))?\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+
+
+def not_from_a_file():
+    """The blocks that are not part of the files that are tried."""
+    for language, files in SHOWN.items():
+        texts = [without_margin(Path(file).read_text()) for file in files]
+        found = blocks(language)
+        if not found:
+            yield f"no block of {language}"
+        for _, block in found:
+            if not any(without_margin(block) in text for text in texts):
+                yield block
+
+
+def head_of(client):
+    """The head that the page shows for a client, with the line ends that it was sent with."""
+    shown = [block for name, block in blocks("http") if name == client]
+    return shown[0].replace("\n", "\r\n") if shown else None
+
+
+def without_margin(text):
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
