@@ -35,11 +35,16 @@ def run(command):
     return subprocess.run(command, env=environment, timeout=60, check=True, capture_output=True, text=True)
 
 
+def is_of_the_page(client):
+    """Whether it is there, in the version that the page is about. Python's clients are pinned."""
+    if client != "fetch":
+        return True
+    return bool(shutil.which("node")) and run(["node", "--version"]).stdout.startswith("v20.")
+
+
 def unsaid(client):
-    """The head that a client sends, or None where it is not installed."""
+    """The head that a client sends."""
     command = UNSAID[client]
-    if not shutil.which(command[0]):
-        return None
     with one_request() as (port, head):
         run([*command, f"http://{LOOPBACK}:{port}/up"])
     return head[0].replace(f"{LOOPBACK}:{port}", f"{LOOPBACK}:PORT")

@@ -20,12 +20,12 @@ def blocks(language):
 def not_from_a_file():
     """The blocks that are not part of the files that are tried."""
     for language, files in SHOWN.items():
-        texts = [without_margin(Path(file).read_text()) for file in files]
+        texts = [code_of(Path(file).read_text()) for file in files]
         found = blocks(language)
         if not found:
             yield f"no block of {language}"
         for _, block in found:
-            if not any(without_margin(block) in text for text in texts):
+            if not any(code_of(block) in text for text in texts):
                 yield block
 
 
@@ -35,5 +35,7 @@ def head_of(client):
     return shown[0].replace("\n", "\r\n") if shown else None
 
 
-def without_margin(text):
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+def code_of(text):
+    """The lines without margin, comments and empty lines."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "\n".join(line for line in lines if line and not re.match(r"(#|//) (?!breaks:)", line))
