@@ -15,7 +15,7 @@ use std::{env, error::Error};
 
 use axum::{
     Extension, Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::Request,
     http::{HeaderName, StatusCode},
     middleware::{self, Next},
@@ -79,7 +79,7 @@ async fn upload(
     let mut len = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
-        len += frame.data_ref().map_or(0, |data| data.len());
+        len += frame.data_ref().map_or(0, Bytes::len);
     }
     let verified = verification.verified().map_err(|_| StatusCode::UNAUTHORIZED)?;
     println!("verified: {len} bytes from {}", verified.access_key().escape_ascii());

@@ -1,5 +1,5 @@
-//! What TCP_NODELAY is worth for an upload over HTTP/2, on loopback: sends one with every setting of
-//! client and server, five times in turns, and prints the shortest, the median and the longest time.
+//! What `TCP_NODELAY` is worth for an upload over HTTP/2, on loopback: sends one with every setting
+//! of client and server, five times in turns, and prints the shortest, the median and the longest time.
 //!
 //! ```console
 //! cargo run --release --example nodelay --all-features -- 1024 64    # MiB, in chunks of so many KiB

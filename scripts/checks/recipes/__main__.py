@@ -88,7 +88,7 @@ def page_is_true():
             print(f"page: {client} is not here in the version of the page, so its head is not compared")
             continue
         shown, sent = page.head_of(client), clients.unsaid(client)
-        expect(f"page: the head that {client} sends, which is\n{sent}", shown == sent)
+        expect(f"page: the head of {client} is shown as it was sent:\n{sent}", shown == sent)
 
 
 def accepted(way, port, verifying, frames):
@@ -167,8 +167,8 @@ def removed_before_verifying(verifying, frames):
 
 def expect(what, holds):
     if not holds:
-        sys.exit(f"check-recipes: expected {what}")
-    print(what.partition("\n")[0], flush=True)
+        sys.exit(f"check-recipes: not so: {what}")
+    print(what.partition("\n")[0].rstrip(":"), flush=True)
 
 
 main(*sys.argv[1:])

@@ -14,7 +14,7 @@ SHOWN = {
 
 def blocks(language):
     """The blocks of code in a language: what stands behind it, and the code."""
-    return re.findall(rf"^```{language}(?: (.*))?\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    return re.findall(rf"^```{language}(?: ([^\n]*))?\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
 
 
 def not_from_a_file():
