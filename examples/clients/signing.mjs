@@ -60,7 +60,8 @@ function decode(text) {
 }
 
 function encode(bytes) {
-  return bytes.replace(/[^A-Za-z0-9._~-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+  const hex = (byte) => byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0");
+  return bytes.replace(/[^A-Za-z0-9._~-]/g, (byte) => `%${hex(byte)}`);
 }
 
 function hmac(key, message) {

@@ -125,10 +125,9 @@ def refused_early(way, port, verifying, frames):
 def waits_for_the_head(way, port, verifying, frames):
     """With `Expect: 100-continue` no answer is lost, but nginx answers by itself and drops the field."""
     since = len(verifying.lines)
-    first, last = send_as_expected(port, frames[EXPECTS])
-    expected = (100, 401) if way == "nginx" else (100, 201)
-    answers = first.status, last.status
-    expect(f"{way}: `Expect: 100-continue` is answered by {expected}, answers {answers}", answers == expected)
+    first, last = (answer.status for answer in send_as_expected(port, frames[EXPECTS]))
+    expected = [401, 502] if way == "nginx" else [201]
+    expect(f"{way}: `Expect: 100-continue` is answered, answers {first} and {last}", first == 100 and last in expected)
     if way != "nginx":
         first, _ = send_as_expected(port, frames[EXPECTS].replace(b"a  b", b"a b"))
         expect(f"{way}: it is refused before the payload, answer {first.status}", first.status == 401)
@@ -138,7 +137,7 @@ def waits_for_the_head(way, port, verifying, frames):
 def from_clients(programs, directory, port, is_direct):
     file = directory / "upload"
     file.write_bytes(b"\xa5" * (2 * MIB))
-    url = f"http://127.0.0.1:{port}/some/path?q=a+b&k"
+    url = f"http://127.0.0.1:{port}/some//%41%2fpath;x/?q=a+b&k&q=%C3%A4"
     for name, command in clients.uploads(programs, file, url, is_direct):
         answer = clients.run(command).stdout.strip()
         # The example of reqwest prints nothing, and fails unless it is accepted.
