@@ -18,9 +18,10 @@ use std::{
 };
 
 use framesign::{
-    PayloadHash, SigningDate, SigningKey,
+    PayloadHash, SigningDate, SigningKey, SigningOptions,
     codec::{CodecError, Event, SigningCodec, VerifyingCodec, VerifyingEvent},
-    verify::{Claim, Policy, SealedHead},
+    sign_head,
+    verify::{Claim, Policy},
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -135,14 +136,13 @@ fn send_large(port: u16, length: u64) -> Result<TcpStream> {
     Ok(socket)
 }
 
-/// Signed as if there were no payload, which nobody knows before the end.
+/// Signed for another payload, which nobody knows before the end.
 fn head(length: u64) -> Result<Vec<u8>> {
     let now = SystemTime::now();
     let head = format!("PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
-    let (credentials, date) = (keys::credentials()?, SigningDate::of(now));
-    let policy = Policy::default();
-    let sealed = SealedHead::new(head.as_bytes(), credentials.access_key(), date, now, &policy)?;
-    Ok(sealed.sign(&SigningKey::derive(&credentials, date), PayloadHash::of(b"")))
+    let key = SigningKey::derive(&keys::credentials()?, SigningDate::of(now));
+    let payload = PayloadHash::of(b"another");
+    Ok(sign_head(head.as_bytes(), &key, payload, now, &SigningOptions::default())?)
 }
 
 /// All of them at a time; none comes to its end.

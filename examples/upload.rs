@@ -13,7 +13,9 @@ use std::{
     time::SystemTime,
 };
 
-use framesign::{Credentials, PayloadHash, http::sign_request, verify::Policy};
+use framesign::{
+    Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, http::sign_request,
+};
 use http::{Request, StatusCode};
 use reqwest::{Body, Client, redirect};
 use tokio::task;
@@ -40,14 +42,16 @@ async fn upload(
 ) -> Result<StatusCode, Box<dyn Error>> {
     let (file, hash, len) = task::spawn_blocking(|| first_pass(file)).await??;
 
-    // Everything that the client would add is explicit, so that it is signed. Host is added by
-    // `sign_request`.
+    // Everything that the client would add is explicit, so that it is signed. `sign_request` adds
+    // Host and Content-Digest.
     let request = Request::put(url)
         .header("content-length", len)
         .header("accept", "*/*")
         .body(Body::from(tokio::fs::File::from_std(file)))?;
     let (mut parts, body) = request.into_parts();
-    sign_request(&mut parts, credentials, hash, SystemTime::now(), &Policy::default())?;
+    let now = SystemTime::now();
+    let key = SigningKey::derive(credentials, SigningDate::of(now));
+    sign_request(&mut parts, &key, hash, now, &SigningOptions::default())?;
 
     // A redirect would lead to a target that was not signed.
     let client = Client::builder().redirect(redirect::Policy::none()).build()?;

@@ -116,8 +116,8 @@
 //! ```
 //! # #[cfg(feature = "verify")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use framesign::verify::{Claim, Policy, SealedHead, Verifier};
-//! use framesign::{Credentials, PayloadHash, SigningDate, SigningKey};
+//! use framesign::verify::{Claim, Policy, Verifier};
+//! use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
 //! use std::time::SystemTime;
 //!
 //! let credentials = Credentials::new("access", "secret")?;
@@ -125,9 +125,9 @@
 //!
 //! // The signer adds its fields to the head.
 //! let head = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n";
-//! let sealed = SealedHead::new(head, "access", SigningDate::of(now), now, &policy)?;
-//! let key = SigningKey::derive(&credentials, sealed.date());
-//! let head = sealed.sign(&key, PayloadHash::of(b"hello"));
+//! let key = SigningKey::derive(&credentials, SigningDate::of(now));
+//! let options = SigningOptions::for_policy(&policy);
+//! let head = sign_head(head, &key, PayloadHash::of(b"hello"), now, &options)?;
 //!
 //! // The verifier asks for the keys of whom the head names, none where it knows nobody.
 //! let keys_of = |claim: &Claim| match claim.access_key() {
@@ -216,6 +216,8 @@ pub mod protocol;
 pub mod secrets;
 mod sign;
 mod signer;
+#[cfg(feature = "verify")]
+mod signing;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "verify")]
@@ -231,6 +233,8 @@ pub use self::protocol::{
 };
 pub use self::sign::{sign, sign_reader};
 pub use self::signer::Signer;
+#[cfg(feature = "verify")]
+pub use self::signing::{SignableHead, SigningError, SigningOptions, sign_head};
 
 /// The examples of the documents, which the tests run.
 #[cfg(doctest)]

@@ -94,7 +94,10 @@ impl Payload {
     ) -> Result<StringToSign, FrameError> {
         let payload = match given {
             Some(_) if self.seen > 0 => return Err(Self::trailing_at(self.head_len)),
-            Some(given) => given,
+            Some(given) => {
+                Self::check_hash(self.expected, given, self.head_len)?;
+                given
+            }
             None => {
                 self.check_whole()?;
                 PayloadHash::new(&mut self.hash)
@@ -113,6 +116,30 @@ impl Payload {
     fn check_whole(&self) -> Result<(), FrameError> {
         let is_short = self.expected.is_some_and(|expected| expected > self.seen);
         if is_short { Err(self.truncated()) } else { Ok(()) }
+    }
+
+    /// Refuses a hash that cannot be of a payload as long as `expected`: that of an empty payload
+    /// where there are bytes, or of another one where there are none. `offset` is where the payload
+    /// begins.
+    pub(crate) fn check_hash(
+        expected: Option<u64>,
+        hash: PayloadHash,
+        offset: u64,
+    ) -> Result<(), FrameError> {
+        let is_empty = hash == PayloadHash::of(b"");
+        let (kind, expected, found) = match expected {
+            Some(0) if !is_empty => {
+                let expected =
+                    Expected::Text("a Content-Length above 0 with the hash of a payload");
+                (ErrorKind::TrailingBytes, expected, "none")
+            }
+            Some(length @ 1..) if is_empty => {
+                let expected = Expected::Count(length, "bytes of payload, as Content-Length says");
+                (ErrorKind::TruncatedBody, expected, "the hash of an empty one")
+            }
+            _ => return Ok(()),
+        };
+        Err(FrameError::new(kind, 0, expected, Found::Text(found)).at(offset))
     }
 
     /// The string to sign of a payload that was counted here and hashed elsewhere.

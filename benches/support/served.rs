@@ -4,11 +4,11 @@ use std::{convert::Infallible, hint::black_box, time::SystemTime};
 
 use bytes::Bytes;
 use framesign::{
-    PayloadHash, SigningDate, SigningKey,
+    PayloadHash, SigningDate, SigningKey, SigningOptions,
     http::VerifyingBody,
     secrets::{MemoryStore, Secret},
+    sign_head,
     tower::VerifyLayer,
-    verify::{Policy, SealedHead},
 };
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -23,10 +23,9 @@ use crate::Result;
 
 /// `head` with a signature of now.
 pub(crate) fn sign(head: &str, payload: PayloadHash) -> Result<Vec<u8>> {
-    let (now, policy) = (SystemTime::now(), Policy::default());
-    let (credentials, date) = (keys::credentials()?, SigningDate::of(now));
-    let sealed = SealedHead::new(head.as_bytes(), credentials.access_key(), date, now, &policy)?;
-    Ok(sealed.sign(&SigningKey::derive(&credentials, date), payload))
+    let now = SystemTime::now();
+    let key = SigningKey::derive(&keys::credentials()?, SigningDate::of(now));
+    Ok(sign_head(head.as_bytes(), &key, payload, now, &SigningOptions::default())?)
 }
 
 /// A layer that knows the secret of the uploads.

@@ -1,7 +1,7 @@
 //! The arguments: the subcommands, and the options that several of them share.
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use framesign::{InputError, Rules, verify::Policy};
+use framesign::{InputError, Rules, SigningOptions, verify::Policy};
 
 #[cfg(feature = "serve")]
 use crate::serve;
@@ -76,7 +76,7 @@ Manual pages:      framesign man [COMMAND]";
 
 /// What everything that signs frames has in common.
 #[derive(Debug, Args)]
-pub(crate) struct SigningOptions {
+pub(crate) struct FrameOptions {
     /// Write results and errors as JSON objects, a line each, to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -122,6 +122,13 @@ impl ReadingOptions {
     pub(crate) fn limit(&self, policy: Policy) -> Result<Policy, Stop> {
         let policy = policy.max_head(self.max_head).max_headers(self.max_headers);
         self.allow_methods(policy, Policy::allow_method)
+    }
+
+    /// How signed frames are made, which are read strictly in any case.
+    pub(crate) fn signing(&self) -> Result<SigningOptions, Stop> {
+        let options = SigningOptions::default();
+        let options = options.max_head(self.max_head).max_headers(self.max_headers);
+        self.allow_methods(options, SigningOptions::allow_method)
     }
 
     fn allow_methods<T>(

@@ -7,10 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use framesign::{
-    Credentials, FrameHasher, Head, PayloadHash, SigningDate, SigningKey,
-    verify::{Policy, SealedHead},
-};
+use framesign::{FrameHasher, Head, PayloadHash, SignableHead, SigningKey, SigningOptions};
 
 use super::{
     exit::Stop,
@@ -20,12 +17,11 @@ use super::{
     read_ahead,
 };
 
-/// Who signs, when, and within which limits.
+/// Who signs, when, and how.
 pub(crate) struct Emitter {
-    pub(crate) credentials: Credentials,
-    pub(crate) date: SigningDate,
+    pub(crate) key: SigningKey,
     pub(crate) now: SystemTime,
-    pub(crate) policy: Policy,
+    pub(crate) options: SigningOptions,
 }
 
 /// What keeps a signed frame from being written.
@@ -37,8 +33,8 @@ pub(crate) enum Unemitted {
 }
 
 /// What the first reading of a frame brought.
-struct Hashed {
-    sealed: SealedHead,
+struct Hashed<'a> {
+    head: SignableHead<'a>,
     /// The length of the head as it was.
     head_len: u64,
     payload: PayloadHash,
@@ -77,21 +73,21 @@ impl Emitter {
         self.write(hashed, file)
     }
 
-    /// Reads a frame, seals its head, and passes its payload to `keep`.
+    /// Reads a frame, adds the fields to its head, and passes its payload to `keep`.
     fn hash(
         &self,
         input: &Input,
         source: Source,
         mut keep: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<Hashed, Failure> {
+    ) -> Result<Hashed<'_>, Failure> {
         let mut progress = Progress::new(input, source.len);
-        let mut hasher = FrameHasher::new(self.policy.rules().clone());
+        let mut hasher = FrameHasher::new(self.options.rules().clone());
         let mut head = None;
         let mut payload_len = 0;
         read_ahead::for_each_chunk(source, |chunk| {
             let update = hasher.update(chunk)?;
             if let Some(found) = update.head {
-                head = Some((self.seal(found)?, found.as_bytes().len() as u64));
+                head = Some((self.signable(found)?, found.as_bytes().len() as u64));
             }
             keep(update.payload)?;
             payload_len += update.payload.len() as u64;
@@ -101,28 +97,29 @@ impl Emitter {
         let payload = hasher.payload_hash();
         hasher.finish()?;
         #[expect(clippy::expect_used, reason = "what has no whole head cannot be finished")]
-        let ((sealed, head_len), payload) = head.zip(payload).expect("the head is whole");
-        Ok(Hashed { sealed, head_len, payload, payload_len })
+        let ((head, head_len), payload) = head.zip(payload).expect("the head is whole");
+        Ok(Hashed { head, head_len, payload, payload_len })
     }
 
-    fn seal(&self, head: Head<'_>) -> Result<SealedHead, Failure> {
-        let (access_key, head) = (self.credentials.access_key(), head.as_bytes());
-        Ok(SealedHead::new(head, access_key, self.date, self.now, &self.policy)?)
+    fn signable(&self, head: Head<'_>) -> Result<SignableHead<'_>, Failure> {
+        Ok(SignableHead::new(head.as_bytes(), &self.key, self.now, &self.options)?)
     }
 
-    /// Writes the head with its signature, and the payload, which `file` is at.
-    fn write(&self, hashed: Hashed, file: File) -> Result<(), Unemitted> {
-        let Hashed { sealed, payload, payload_len, .. } = hashed;
-        let key = SigningKey::derive(&self.credentials, sealed.date());
+    /// Writes the head with its signature, and the payload, which `file` is at. What is written is
+    /// hashed again: the file may have changed since the first reading, its times set back.
+    fn write(&self, hashed: Hashed<'_>, file: File) -> Result<(), Unemitted> {
+        let Hashed { head, payload, payload_len, .. } = hashed;
+        let head = head.sign(payload).map_err(Failure::from)?;
+        let mut written = FrameHasher::new(self.options.rules().clone());
         let mut stdout = io::stdout().lock();
-        put(&mut stdout, &sealed.sign(&key, payload))?;
+        let mut emit = |bytes: &[u8]| {
+            written.update(bytes).map_err(Failure::from)?;
+            put(&mut stdout, bytes)
+        };
+        emit(&head)?;
         let source = Source { reader: Box::new(file.take(payload_len)), len: Some(payload_len) };
-        let mut left = payload_len;
-        read_ahead::for_each_chunk(source, |chunk| {
-            left -= chunk.len() as u64;
-            put(&mut stdout, chunk)
-        })?;
-        if left > 0 {
+        read_ahead::for_each_chunk(source, emit)?;
+        if written.payload_hash() != Some(payload) {
             return Err(changed().into());
         }
         stdout.flush().map_err(|error| Unemitted::Stop(Stop::Output(error)))
@@ -133,9 +130,11 @@ fn put(stdout: &mut StdoutLock<'_>, bytes: &[u8]) -> Result<(), Unemitted> {
     stdout.write_all(bytes).map_err(|error| Unemitted::Stop(Stop::Output(error)))
 }
 
-/// What was written then has another signature than it should.
+/// What was written then need not be the frame that was signed.
 fn changed() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "expected a file that stays as it is, found it changed")
+    let problem =
+        "expected a file that stays as it is, found it changed; do not use what was written";
+    io::Error::new(ErrorKind::InvalidData, problem)
 }
 
 fn spooling(error: &io::Error) -> io::Error {

@@ -1,19 +1,24 @@
 //! `framesign explain`: the stages on the way to a signature, to see why two sides differ.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use clap::{Args, ValueHint};
-use framesign::{CanonicalHead, Rules, Signature, SigningKey, StringToSign};
+use framesign::{
+    CanonicalHead, Rules, Signature, SigningKey, StringToSign, frame::HeadReader,
+    verify::FieldNames,
+};
 use serde::Serialize;
 
 use super::{
     against::Comparison,
-    args::SigningOptions,
+    args::FrameOptions,
+    carried::Carried,
     exit::{Exit, Stop},
     failure::Failure,
     frame,
     input::Input,
     json,
+    keys::KeyOptions,
     output::Output,
     visible::Bytes,
 };
@@ -22,11 +27,15 @@ use super::{
 ///
 /// Line ends are shown as \n, and every byte but printable ASCII is escaped. The last line of a
 /// canonical request, the hash of the payload, has no line end.
+///
+/// If the frame carries a signature, its field is left out, the access key and the date are those in
+/// the frame, and the signature in the frame is compared with the computed one, if the secret key is
+/// given; exit status 1 if it differs.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Options {
-    /// Name the first line in which the canonical request in FILE differs, byte for byte; exit
-    /// status 1 where it does
+    /// Name the lines in which the canonical request in FILE differs, byte for byte, the first of
+    /// them first; exit status 1 if there are any
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(value_parser = Input::parser())]
     against: Option<Input>,
@@ -37,7 +46,7 @@ pub(crate) struct Options {
     file: Input,
 
     #[command(flatten)]
-    signing: SigningOptions,
+    signing: FrameOptions,
 }
 
 const AFTER_HELP: &str = "\
@@ -46,11 +55,16 @@ Examples:
   framesign explain --against theirs.txt upload.http
 
 With --json it prints {\"file\":…,\"canonical_request\":…,\"string_to_sign\":…,\"signature\":…}.
---against adds \"against\":{\"file\":…,\"equal\":true} or, where it differs,
-\"against\":{\"file\":…,\"equal\":false,\"line\":…,\"byte\":…,\"part\":…,\"ours\":…,\"theirs\":…}.
+A frame that carries a signature adds
+\"frame\":{\"access_key\":…,\"date\":…,\"signature\":…,\"equal\":true|false}; without its secret key
+\"signature\" and \"equal\" are missing.
+--against adds \"against\":{\"file\":…,\"equal\":true} or, if it differs,
+\"against\":{\"file\":…,\"equal\":false,\"line\":…,\"byte\":…,\"part\":…,\"ours\":…,\"theirs\":…,
+\"differences\":[{\"line\":…,\"byte\":…,\"part\":…,\"ours\":…,\"theirs\":…},…]}: the first difference, and
+all of them. A line that one side lacks is null; \"line_end\" is there if theirs ends in a line end.
 
-Exit status: 0 done, 1 the frame was refused or --against differs, 2 wrong usage or configuration,
-3 input or output failed.";
+Exit status: 0 done, 1 the frame was refused, its signature or --against differs, 2 wrong usage or
+configuration, 3 input or output failed.";
 
 /// What the signature of a file is made of.
 #[derive(Serialize)]
@@ -60,62 +74,111 @@ struct Explanation<'a> {
     canonical_request: Vec<u8>,
     #[serde(serialize_with = "json::display")]
     string_to_sign: StringToSign,
-    #[serde(serialize_with = "json::display")]
-    signature: Signature,
+    #[serde(serialize_with = "json::optional_display", skip_serializing_if = "Option::is_none")]
+    signature: Option<Signature>,
+    #[serde(rename = "frame", skip_serializing_if = "Option::is_none")]
+    carried: Option<Carried>,
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<Comparison<'a>>,
+    /// What the signature was computed with.
+    #[serde(skip)]
+    key: Option<SigningKey>,
+}
+
+/// What is signed of a frame, and what it carries of a signature.
+struct Stages {
+    canonical_request: Vec<u8>,
+    string_to_sign: StringToSign,
+    carried: Option<Carried>,
+}
+
+/// Why there is no explanation.
+enum Unexplained<'a> {
+    Failure(&'a Input, Failure),
+    Stop(Stop),
 }
 
 /// Explains the file.
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
-    let key = options.signing.keys.signing_key()?;
     let rules = options.signing.reading.rules()?;
     let mut output = Output::new(options.signing.json);
-    match explain(options, &key, &rules) {
+    match explain(options, &rules) {
         Ok(explanation) => {
             output.result(&explanation)?;
             Ok(explanation.exit())
         }
-        Err((file, failure)) => Ok(output.failure(file, &failure)?),
+        Err(Unexplained::Failure(file, failure)) => Ok(output.failure(file, &failure)?),
+        Err(Unexplained::Stop(stop)) => Err(stop),
     }
 }
 
-fn explain<'a>(
-    options: &'a Options,
-    key: &SigningKey,
-    rules: &Rules,
-) -> Result<Explanation<'a>, (&'a Input, Failure)> {
-    let file = &options.file;
-    let (canonical_request, string_to_sign) =
-        stages(file, rules).map_err(|failure| (file, failure))?;
+fn explain<'a>(options: &'a Options, rules: &Rules) -> Result<Explanation<'a>, Unexplained<'a>> {
+    let (file, keys) = (&options.file, &options.signing.keys);
+    let Stages { canonical_request, string_to_sign, mut carried } =
+        stages(file, rules, keys).map_err(|failure| Unexplained::Failure(file, failure))?;
+    let key = match &carried {
+        Some(carried) => carried.key(keys),
+        None => keys.signing_key_at(SystemTime::now()).map(Some),
+    }
+    .map_err(Unexplained::Stop)?;
     let compare = |other| {
-        Comparison::new(other, &canonical_request).map_err(|error| (other, Failure::Io(error)))
+        Comparison::new(other, &canonical_request)
+            .map_err(|error| Unexplained::Failure(other, Failure::Io(error)))
     };
     let against = options.against.as_ref().map(compare).transpose()?;
-    let signature = key.sign(&string_to_sign);
-    Ok(Explanation { file, canonical_request, string_to_sign, signature, against })
+    let signature = key.as_ref().map(|key| key.sign(&string_to_sign));
+    if let Some(carried) = &mut carried {
+        carried.compare(signature);
+    }
+    Ok(Explanation { file, canonical_request, string_to_sign, signature, carried, against, key })
 }
 
-/// The canonical request and the string to sign. The payload is hashed as it passes, so that a
-/// frame of any size can be explained.
-fn stages(file: &Input, rules: &Rules) -> Result<(Vec<u8>, StringToSign), Failure> {
-    let mut canonical_request = Vec::new();
-    let hasher = frame::read(file, rules, |head| {
-        // A vector takes everything.
-        let _ = CanonicalHead::new(head).write_to(&mut canonical_request);
-    })?;
-    if let Some(payload) = hasher.payload_hash() {
-        canonical_request.extend_from_slice(payload.to_string().as_bytes());
+/// Reads the frame. The payload is hashed as it passes, so that a frame of any size can be
+/// explained.
+fn stages(file: &Input, rules: &Rules, keys: &KeyOptions) -> Result<Stages, Failure> {
+    let mut bytes = Vec::new();
+    let hasher = frame::read(file, rules, |head| bytes.extend_from_slice(head.as_bytes()))?;
+    let payload = hasher.payload_hash();
+    hasher.finish()?;
+    let mut reader = HeadReader::new(rules.clone());
+    #[expect(clippy::expect_used, reason = "what has no whole head cannot be finished")]
+    let (head, payload) = reader.read(&bytes)?.zip(payload).expect("the head is whole");
+    let names = FieldNames::default();
+    let carried = Carried::of(&head, &names, keys);
+    let mut canonical = CanonicalHead::new(head);
+    if carried.is_some() {
+        canonical = canonical.without_field(names.signature());
     }
-    Ok((canonical_request, hasher.finish()?))
+    let request = canonical.with_payload(payload);
+    let mut canonical_request = Vec::new();
+    request.write_to(&mut canonical_request)?;
+    Ok(Stages { canonical_request, string_to_sign: request.string_to_sign(), carried })
 }
 
 impl Explanation<'_> {
     fn exit(&self) -> Exit {
-        match &self.against {
-            Some(against) if !against.is_equal() => Exit::Refused,
-            _ => Exit::Done,
+        let differs = self.against.as_ref().is_some_and(|against| !against.is_equal());
+        if differs || self.is_own_equal() == Some(false) { Exit::Refused } else { Exit::Done }
+    }
+
+    /// Whether the signature in the frame is the computed one.
+    fn is_own_equal(&self) -> Option<bool> {
+        self.carried.as_ref().and_then(Carried::is_equal)
+    }
+
+    /// What is left if the canonical requests of both sides are equal, and so the strings to sign.
+    fn write_rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let condition = match self.is_own_equal() {
+            Some(true) => return Ok(()),
+            Some(false) => "",
+            None => "if the signatures differ, ",
+        };
+        write!(f, "  {condition}what is left is the derivation of the key: the secret key")?;
+        if let Some(key) = &self.key {
+            write!(f, ", the date {}", key.date())?;
+            write!(f, ", the access key {}", Bytes(key.access_key().as_bytes()))?;
         }
+        writeln!(f)
     }
 }
 
@@ -126,7 +189,14 @@ impl fmt::Display for Explanation<'_> {
             writeln!(f, "  {}", Bytes(line))?;
         }
         writeln!(f, "string to sign:\n  {}", self.string_to_sign)?;
-        writeln!(f, "signature:\n  {}", self.signature)?;
-        self.against.as_ref().map_or(Ok(()), |against| against.fmt(f))
+        if let Some(signature) = &self.signature {
+            writeln!(f, "signature:\n  {signature}")?;
+        }
+        if let Some(carried) = &self.carried {
+            carried.fmt(f)?;
+        }
+        let Some(against) = &self.against else { return Ok(()) };
+        against.fmt(f)?;
+        if against.is_equal() { self.write_rest(f) } else { Ok(()) }
     }
 }

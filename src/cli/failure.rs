@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use framesign::{Error, FrameError, InputError};
+use framesign::{FrameError, InputError, SigningError};
 
 use super::exit::Exit;
 
@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     /// The frame breaks a rule.
     Refused(FrameError),
     /// The fields of a signed frame cannot be added.
-    Unsealed(InputError),
+    Unsignable(InputError),
     /// The frame cannot be read.
     Io(io::Error),
 }
@@ -21,8 +21,11 @@ impl Failure {
     /// The exit code that it asks for.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Refused(_) | Self::Unsealed(InputError::SignedAlready) => Exit::Refused,
-            Self::Unsealed(_) => Exit::Misused,
+            Self::Refused(_)
+            | Self::Unsignable(InputError::SignedAlready | InputError::ContentDigest) => {
+                Exit::Refused
+            }
+            Self::Unsignable(_) => Exit::Misused,
             Self::Io(_) => Exit::Failed,
         }
     }
@@ -31,7 +34,7 @@ impl Failure {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Refused(error) => error.kind().as_str(),
-            Self::Unsealed(_) => "input",
+            Self::Unsignable(_) => "input",
             Self::Io(_) => "io",
         }
     }
@@ -40,7 +43,7 @@ impl Failure {
     pub(crate) fn offset(&self) -> Option<u64> {
         match self {
             Self::Refused(error) => Some(error.offset()),
-            Self::Unsealed(_) | Self::Io(_) => None,
+            Self::Unsignable(_) | Self::Io(_) => None,
         }
     }
 }
@@ -49,7 +52,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(f),
-            Self::Unsealed(error) => error.fmt(f),
+            Self::Unsignable(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -61,12 +64,12 @@ impl From<FrameError> for Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<SigningError> for Failure {
+    fn from(error: SigningError) -> Self {
         match error {
-            Error::Input(error) => Self::Unsealed(error),
-            Error::Frame(error) => Self::Refused(error),
-            Error::Io(error) => Self::Io(error),
+            SigningError::Input(error) => Self::Unsignable(error),
+            SigningError::Frame(error) => Self::Refused(error),
+            // There is no policy that could refuse it.
             error => Self::Io(io::Error::other(error)),
         }
     }

@@ -48,19 +48,45 @@ pub(crate) struct PairOptions {
 }
 
 impl KeyOptions {
-    /// Derives what signs.
-    pub(crate) fn signing_key(&self) -> Result<SigningKey, Stop> {
-        Ok(SigningKey::derive(&self.credentials()?, self.date_at(SystemTime::now())))
-    }
-
-    pub(crate) fn credentials(&self) -> Result<Credentials, Stop> {
+    /// Derives what signs, for the date that was given or else the day that `now` is in.
+    pub(crate) fn signing_key_at(&self, now: SystemTime) -> Result<SigningKey, Stop> {
         let (access_key, secret_key) = self.pair.keys()?;
-        Credentials::new(access_key, &secret_key).map_err(|error| self.pair.unusable(error))
+        self.derive(access_key, &secret_key, self.date.unwrap_or_else(|| SigningDate::of(now)))
     }
 
-    /// The date that was given, or else the day that `now` is in.
-    pub(crate) fn date_at(&self, now: SystemTime) -> SigningDate {
-        self.date.unwrap_or_else(|| SigningDate::of(now))
+    /// Derives the key that a frame names, if its secret key is given: without an access key, or
+    /// with the same.
+    pub(crate) fn key_of(
+        &self,
+        access_key: &str,
+        date: SigningDate,
+    ) -> Result<Option<SigningKey>, Stop> {
+        if self.access_key().is_some_and(|given| given != access_key) {
+            return Ok(None);
+        }
+        let secret_key = self.pair.secret_key()?;
+        secret_key.map(|secret_key| self.derive(access_key, &secret_key, date)).transpose()
+    }
+
+    /// The access key that was given.
+    pub(crate) fn access_key(&self) -> Option<&str> {
+        self.pair.access_key.as_deref()
+    }
+
+    /// The date that was given.
+    pub(crate) fn date(&self) -> Option<SigningDate> {
+        self.date
+    }
+
+    fn derive(
+        &self,
+        access_key: &str,
+        secret_key: &str,
+        date: SigningDate,
+    ) -> Result<SigningKey, Stop> {
+        let credentials = Credentials::new(access_key, secret_key);
+        let credentials = credentials.map_err(|error| self.pair.unusable(error))?;
+        Ok(SigningKey::derive(&credentials, date))
     }
 }
 
@@ -80,11 +106,18 @@ impl PairOptions {
         let access_key = self.access_key.as_deref();
         let access_key =
             access_key.ok_or_else(|| missing("access", "--access-key or FRAMESIGN_ACCESS_KEY"))?;
-        let secret_key = match &self.secret_key_file {
-            Some(path) => from_file(path),
-            None => from_environment(),
-        }?;
+        let secret_key = self.secret_key()?;
+        let secret_key = secret_key
+            .ok_or_else(|| missing("secret", "FRAMESIGN_SECRET_KEY or --secret-key-file"))?;
         Ok((access_key, secret_key))
+    }
+
+    /// The secret key, if one is given.
+    fn secret_key(&self) -> Result<Option<Zeroizing<String>>, Stop> {
+        match &self.secret_key_file {
+            Some(path) => from_file(path).map(Some),
+            None => from_environment(),
+        }
     }
 
     fn unusable(&self, error: InputError) -> Stop {
@@ -96,11 +129,10 @@ impl PairOptions {
     }
 }
 
-fn from_environment() -> Result<Zeroizing<String>, Stop> {
-    let value = env::var_os(SECRET_KEY)
-        .ok_or_else(|| missing("secret", "FRAMESIGN_SECRET_KEY or --secret-key-file"))?;
+fn from_environment() -> Result<Option<Zeroizing<String>>, Stop> {
+    let Some(value) = env::var_os(SECRET_KEY) else { return Ok(None) };
     match value.into_string() {
-        Ok(secret_key) => Ok(Zeroizing::new(secret_key)),
+        Ok(secret_key) => Ok(Some(Zeroizing::new(secret_key))),
         Err(_) => Err(Stop::Configuration(format!(
             "{SECRET_KEY}: expected a secret key in UTF-8, found other bytes"
         ))),

@@ -2,6 +2,7 @@
 
 mod against;
 pub(crate) mod args;
+mod carried;
 mod emit;
 pub(crate) mod exit;
 mod explain;

@@ -11,6 +11,7 @@ use super::{
     exit::{Exit, complain},
     failure::Failure,
     input::Input,
+    json,
 };
 
 /// Standard output, flushed after each result so that a reader sees it at once.
@@ -63,7 +64,7 @@ impl Output {
     }
 
     fn json(&mut self, object: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.writer, object)?;
+        json::write(&mut self.writer, object)?;
         self.writer.write_all(b"\n")
     }
 }

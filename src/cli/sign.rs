@@ -3,11 +3,11 @@
 use std::{fmt, time::SystemTime};
 
 use clap::{Args, ValueHint};
-use framesign::{Rules, Signature, StringToSign, verify::Policy};
+use framesign::{Rules, Signature, StringToSign};
 use serde::Serialize;
 
 use super::{
-    args::SigningOptions,
+    args::FrameOptions,
     emit::{Emitter, Unemitted},
     exit::{Exit, Stop},
     failure::Failure,
@@ -30,12 +30,17 @@ pub(crate) struct Options {
     files: Vec<Input>,
 
     /// Write the signed frame instead of its signature: FILE with the fields timestamp,
-    /// dynata-access-key, dynata-date and dynata-signature added; read strictly
+    /// content-digest, dynata-access-key, dynata-date and dynata-signature added; read strictly
     #[arg(long, conflicts_with = "json")]
     emit: bool,
 
+    /// With --emit, add no content-digest: a verifier then knows only at the end of the payload
+    /// whether the signature is right
+    #[arg(long, requires = "emit")]
+    no_digest: bool,
+
     #[command(flatten)]
-    signing: SigningOptions,
+    signing: FrameOptions,
 }
 
 const AFTER_HELP: &str = "\
@@ -45,9 +50,10 @@ Examples:
   make-request | framesign sign --secret-key-file key.txt
   framesign sign --emit upload.http > upload.signed.http
 
---emit takes one FILE, reads it twice, and it must not change meanwhile. A pipe is kept in a
-temporary file, on disk where TMPDIR is on disk, so that memory stays small. Nothing is written of a
-frame that is refused.
+--emit takes one FILE and reads it twice. If it changes meanwhile the exit status is 3, and what was
+written is not a valid frame: do not send it. A pipe is kept in a temporary file, on disk if TMPDIR is
+on disk, so that memory stays small. Nothing is written of a frame that is refused. A timestamp or
+content-digest that is there is kept; a content-digest of another payload is refused.
 
 With --json each line is {\"file\":…,\"signature\":…,\"string_to_sign\":…}
 or {\"file\":…,\"error\":{\"kind\":…,\"message\":…,\"offset\":…}}.
@@ -73,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     if options.emit {
         return emit(options);
     }
-    let key = options.signing.keys.signing_key()?;
+    let key = options.signing.keys.signing_key_at(SystemTime::now())?;
     let rules = options.signing.reading.rules()?;
     let mut output = Output::new(options.signing.json);
     let mut worst = Exit::Done;
@@ -97,14 +103,11 @@ fn emit(options: &Options) -> Result<Exit, Stop> {
         let count = options.files.len();
         return Err(Stop::Configuration(format!("--emit: expected one file, found {count}")));
     };
-    let SigningOptions { keys, reading, .. } = &options.signing;
+    let FrameOptions { keys, reading, .. } = &options.signing;
     let now = SystemTime::now();
-    let emitter = Emitter {
-        credentials: keys.credentials()?,
-        date: keys.date_at(now),
-        now,
-        policy: reading.limit(Policy::default())?,
-    };
+    let signing = reading.signing()?;
+    let signing = if options.no_digest { signing.without_content_digest() } else { signing };
+    let emitter = Emitter { key: keys.signing_key_at(now)?, now, options: signing };
     match emitter.emit(file) {
         Ok(()) => Ok(Exit::Done),
         Err(Unemitted::Failure(failure)) => Ok(Output::new(false).failure(file, &failure)?),

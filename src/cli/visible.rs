@@ -5,7 +5,20 @@ use std::{
     path::Path,
 };
 
-/// A file name or a message: control characters, backslashes and what is not UTF-8 are escaped.
+/// Whether a character acts on the text around it instead of being seen: a control character, a
+/// line separator, or one that changes the direction of text (UAX #9 section 2).
+pub(crate) fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// A file name or a message: hidden characters, backslashes and what is not UTF-8 are escaped.
 pub(crate) struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
@@ -24,7 +37,7 @@ impl fmt::Display for Name<'_> {
             for character in chunk.valid().chars() {
                 match character {
                     '\\' => f.write_str("\\\\")?,
-                    _ if character.is_control() => write!(f, "{}", character.escape_default())?,
+                    _ if is_hidden(character) => write!(f, "{}", character.escape_default())?,
                     _ => f.write_char(character)?,
                 }
             }
@@ -73,6 +86,22 @@ mod tests {
     #[test]
     fn name_stays_on_one_line() {
         assert_eq!(Name::new(SAMPLE).to_string(), "a\\\\\"é\\n\\u{1b}\\xe9");
+    }
+
+    #[test]
+    fn nothing_in_a_name_acts_on_the_text_around_it() {
+        for character in "\u{7f}\u{85}\u{9b}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\
+            \u{2066}\u{2069}"
+            .chars()
+        {
+            let name = format!("a{character}b");
+            let escaped = format!("a\\u{{{:x}}}b", u32::from(character));
+            assert_eq!(Name::new(name.as_bytes()).to_string(), escaped);
+        }
+        // C1 as a byte of its own, and what is beside the hidden characters.
+        assert_eq!(Name::new(b"a\x9bb").to_string(), "a\\x9bb");
+        let seen = "\u{a0}\u{61b}\u{200d}\u{2010}\u{202f}\u{2065}\u{206a}";
+        assert_eq!(Name::new(seen.as_bytes()).to_string(), seen);
     }
 
     #[test]

@@ -45,14 +45,13 @@ pub enum VerifyingEvent {
 /// use futures_util::StreamExt;
 /// use tokio_util::codec::FramedRead;
 ///
-/// # use framesign::{PayloadHash, SigningDate, verify::SealedHead};
+/// # use framesign::{PayloadHash, SigningDate, SigningOptions, sign_head};
 /// # fn signed_frame(credentials: &Credentials) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 /// #     let head = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n";
 /// #     let now = std::time::SystemTime::now();
-/// #     let sealed =
-/// #         SealedHead::new(head, "access", SigningDate::of(now), now, &Policy::default())?;
-/// #     let key = SigningKey::derive(credentials, sealed.date());
-/// #     Ok([&sealed.sign(&key, PayloadHash::of(b"hello"))[..], b"hello"].concat())
+/// #     let key = SigningKey::derive(credentials, SigningDate::of(now));
+/// #     let (payload, options) = (PayloadHash::of(b"hello"), SigningOptions::default());
+/// #     Ok([&sign_head(head, &key, payload, now, &options)?[..], b"hello"].concat())
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

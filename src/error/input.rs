@@ -24,6 +24,8 @@ pub enum InputError {
     AccessKeyNotVisible,
     /// The frame that is to be signed carries one of the fields of a signed frame already.
     SignedAlready,
+    /// The Content-Digest of the frame that is to be signed claims another hash than its payload's.
+    ContentDigest,
     /// A signature or hash is not 64 lower-case hexadecimal digits.
     Hex,
 }
@@ -48,6 +50,10 @@ impl fmt::Display for InputError {
             }
             Self::SignedAlready => {
                 "expected a frame without fields of a signed one, found such a field"
+            }
+            Self::ContentDigest => {
+                "expected the hash of the payload in Content-Digest, found another one; remove the \
+                 field, or sign the payload that it was made for"
             }
             Self::Hex => "expected 64 lower-case hexadecimal digits, found something else",
         })

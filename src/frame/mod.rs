@@ -29,4 +29,5 @@ pub(crate) use self::{
     ascii::trim,
     host::{is_authority_form, is_host},
     length::number as content_length,
+    reader::{head_too_large, too_many_headers},
 };

@@ -152,7 +152,7 @@ impl HeadReader {
                 self.stage = Stage::Fields;
             }
         }
-        if bytes.len() > limit { Err(too_large(limit)) } else { Ok(()) }
+        if bytes.len() > limit { Err(head_too_large(limit)) } else { Ok(()) }
     }
 
     fn field(&mut self, bytes: &[u8], line: Span) -> Result<(), FrameError> {
@@ -160,7 +160,7 @@ impl HeadReader {
             return self.fold(line);
         }
         if self.fields.len() == self.rules.headers_limit() {
-            return Err(too_many(self.rules.headers_limit(), line.start));
+            return Err(too_many_headers(self.rules.headers_limit(), line.start));
         }
         self.fields.push(FieldSpan::parse(bytes, line, &self.rules)?);
         Ok(())
@@ -202,13 +202,13 @@ impl HeadReader {
 }
 
 #[cold]
-fn too_large(limit: usize) -> FrameError {
+pub(crate) fn head_too_large(limit: usize) -> FrameError {
     let expected = Expected::Count(limit as u64, "bytes of head at the most");
     FrameError::new(ErrorKind::HeadTooLarge, limit, expected, Found::Text("more"))
 }
 
 #[cold]
-fn too_many(limit: usize, at: usize) -> FrameError {
+pub(crate) fn too_many_headers(limit: usize, at: usize) -> FrameError {
     let expected = Expected::Count(limit as u64, "field lines at the most");
     FrameError::new(ErrorKind::TooManyHeaders, at, expected, Found::Text("a further one"))
 }

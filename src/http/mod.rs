@@ -1,7 +1,8 @@
 //! Structured requests and bodies, as the packages `http` and `http-body` describe them (feature
 //! `http`).
 //!
-//! - [`sign_request`] makes a signed frame of a request that is about to be sent.
+//! - [`sign_request`] makes a signed frame of a request that is about to be sent;
+//!   [`CanonicalParts`] shows what is signed of one, at either end.
 //! - [`Policy::examine_parts`](crate::verify::Policy::examine_parts) checks the head of one that
 //!   was received, and [`VerifyingBody`] what follows it.
 //! - [`SigningBody`] signs a request while it passes.
@@ -10,6 +11,7 @@
 //! The results are those of the raw frame, whichever version of HTTP carries the request. A server
 //! has all of it in one piece in the layer of `framesign::tower` (feature `tower`).
 
+mod canonical;
 mod course;
 mod error;
 mod problem;
@@ -19,6 +21,7 @@ mod signing;
 mod verifying;
 mod watched;
 
+pub use self::canonical::CanonicalParts;
 pub use self::error::{BodyError, BoxError};
 pub use self::problem::refusal_response;
 #[cfg(feature = "tower")]

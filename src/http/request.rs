@@ -97,18 +97,18 @@ impl Policy {
     ///
     /// ```
     /// use std::time::SystemTime;
-    /// use framesign::{Credentials, PayloadHash, SigningKey};
+    /// use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions};
     /// use framesign::{http::sign_request, verify::Policy};
     ///
     /// let policy = Policy::default();
-    /// let credentials = Credentials::new("access", "secret")?;
     /// let (mut parts, ()) = http::Request::get("http://test.com/find?q=a+b").body(())?.into_parts();
     /// let now = SystemTime::now();
-    /// sign_request(&mut parts, &credentials, PayloadHash::of(b""), now, &policy)?;
+    /// let key = SigningKey::derive(&Credentials::new("access", "secret")?, SigningDate::of(now));
+    /// let options = SigningOptions::for_policy(&policy);
+    /// sign_request(&mut parts, &key, PayloadHash::of(b""), now, &options)?;
     ///
     /// let claim = policy.examine_parts(&parts, now)?;
-    /// assert_eq!(claim.access_key(), b"access");
-    /// let key = SigningKey::derive(&credentials, claim.date());
+    /// assert_eq!((claim.access_key(), claim.date()), (&b"access"[..], key.date()));
     /// let verified = claim.check(&[key])?.finish()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

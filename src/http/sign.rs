@@ -1,28 +1,33 @@
 //! Signing a structured request: the fields of a signed frame, inserted.
 
-use std::time::SystemTime;
+use std::{slice, time::SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 
 use super::request::Request;
 use crate::{
-    error::{Error, ErrorKind, Expected, Found, FrameError, InputError},
+    error::{FrameError, InputError},
+    frame::{self, Rules},
     payload::Payload,
-    protocol::{Credentials, PayloadHash, SigningDate, SigningKey},
-    verify::{self, FieldNames, Policy, Signed, TIMESTAMP},
+    protocol::{PayloadHash, SigningKey},
+    signing::{self, SigningError, SigningOptions},
+    verify::{CONTENT_DIGEST, FieldNames, Signed, TIMESTAMP},
 };
 
 /// Makes a signed frame of a request that is about to be sent (protocol section 9).
 ///
-/// Inserted are, each unless it is there:
+/// Inserted are:
 ///
-/// - Host, the authority of the URI as it stands, so that no client has to add it later;
-/// - Timestamp, which is `now`;
-/// - the access key, the date, which is that of `now` in UTC, and the signature.
+/// - Host, the authority of the URI as it stands, unless it is there: so that no client has to add
+///   it later;
+/// - Timestamp, which is `now`, unless it is there;
+/// - Content-Digest, unless it is there or the options say otherwise. One that is there is kept, as
+///   [`sign_head`](crate::sign_head) keeps it;
+/// - the access key and the date, which are those of `key`, and the signature.
 ///
 /// `payload` is the hash of the body that will be sent. A body needs a Content-Length, which is the
-/// caller's to insert, and it is not sent chunked; without one there is no body. Method, URI and
-/// fields are held to what a verifier that works by `policy` asks for.
+/// caller's to insert, and it is not sent chunked; without one there is no body. The limits of
+/// `options` count the lines and bytes of the head as HTTP/1.1 writes it.
 ///
 /// **Every field is signed.** What a client adds after this breaks the signature, and so does a
 /// redirect that it follows. Insert beforehand whatever it would add: reqwest adds `accept: */*`
@@ -31,7 +36,8 @@ use crate::{
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use framesign::{Credentials, PayloadHash, http::sign_request, verify::Policy};
+/// use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions};
+/// use framesign::http::sign_request;
 ///
 /// let body = "hello";
 /// let request = http::Request::put("http://test.com/up?part=1")
@@ -39,105 +45,159 @@ use crate::{
 ///     .header("accept", "*/*")
 ///     .body(body)?;
 ///
+/// let now = SystemTime::now();
+/// let key = SigningKey::derive(&Credentials::new("access", "secret")?, SigningDate::of(now));
 /// let (mut parts, body) = request.into_parts();
-/// let credentials = Credentials::new("access", "secret")?;
 /// let payload = PayloadHash::of(body.as_bytes());
-/// sign_request(&mut parts, &credentials, payload, SystemTime::now(), &Policy::default())?;
+/// sign_request(&mut parts, &key, payload, now, &SigningOptions::default())?;
 /// let request = http::Request::from_parts(parts, body);
 ///
 /// assert_eq!(request.headers()["host"], "test.com");
+/// assert_eq!(request.headers()["content-digest"], payload.content_digest());
 /// assert_eq!(request.headers()["dynata-access-key"], "access");
 /// assert_eq!(request.headers()["dynata-signature"].len(), 64);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// # Signing again
+///
+/// A request that is sent again, after a 503 say, is signed again: what this function inserted
+/// before is replaced, and what the caller inserted stays, a Timestamp or a Content-Digest too. The
+/// extensions of `parts` say what is whose. So keep the parts, or a clone of them with their
+/// extensions. Host is replaced if the URI has an authority.
+///
 /// # Errors
 ///
-/// The parts stay as they were. [`Error::Frame`] where they break a rule of protocol section 7, or
-/// where a body cannot be of the length given: `trailing-bytes` for a body without a
-/// Content-Length, `truncated-body` for none where there is one. [`Error::Input`] with
-/// [`SignedAlready`](InputError::SignedAlready) where one of the three fields is there already,
-/// [`AccessKeyNotVisible`](InputError::AccessKeyNotVisible) where the access key cannot stand in a
-/// field.
+/// The parts stay as they were.
+///
+/// [`SigningError::Frame`] if they break a rule of protocol section 7, exceed a limit, or have a
+/// Content-Length that contradicts `payload`: `trailing-bytes` if the payload is not empty and there
+/// is none above 0, `truncated-body` if it is empty and there is one.
+///
+/// [`SigningError::Input`] with [`SignedAlready`](InputError::SignedAlready) if somebody else has
+/// inserted one of the three fields, [`AccessKeyNotVisible`](InputError::AccessKeyNotVisible) or
+/// [`EmptyAccessKey`](InputError::EmptyAccessKey) if the access key cannot stand in a field,
+/// [`ContentDigest`](InputError::ContentDigest) if the request claims another hash than `payload`.
+///
+/// [`SigningError::Refused`] if the options have a policy, and it refuses the request.
 pub fn sign_request(
     parts: &mut Parts,
-    credentials: &Credentials,
+    key: &SigningKey,
     payload: PayloadHash,
     now: SystemTime,
-    policy: &Policy,
-) -> Result<(), Error> {
+    options: &SigningOptions,
+) -> Result<(), SigningError> {
     let before = parts.headers.clone();
-    let result = seal(parts, credentials, payload, now, policy);
-    if result.is_err() {
-        parts.headers = before;
+    match sign(parts, key, payload, now, options) {
+        Ok(inserted) => {
+            parts.extensions.insert(inserted);
+            Ok(())
+        }
+        Err(error) => {
+            parts.headers = before;
+            Err(error)
+        }
     }
-    result
 }
 
-fn seal(
+fn sign(
     parts: &mut Parts,
-    credentials: &Credentials,
+    key: &SigningKey,
     payload: PayloadHash,
     now: SystemTime,
-    policy: &Policy,
-) -> Result<(), Error> {
-    verify::check_access_key(credentials.access_key())?;
-    insert_host(parts)?;
-    let request = Request::read(parts, policy.rules())?;
-    verify::check_unsigned(&request, policy.field_names())?;
-    check_length(&request, payload)?;
-    let (names, date) = (policy.field_names(), SigningDate::of(now));
-    insert_fields(&mut parts.headers, names, credentials.access_key(), date, now)?;
+    options: &SigningOptions,
+) -> Result<Inserted, SigningError> {
+    signing::check_access_key(key.access_key())?;
+    remove_inserted(parts);
+    let mut inserted = Inserted::default();
+    if let (Some(host), false) = (parts.uri.authority(), parts.headers.contains_key(header::HOST)) {
+        inserted.insert(&mut parts.headers, header::HOST.as_str(), host.as_str())?;
+    }
+    let request = Request::read(parts, options.rules())?;
+    signing::check_unsigned(&request, options.field_names())?;
+    Payload::check_hash(request.expected(), payload, 0)?;
+    if !signing::check_digest(&request, payload)? && options.adds_content_digest() {
+        let digest = payload.content_digest();
+        inserted.insert(&mut parts.headers, CONTENT_DIGEST, &digest)?;
+    }
+    if !parts.headers.contains_key(TIMESTAMP) {
+        inserted.insert(&mut parts.headers, TIMESTAMP, &signing::timestamp(now))?;
+    }
+    let names = options.field_names();
+    inserted.insert(&mut parts.headers, names.access_key(), key.access_key())?;
+    inserted.insert(&mut parts.headers, names.date(), &key.date().to_string())?;
+    let signature = signature(parts, key, payload, options.rules(), names)?;
+    inserted.insert(&mut parts.headers, names.signature(), &signature)?;
+    check_limits(parts, options.rules())?;
+    if let Some(policy) = options.policy() {
+        policy.examine_parts(parts, now)?.check(slice::from_ref(key)).map(drop)?;
+    }
+    Ok(inserted)
+}
 
-    let request = Request::read(parts, policy.rules())?;
+fn signature(
+    parts: &Parts,
+    key: &SigningKey,
+    payload: PayloadHash,
+    rules: &Rules,
+    names: &FieldNames,
+) -> Result<String, FrameError> {
+    let request = Request::read(parts, rules)?;
     let left_out = Some(names.signature());
     let mut signed = Payload::of_request(&request, left_out, 0, request.expected());
-    let key = SigningKey::derive(credentials, date);
-    let signature = key.sign(&signed.string_to_sign(payload));
-    insert(&mut parts.headers, names.signature(), &signature.to_string())
+    Ok(key.sign(&signed.string_to_sign(payload)).to_string())
 }
 
-/// Clients add it later: then it would not be signed.
-fn insert_host(parts: &mut Parts) -> Result<(), Error> {
-    match parts.uri.authority() {
-        Some(authority) if !parts.headers.contains_key(header::HOST) => {
-            insert(&mut parts.headers, header::HOST.as_str(), authority.as_str())
+/// What was inserted into a request, kept in its extensions: it is replaced when the request is
+/// signed again, and nothing else is.
+#[derive(Clone, Default)]
+struct Inserted(Vec<(HeaderName, HeaderValue)>);
+
+impl Inserted {
+    /// Names are tokens and values visible ASCII; only a name of absurd length is refused here.
+    fn insert(
+        &mut self,
+        headers: &mut HeaderMap,
+        name: &str,
+        value: &str,
+    ) -> Result<(), InputError> {
+        let name = HeaderName::try_from(name).map_err(|_| InputError::FieldName)?;
+        let value = HeaderValue::try_from(value).map_err(|_| InputError::AccessKeyNotVisible)?;
+        headers.insert(&name, value.clone());
+        self.0.push((name, value));
+        Ok(())
+    }
+}
+
+/// Removes what was inserted when the request was signed before. A field whose value has changed
+/// since, or that has a further line, is the caller's; so is Host if nothing would replace it.
+fn remove_inserted(parts: &mut Parts) {
+    let Some(Inserted(fields)) = parts.extensions.get() else { return };
+    for (name, value) in fields {
+        let is_kept = name == header::HOST && parts.uri.authority().is_none();
+        if !is_kept && parts.headers.get_all(name).iter().eq([value]) {
+            parts.headers.remove(name);
         }
-        _ => Ok(()),
     }
 }
 
-fn insert_fields(
-    headers: &mut HeaderMap,
-    names: &FieldNames,
-    access_key: &str,
-    date: SigningDate,
-    now: SystemTime,
-) -> Result<(), Error> {
-    if !headers.contains_key(TIMESTAMP) {
-        insert(headers, TIMESTAMP, &verify::timestamp(now))?;
+/// Holds the head, as HTTP/1.1 writes it in origin-form, to protocol rows 7.23 and 7.24.
+fn check_limits(parts: &Parts, rules: &Rules) -> Result<(), FrameError> {
+    let (max_head, max_headers) = (rules.head_limit(), rules.headers_limit());
+    if parts.headers.len() > max_headers {
+        return Err(frame::too_many_headers(max_headers, 0));
     }
-    insert(headers, names.access_key(), access_key)?;
-    insert(headers, names.date(), &date.to_string())
-}
-
-/// Names are tokens and values visible ASCII; only a name of absurd length is refused here.
-fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
-    let name = HeaderName::try_from(name).map_err(|_| InputError::FieldName)?;
-    let value = HeaderValue::try_from(value).map_err(|_| InputError::AccessKeyNotVisible)?;
-    headers.insert(name, value);
+    let target = match parts.uri.path_and_query() {
+        Some(target) if parts.method != Method::CONNECT => target.as_str(),
+        _ => parts.uri.authority().map_or("", |authority| authority.as_str()),
+    };
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + b": \r\n".len() + value.len()
+    };
+    let request_line = parts.method.as_str().len() + target.len() + b"  HTTP/1.1\r\n".len();
+    let fields: usize = parts.headers.iter().map(line).sum();
+    if request_line + fields + b"\r\n".len() > max_head {
+        return Err(frame::head_too_large(max_head).at(0));
+    }
     Ok(())
-}
-
-/// Finds a forgotten Content-Length here, where it can be told from a wrong signature.
-fn check_length(request: &Request<'_>, payload: PayloadHash) -> Result<(), FrameError> {
-    let is_empty = payload == PayloadHash::of(b"");
-    match (request.expected().unwrap_or_default(), is_empty) {
-        (0, false) => Err(Payload::trailing_at(0)),
-        (length @ 1.., true) => {
-            let expected = Expected::Count(length, "bytes of payload");
-            Err(FrameError::new(ErrorKind::TruncatedBody, 0, expected, Found::Count(0)))
-        }
-        _ => Ok(()),
-    }
 }

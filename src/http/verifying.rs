@@ -41,7 +41,7 @@ pin_project! {
     /// - The size hint is that of the body inside.
     ///
     /// ```
-    /// use framesign::{Credentials, PayloadHash, SigningDate, SigningKey};
+    /// use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions};
     /// use framesign::{http::{VerifyingBody, sign_request}, verify::Policy};
     /// use http_body_util::{BodyExt, Full};
     ///
@@ -50,7 +50,9 @@ pin_project! {
     /// # let credentials = Credentials::new("access", "secret")?;
     /// # let request = http::Request::put("http://test.com/up").header("content-length", 5);
     /// # let (mut parts, body) = request.body(Full::from("hello"))?.into_parts();
-    /// # sign_request(&mut parts, &credentials, PayloadHash::of(b"hello"), now, &policy)?;
+    /// # let key = SigningKey::derive(&credentials, SigningDate::of(now));
+    /// # let options = SigningOptions::for_policy(&policy);
+    /// # sign_request(&mut parts, &key, PayloadHash::of(b"hello"), now, &options)?;
     /// let claim = policy.examine_parts(&parts, now)?;
     /// let keys = [SigningKey::derive(&credentials, claim.date())];
     /// let mut body = VerifyingBody::new(body, claim.check(&keys)?);

@@ -18,6 +18,7 @@ use crate::frame::{Head, Value};
 #[derive(Clone, Copy, Debug)]
 pub struct CanonicalHead<'a> {
     head: Head<'a>,
+    left_out: Option<&'a str>,
 }
 
 /// Memory that canonicalising a head takes, kept from one head to the next.
@@ -39,7 +40,25 @@ impl<'a> CanonicalHead<'a> {
     /// The canonical form of `head`.
     #[must_use]
     pub fn new(head: Head<'a>) -> Self {
-        Self { head }
+        Self { head, left_out: None }
+    }
+
+    /// Leaves out the field `name`, ASCII case ignored: as a verifier leaves out the field that
+    /// carries the signature, and that one alone (protocol section 9).
+    ///
+    /// ```
+    /// use framesign::{CanonicalHead, Rules, frame::HeadReader};
+    ///
+    /// let frame = b"GET / HTTP/1.1\r\nHost: test.com\r\ndynata-signature: 00\r\n\r\n";
+    /// let mut reader = HeadReader::new(Rules::strict());
+    /// let head = CanonicalHead::new(reader.read(frame)?.expect("the head is whole"));
+    /// assert_eq!(head.without_field("dynata-signature").to_string(), "GET\n/\n\nhost:test.com\n\n");
+    /// # Ok::<(), framesign::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn without_field(mut self, name: &'a str) -> Self {
+        self.left_out = Some(name);
+        self
     }
 
     /// Adds the last line: the hash of the payload.
@@ -58,7 +77,7 @@ impl<'a> CanonicalHead<'a> {
     }
 
     fn write<S: Sink>(&self, scratch: &mut Scratch, sink: &mut S) -> Result<(), S::Error> {
-        write(&self.head, None, scratch, sink)
+        write(&self.head, self.left_out, scratch, sink)
     }
 }
 
@@ -85,7 +104,8 @@ pub(crate) fn hash(
     let Ok(()) = write(source, left_out, scratch, hash);
 }
 
-fn write<S: Sink>(
+/// Writes the canonical request up to its last line, without the field `left_out`.
+pub(crate) fn write<S: Sink>(
     source: &impl Source,
     left_out: Option<&str>,
     scratch: &mut Scratch,
@@ -167,7 +187,8 @@ impl CanonicalRequest<'_> {
     #[must_use]
     pub fn string_to_sign(&self) -> StringToSign {
         let mut hash = Hash::default();
-        self::hash(&self.head.head, None, &mut Scratch::default(), &mut hash);
+        let CanonicalHead { head, left_out } = self.head;
+        self::hash(&head, left_out, &mut Scratch::default(), &mut hash);
         hash.update(&self.payload.hex());
         StringToSign::new(&mut hash)
     }

@@ -19,6 +19,8 @@ mod sorted;
 
 #[cfg(feature = "verify")]
 pub(crate) use self::canonical::Source;
+#[cfg(feature = "http")]
+pub(crate) use self::canonical::write as write_canonical;
 pub use self::canonical::{CanonicalHead, CanonicalRequest};
 pub(crate) use self::canonical::{Scratch, hash as hash_canonical};
 pub use self::credentials::Credentials;
@@ -30,3 +32,5 @@ pub use self::key::SigningKey;
 pub use self::path::canonical_uri;
 pub use self::query::canonical_query;
 pub use self::signature::{PayloadHash, Signature, StringToSign};
+#[cfg(feature = "http")]
+pub(crate) use self::sink::write_escaped;

@@ -55,6 +55,14 @@ impl StringToSign {
         Self(hash.finish())
     }
 
+    /// The hash of a canonical request that lies in memory.
+    #[cfg(feature = "http")]
+    pub(crate) fn of_text(text: &[u8]) -> Self {
+        let mut hash = Hash::default();
+        hash.update(text);
+        Self::new(&mut hash)
+    }
+
     pub(crate) fn hex(&self) -> Hex {
         digest::hex(&self.0)
     }

@@ -1,9 +1,9 @@
-//! The hash of the payload that a head claims (RFC 9530; protocol section 9).
+//! The hash of the payload that a head claims (RFC 9530; protocol section 9), read and written.
 
 use std::convert::Infallible;
 
 use sfv::{
-    BareItemFromInput, GenericBareItem, KeyRef, Parser, Version,
+    BareItemFromInput, GenericBareItem, ItemSerializer, KeyRef, Parser, Version,
     visitor::{
         DictionaryVisitor, EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ParameterVisitor,
     },
@@ -11,9 +11,28 @@ use sfv::{
 
 use crate::protocol::PayloadHash;
 
+impl PayloadHash {
+    /// The value of a Content-Digest field that claims this hash (RFC 9530 section 2): base64 with
+    /// padding.
+    ///
+    /// ```
+    /// use framesign::PayloadHash;
+    ///
+    /// assert_eq!(
+    ///     PayloadHash::of(b"hello").content_digest(),
+    ///     "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn content_digest(&self) -> String {
+        let hash = ItemSerializer::new().bare_item(&self.as_bytes()[..]).finish();
+        format!("sha-256={hash}")
+    }
+}
+
 /// The claimed hash: the last `sha-256` member of all `lines`, where they are a dictionary of
 /// RFC 8941 and the member is a byte sequence of 32 bytes. Anything else claims nothing.
-pub(super) fn claimed(lines: &[impl AsRef<[u8]>]) -> Option<PayloadHash> {
+pub(crate) fn claimed(lines: &[impl AsRef<[u8]>]) -> Option<PayloadHash> {
     let (first, others) = lines.split_first()?;
     let mut joined = first.as_ref().to_vec();
     for line in others {
@@ -90,6 +109,17 @@ mod tests {
         assert_eq!(claimed(&[HELLO]), hello);
         assert_eq!(claimed(&["sha-512=:AAAA:", HELLO]), hello);
         assert_eq!(claimed(&[&format!("sha-256=1, {HELLO};q=1")]), hello);
+    }
+
+    #[test]
+    fn what_is_written_is_claimed() {
+        for byte in [0, 0x3e, 0x3f, 0xfb, 0xff] {
+            let hash = PayloadHash::from_bytes([byte; 32]);
+            let value = hash.content_digest();
+            assert_eq!(value.len(), "sha-256=:=:".len() + 43, "{value}");
+            assert_eq!(claimed(&[&value]), Some(hash), "{value}");
+        }
+        assert_eq!(PayloadHash::of(b"hello").content_digest(), HELLO);
     }
 
     #[test]

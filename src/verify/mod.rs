@@ -25,19 +25,17 @@ mod names;
 mod pending;
 mod policy;
 mod refusal;
-mod seal;
 mod verifier;
 
 pub use self::claim::Claim;
+pub(crate) use self::claim::Signed;
 #[cfg(feature = "http")]
-pub(crate) use self::claim::{Signed, examine};
+pub(crate) use self::claim::examine;
+pub(crate) use self::content_digest::claimed;
+pub(crate) use self::moment::Moment;
 pub use self::names::FieldNames;
-#[cfg(feature = "http")]
-pub(crate) use self::names::TIMESTAMP;
+pub(crate) use self::names::{CONTENT_DIGEST, TIMESTAMP};
 pub use self::pending::{Pending, Verified};
 pub use self::policy::Policy;
 pub use self::refusal::{Reason, Refusal, WWW_AUTHENTICATE};
-pub use self::seal::SealedHead;
-#[cfg(feature = "http")]
-pub(crate) use self::seal::{check_access_key, check_unsigned, timestamp};
 pub use self::verifier::Verifier;

@@ -20,8 +20,8 @@ use crate::{frame::Collector, hasher::Update, payload::Progress, protocol::Signi
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use framesign::{Credentials, PayloadHash, SigningDate, SigningKey};
-/// use framesign::verify::{Claim, Policy, SealedHead, Verifier};
+/// use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
+/// use framesign::verify::{Claim, Policy, Verifier};
 ///
 /// let credentials = Credentials::new("access", "secret")?;
 /// let keys_of = |claim: &Claim| match claim.access_key() {
@@ -33,9 +33,9 @@ use crate::{frame::Collector, hasher::Update, payload::Progress, protocol::Signi
 /// let policy = Policy::default();
 /// let head = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n";
 /// let now = SystemTime::now();
-/// let sealed = SealedHead::new(head, "access", SigningDate::of(now), now, &policy)?;
-/// let key = SigningKey::derive(&credentials, sealed.date());
-/// let head = sealed.sign(&key, PayloadHash::of(b"hello"));
+/// let key = SigningKey::derive(&credentials, SigningDate::of(now));
+/// let options = SigningOptions::for_policy(&policy);
+/// let head = sign_head(head, &key, PayloadHash::of(b"hello"), now, &options)?;
 ///
 /// let mut verifier = Verifier::new(&policy, keys_of, SystemTime::now);
 /// verifier.update(&head)?;

@@ -25,6 +25,8 @@ mod secrets;
 mod serve;
 #[cfg(feature = "verify")]
 mod signed;
+#[cfg(feature = "verify")]
+mod signing;
 mod stages;
 mod support;
 #[cfg(feature = "verify")]

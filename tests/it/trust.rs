@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use framesign::{
-    Credentials, PayloadHash, Rules, SigningDate, SigningKey,
+    Credentials, PayloadHash, Rules, Signer, SigningDate, SigningKey, SigningOptions,
     frame::HeadReader,
-    verify::{Claim, Policy, Reason, SealedHead, Verified, Verifier},
+    sign_head,
+    verify::{Claim, Policy, Reason, Verified, Verifier},
 };
 
 const PAYLOAD: &[u8] = b"hello";
@@ -15,14 +16,26 @@ fn key(access_key: &str, date: SigningDate) -> SigningKey {
     SigningKey::derive(&Credentials::new(access_key, "a secret").unwrap(), date)
 }
 
-/// A frame of `access_key` that was signed at `now` with `key`.
-fn sealed(access_key: &str, now: SystemTime, key: impl Fn(SigningDate) -> SigningKey) -> Vec<u8> {
-    let policy = Policy::default();
-    let head = SealedHead::new(HEAD, access_key, SigningDate::of(now), now, &policy).unwrap();
-    let key = key(head.date());
-    let mut frame = head.sign(&key, PayloadHash::of(PAYLOAD));
-    frame.extend_from_slice(PAYLOAD);
-    frame
+/// A frame of `access_key` that was signed at `now`.
+fn signed(access_key: &str, now: SystemTime) -> Vec<u8> {
+    let head = sign(HEAD, access_key, now, PAYLOAD);
+    [&head[..], PAYLOAD].concat()
+}
+
+fn sign(head: &[u8], access_key: &str, now: SystemTime, payload: &[u8]) -> Vec<u8> {
+    let key = key(access_key, SigningDate::of(now));
+    sign_head(head, &key, PayloadHash::of(payload), now, &SigningOptions::default()).unwrap()
+}
+
+/// The frame with the signature of `key` in the place of its own.
+fn forged(frame: &[u8], key: &SigningKey) -> Vec<u8> {
+    let name = b"dynata-signature: ";
+    let at = frame.windows(name.len()).position(|bytes| bytes == name).unwrap();
+    let (before, after) = (&frame[..at], &frame[at + name.len() + 64 + 2..]);
+    let mut signer = Signer::with_rules(key, Rules::strict());
+    signer.update(&[before, after].concat()).unwrap();
+    let signature = signer.finish().unwrap().to_string();
+    [before, name, signature.as_bytes(), b"\r\n", after].concat()
 }
 
 fn verify(
@@ -38,7 +51,7 @@ fn verify(
 #[test]
 fn the_proof_tells_who_signed_what() {
     let now = SystemTime::now();
-    let frame = sealed("alice", now, |date| key("alice", date));
+    let frame = signed("alice", now);
     let verified = verify(&frame, now, |claim| vec![key("alice", claim.date())]).unwrap();
     assert_eq!(verified.access_key(), b"alice");
     assert_eq!(verified.date(), SigningDate::of(now));
@@ -49,7 +62,7 @@ fn the_proof_tells_who_signed_what() {
 fn the_key_of_another_sender_does_not_count() {
     let now = SystemTime::now();
     // Mallory signs with a key of Mallory's own, and says to be Alice.
-    let frame = sealed("alice", now, |date| key("mallory", date));
+    let frame = forged(&signed("alice", now), &key("mallory", SigningDate::of(now)));
     let all = |claim: &Claim| vec![key("alice", claim.date()), key("mallory", claim.date())];
     assert_eq!(verify(&frame, now, all), Err(Reason::Signature));
     let others = |claim: &Claim| vec![key("mallory", claim.date())];
@@ -60,14 +73,14 @@ fn the_key_of_another_sender_does_not_count() {
 fn the_key_of_another_date_does_not_count() {
     let now = SystemTime::now();
     let yesterday = SigningDate::of(now - Duration::from_secs(86_400));
-    let frame = sealed("alice", now, |date| key("alice", date));
+    let frame = signed("alice", now);
     assert_eq!(verify(&frame, now, |_| vec![key("alice", yesterday)]), Err(Reason::UnknownKey));
 }
 
 #[test]
 fn a_head_that_was_read_leniently_is_refused() {
     let now = SystemTime::now();
-    let frame = sealed("alice", now, |date| key("alice", date));
+    let frame = signed("alice", now);
     let mut reader = HeadReader::new(Rules::lenient());
     let head = reader.read(&frame).unwrap().unwrap();
     let refusal = Policy::default().examine(&head, now).unwrap_err();
@@ -84,7 +97,7 @@ fn every_moment_has_a_date_and_a_time_that_verify() {
         SystemTime::UNIX_EPOCH - Duration::from_secs(1),
         SystemTime::now(),
     ] {
-        let frame = sealed("alice", now, |date| key("alice", date));
+        let frame = signed("alice", now);
         let verified = verify(&frame, now, |claim| vec![key("alice", claim.date())]);
         assert!(verified.is_ok(), "{now:?}: {verified:?}");
     }
@@ -97,9 +110,7 @@ fn a_refusal_shows_little_of_what_a_peer_sent() {
     let now = SystemTime::now();
     let long = "a".repeat(60_000);
     let head = format!("PUT / HTTP/1.1\r\nHost: {long}\r\nContent-Length: 0\r\n\r\n");
-    let sealed =
-        SealedHead::new(head.as_bytes(), "alice", SigningDate::of(now), now, &Policy::default());
-    let frame = sealed.unwrap().sign(&key("alice", SigningDate::of(now)), PayloadHash::of(b""));
+    let frame = sign(head.as_bytes(), "alice", now, b"");
     let policy = Policy::default().host("test.com");
     let mut reader = HeadReader::new(policy.rules().clone());
     let refusal = policy.examine(&reader.read(&frame).unwrap().unwrap(), now).unwrap_err();
@@ -123,9 +134,7 @@ fn who_is_not_known_yet_gets_little_memory() {
     let members: Vec<_> = (0..9_000).map(|number| format!("k{number}")).collect();
     let digest = members.join(",");
     let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Digest: {digest}\r\n\r\n");
-    let date = SigningDate::of(now);
-    let sealed = SealedHead::new(head.as_bytes(), "alice", date, now, &Policy::default()).unwrap();
-    let frame = sealed.sign(&key("alice", date), PayloadHash::of(b""));
+    let frame = sign(head.as_bytes(), "alice", now, b"");
     let mut reader = HeadReader::new(Rules::strict());
     let head = reader.read(&frame).unwrap().unwrap();
     let measured = allocation_counter::measure(|| {

@@ -1,11 +1,14 @@
-//! `framesign explain --against`: the first line that differs.
+//! `framesign explain --against`: the lines that differ.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::{Folder, Run, example, framesign};
-use crate::vectors::Vector;
+use crate::{
+    stages::{ACCESS_KEY, DATE},
+    vectors::Vector,
+};
 
 /// The canonical request of example 1.
 const REQUEST: &str = "GET\n/resource\nmix=1%C2%B11&test=true\nhost:test.com\n\
@@ -27,8 +30,12 @@ fn comparison(test: &str, theirs: &str) -> (i32, String) {
 }
 
 #[test]
-fn equal_request_is_0() {
-    assert_eq!(comparison("equal", REQUEST), (0, "  equal\n".into()));
+fn equal_request_is_0_and_leaves_the_key() {
+    let expected = format!(
+        "  equal\n  if the signatures differ, what is left is the derivation of the key: \
+         the secret key, the date {DATE}, the access key {ACCESS_KEY}\n"
+    );
+    assert_eq!(comparison("equal", REQUEST), (0, expected));
 }
 
 #[test]
@@ -39,16 +46,19 @@ fn canonical_requests_of_published_vectors_are_equal() {
         for theirs in files.iter().filter(|file| file.exists()) {
             let frame = vector.folder.join("frame.http");
             let run = Run::of(framesign("explain").arg("--against").arg(theirs).arg(frame));
-            assert!(run.done().ends_with(":\n  equal\n"), "{}: {}", vector.name, run.out);
+            assert!(run.done().contains(":\n  equal\n"), "{}: {}", vector.name, run.out);
         }
     }
 }
 
 #[test]
-fn first_line_that_differs_is_shown_from_both_sides() {
+fn every_line_that_differs_is_shown_from_both_sides() {
     let theirs = REQUEST.replace("test.com", "test.com:443").replace("03.012", "03.013");
     let expected = "  line 4 (CanonicalHeaders) differs from its byte 13 on\n  \
-        ours:   host:test.com\\n\n  theirs: host:test.com:443\\n\n";
+        ours:   host:test.com\\n\n  theirs: host:test.com:443\\n\n  \
+        line 5 (CanonicalHeaders) differs from its byte 32 on\n  \
+        ours:   timestamp:2023-08-03T10:24:03.012Z\\n\n  \
+        theirs: timestamp:2023-08-03T10:24:03.013Z\\n\n";
     assert_eq!(comparison("differs", &theirs), (1, expected.into()));
 }
 
@@ -56,23 +66,31 @@ fn first_line_that_differs_is_shown_from_both_sides() {
 fn line_ends_of_another_kind_are_shown() {
     let expected = "  line 1 (method) differs from its byte 3 on\n  \
         ours:   GET\\n\n  theirs: GET\\r\\n\n";
-    assert_eq!(comparison("crlf", &REQUEST.replace('\n', "\r\n")), (1, expected.into()));
+    let (code, text) = comparison("crlf", &REQUEST.replace('\n', "\r\n"));
+    assert_eq!((code, text.matches("differs").count()), (1, 6));
+    assert!(text.starts_with(expected), "{text}");
 }
 
 #[test]
-fn line_end_after_the_last_line_differs() {
-    let (code, text) = comparison("line-end", &format!("{REQUEST}\n"));
-    assert_eq!(code, 1);
-    assert!(text.starts_with("  line 7 (payload hash) differs from its byte 64 on\n"), "{text}");
-    assert!(text.ends_with("b855\\n\n"), "{text}");
+fn line_end_after_the_last_line_is_named() {
+    for (end, name) in [("\n", "LF"), ("\r\n", "CRLF")] {
+        let (code, text) = comparison(&format!("line-end-{name}"), &format!("{REQUEST}{end}"));
+        assert_eq!((code, text.matches("differs").count()), (1, 1), "{text}");
+        let first = "  line 7 (payload hash) differs from its byte 64 on\n";
+        assert!(text.starts_with(first), "{text}");
+        let last = format!("  theirs has a line end ({name}) at its end, ours has none\n");
+        assert!(text.ends_with(&last), "{text}");
+    }
 }
 
 #[test]
-fn shorter_request_lacks_a_line() {
+fn shorter_request_lacks_its_lines() {
     let (request, _) = REQUEST.split_at(REQUEST.find("timestamp").unwrap());
     let expected = "  line 5 (CanonicalHeaders) differs from its byte 0 on\n  \
         ours:   timestamp:2023-08-03T10:24:03.012Z\\n\n  theirs: (no such line)\n";
-    assert_eq!(comparison("shorter", request), (1, expected.into()));
+    let (code, text) = comparison("shorter", request);
+    assert_eq!((code, text.matches("(no such line)").count()), (1, 3));
+    assert!(text.starts_with(expected), "{text}");
     let (code, text) = comparison("empty", "");
     assert_eq!(code, 1);
     assert!(text.ends_with("  theirs: (no such line)\n"), "{text}");
@@ -99,9 +117,30 @@ fn comparison_is_part_of_the_object() {
     let mut command = framesign("explain");
     let run = Run::of(command.args(["--json", "--against", name, &example(1)]));
     let line: Value = serde_json::from_str(&run.out).unwrap();
+    let first = json!({
+        "line": 1, "byte": 0, "part": "method", "ours": "GET\n", "theirs": "get\n",
+    });
     let expected = json!({
         "file": name, "equal": false, "line": 1, "byte": 0, "part": "method",
-        "ours": "GET\n", "theirs": "get\n",
+        "ours": "GET\n", "theirs": "get\n", "differences": [first],
+    });
+    assert_eq!((run.code, &line["against"]), (1, &expected));
+
+    // The first difference is the one that stands beside the list.
+    folder.file("theirs", format!("{}\n", REQUEST.replace("host:", "a:b\nhost:")).as_bytes());
+    let run = Run::of(&mut command);
+    let line: Value = serde_json::from_str(&run.out).unwrap();
+    let hash = REQUEST.lines().last().unwrap();
+    let expected = json!({
+        "file": name, "equal": false, "line": 4, "byte": 0, "part": "CanonicalHeaders",
+        "ours": null, "theirs": "a:b\n",
+        "differences": [
+            { "line": 4, "byte": 0, "part": "CanonicalHeaders", "ours": null, "theirs": "a:b\n" },
+            {
+                "line": 7, "byte": 64, "part": "payload hash", "ours": hash,
+                "theirs": format!("{hash}\n"), "line_end": "LF",
+            },
+        ],
     });
     assert_eq!((run.code, &line["against"]), (1, &expected));
 

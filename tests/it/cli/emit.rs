@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::{Read, Seek, SeekFrom, Write},
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -13,6 +14,9 @@ use crate::{
 };
 
 const FRAME: &[u8] = b"PUT /up?b=1&a HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\nhello";
+
+/// Of `hello`.
+const DIGEST: &str = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:";
 
 /// A subcommand with the keys of the examples, and today's date.
 fn framesign(arguments: &[&str]) -> Command {
@@ -62,13 +66,40 @@ fn fields_are_added_and_nothing_else_is_changed() {
     let (lines, payload) = parts(&signed);
     assert_eq!(payload, b"hello");
     assert_eq!(lines[..3], parts(FRAME).0[..3]);
-    let names: Vec<_> = lines[3..7].iter().map(|line| line.split_once(": ").unwrap()).collect();
+    let names: Vec<_> = lines[3..8].iter().map(|line| line.split_once(": ").unwrap()).collect();
     assert_eq!(names[0].0, "timestamp");
     assert!(names[0].1.parse::<jiff::Timestamp>().is_ok(), "{names:?}");
-    assert_eq!(names[1], ("dynata-access-key", ACCESS_KEY));
-    assert_eq!(names[2], ("dynata-date", "20230801"));
-    assert_eq!((names[3].0, names[3].1.len()), ("dynata-signature", 64));
-    assert_eq!(lines[7..], ["", ""]);
+    assert_eq!(names[1], ("content-digest", DIGEST));
+    assert_eq!(names[2], ("dynata-access-key", ACCESS_KEY));
+    assert_eq!(names[3], ("dynata-date", "20230801"));
+    assert_eq!((names[4].0, names[4].1.len()), ("dynata-signature", 64));
+    assert_eq!(lines[8..], ["", ""]);
+}
+
+#[test]
+fn digest_is_left_to_the_caller() {
+    let folder = Folder::new("emit-digest");
+    let file = folder.file("frame", FRAME);
+    let signed = written(emit().arg("--no-digest").arg(file).output().unwrap());
+    assert!(!signed.windows(14).any(|bytes| bytes == b"content-digest"), "{signed:?}");
+    assert_valid(&signed);
+
+    let emit_with = |value: &str| {
+        let field = format!("Content-Digest: {value}\r\nHost:");
+        let frame = str::from_utf8(FRAME).unwrap().replace("Host:", &field);
+        Run::of(emit().arg(folder.file("frame", frame.as_bytes())))
+    };
+    for value in [DIGEST, "sha-512=:AAAA:"] {
+        let run = emit_with(value);
+        let digests = run.done().to_lowercase().matches("content-digest: ").count();
+        assert_eq!(digests, 1, "{run:?}");
+        assert_valid(run.out.as_bytes());
+    }
+    let run = emit_with(&DIGEST.replace("LPJ", "LPK"));
+    let expected = "expected the hash of the payload in Content-Digest, found another one";
+    assert!(run.complaint(1).contains(expected), "{run:?}");
+    // Without --emit there is nothing to leave out.
+    assert!(!Run::of(framesign(&["sign", "--no-digest"]).arg("-")).complaint(2).is_empty());
 }
 
 #[test]
@@ -133,7 +164,7 @@ fn file_is_read_from_where_standard_input_stands() {
     let folder = Folder::new("emit-offset");
     let path = folder.file("two", &[b"skipped", FRAME].concat());
     let mut file = File::open(path).unwrap();
-    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(7)).unwrap();
+    file.seek(SeekFrom::Start(7)).unwrap();
     let signed = written(emit().stdin(file).output().unwrap());
     assert_valid(&signed);
 }
@@ -162,9 +193,13 @@ fn nothing_is_written_of_a_frame_that_is_refused() {
 
 #[test]
 fn limits_count_the_added_fields() {
-    let limit = |lines: &str| Run::with_stdin(emit().args(["--max-headers", lines]), FRAME);
-    assert!(limit("5").complaint(1).starts_with("-: too-many-headers: "));
-    assert_eq!(limit("6").code, 0);
+    let limit = |options: &[&str], lines: &str| {
+        Run::with_stdin(emit().args(options).args(["--max-headers", lines]), FRAME)
+    };
+    for (options, enough, too_few) in [(&[][..], "7", "6"), (&["--no-digest"], "6", "5")] {
+        assert!(limit(options, too_few).complaint(1).starts_with("-: too-many-headers: "));
+        assert_eq!(limit(options, enough).code, 0);
+    }
 }
 
 #[test]
@@ -193,8 +228,45 @@ fn file_that_changes_meanwhile_is_3() {
     file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     // What is written changes the file that is read.
     let run = Run::from(emit().arg(&path).stdout(file).output().unwrap());
-    let expected = "expected a file that stays as it is, found it changed";
-    assert_eq!(run.complaint(3), format!("{}: {expected}", path.display()));
+    assert_eq!(run.complaint(3), format!("{}: {CHANGED}", path.display()));
+}
+
+const CHANGED: &str =
+    "expected a file that stays as it is, found it changed; do not use what was written";
+
+/// What is written is hashed: the time of a file does not tell that it is the same.
+#[test]
+fn file_that_changes_between_the_readings_is_3_whatever_its_time_says() {
+    const LEN: usize = 16 << 20;
+    let folder = Folder::new("emit-set-back");
+    let path = folder.file("frame", &long_frame(LEN));
+    let file = File::options().read(true).write(true).open(&path).unwrap();
+    let metadata = file.metadata().unwrap();
+    let modified = metadata.modified().unwrap();
+    for cut in [false, true] {
+        // Nobody takes what is written yet, so the program waits with most of the second reading to
+        // come: no more than a pipe and what is read ahead are behind it.
+        let mut command = emit();
+        command.arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut written = vec![0];
+        stdout.read_exact(&mut written).unwrap();
+        if cut {
+            file.set_len(metadata.len() - 1).unwrap();
+        } else {
+            (&file).seek(SeekFrom::End(-1)).unwrap();
+            (&file).write_all(b"!").unwrap();
+        }
+        file.set_modified(modified).unwrap();
+        stdout.read_to_end(&mut written).unwrap();
+        let run = child.wait_with_output().unwrap();
+        let complaint = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(3), "{complaint}");
+        assert_eq!(complaint, format!("framesign: {}: {CHANGED}\n", path.display()));
+        let verdict = Run::with_stdin(&mut framesign(&["verify"]), &written);
+        assert_eq!(verdict.code, 1, "{verdict:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -212,8 +284,6 @@ fn output_that_fails_is_3() {
 #[cfg(target_os = "linux")]
 #[test]
 fn payload_of_a_pipe_is_in_no_file_with_a_name_and_not_in_memory() {
-    use std::io::Write;
-
     const LEN: usize = 64 << 20;
     let folder = Folder::new("emit-spool");
     let mut command = emit();

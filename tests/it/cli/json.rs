@@ -73,6 +73,29 @@ fn bytes_and_names_keep_json_valid() {
     assert_eq!(objects(&run)[0]["file"], "no\n\"\\file");
 }
 
+/// Controls and marks of direction could make a terminal show something else.
+const HIDDEN: &str = "a\u{7f}\u{85}\u{9b}\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}b";
+
+#[test]
+fn hidden_characters_are_escaped_and_the_values_are_the_same() {
+    let frame = format!("GET / HTTP/1.1\r\nHost: h\r\nA: {HIDDEN}\r\n\r\n");
+    let run = Run::with_stdin(framesign("explain").arg("--json"), frame.as_bytes());
+    assert!(run.out.contains("\\u007f\\u0085\\u009b\\u061c"), "{run:?}");
+    assert!(run.out.trim_end().bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{run:?}");
+    let request = objects(&run)[0]["canonical_request"].as_str().unwrap().to_owned();
+    assert!(request.contains(&format!("a:{HIDDEN}\n")), "{request:?}");
+
+    let run = Run::of(framesign("sign").args(["--json", HIDDEN]));
+    assert!(run.out.contains("a\\u007f\\u0085"), "{run:?}");
+    assert_eq!(objects(&run)[0]["file"], HIDDEN);
+    let run = Run::of(framesign("sign").arg(HIDDEN));
+    let escaped =
+        "a\\u{7f}\\u{85}\\u{9b}\\u{61c}\\u{200e}\\u{200f}\\u{202a}\\u{202e}\\u{2066}\\u{2069}b: ";
+    assert!(run.complaint(3).starts_with(escaped), "{run:?}");
+    let run = Run::of(framesign("sign").args(["--allow-method", HIDDEN, &example(1)]));
+    assert!(run.complaint(2).contains("a\\u{7f}\\u{85}"), "{run:?}");
+}
+
 #[test]
 fn mistakes_in_usage_stay_on_standard_error() {
     let run = Run::of(bare().args(["sign", "--json", &example(1)]));

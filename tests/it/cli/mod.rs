@@ -4,6 +4,7 @@ mod against;
 mod emit;
 mod exits;
 mod explain;
+mod explain_signed;
 mod help;
 mod json;
 mod keys;

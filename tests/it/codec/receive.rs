@@ -12,10 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use framesign::{
-    Credentials, PayloadHash, SigningDate, SigningKey,
-    verify::{Policy, SealedHead},
-};
+use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
 
 use crate::support::Numbers;
 
@@ -119,10 +116,9 @@ fn upload(number: usize) -> (Vec<u8>, usize) {
     let length = payload.len();
     let head = format!("PUT /to/{number} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
     let now = SystemTime::now();
-    let date = SigningDate::of(now);
-    let sealed = SealedHead::new(head.as_bytes(), "access", date, now, &Policy::default()).unwrap();
-    let key = SigningKey::derive(&credentials(), date);
-    let head = sealed.sign(&key, PayloadHash::of(&payload));
+    let key = SigningKey::derive(&credentials(), SigningDate::of(now));
+    let options = SigningOptions::default();
+    let head = sign_head(head.as_bytes(), &key, PayloadHash::of(&payload), now, &options).unwrap();
     (([&head[..], &payload].concat()), head.len())
 }
 

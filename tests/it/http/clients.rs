@@ -4,17 +4,19 @@ use std::{
     collections::BTreeSet,
     io::{Seek, Write},
     net::SocketAddr,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use framesign::{
-    PayloadHash, SigningDate, SigningKey,
+    PayloadHash, SigningKey, SigningOptions,
     frame::HeadReader,
     http::sign_request,
-    verify::{Claim, Policy, Reason, Refusal, SealedHead, Verified, Verifier},
+    sign_head,
+    verify::{Claim, Policy, Reason, Refusal, Verified, Verifier},
 };
 use futures_util::stream;
-use http::{Request, header::ACCEPT};
+use http::{Request, header::ACCEPT, request::Parts};
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor, rt::TokioIo};
 use tokio::{
@@ -25,22 +27,34 @@ use tokio::{
 
 use super::{
     server::{Server, layer},
-    support::{credentials, now},
+    support::{credentials, key, now},
 };
 
 /// Takes one request as raw bytes and answers it.
 async fn capture() -> (SocketAddr, JoinHandle<Vec<u8>>) {
+    let (address, task) = capture_each(&["204 No Content"]).await;
+    (address, tokio::spawn(async { task.await.unwrap().remove(0) }))
+}
+
+/// Takes a request for each answer, on a connection each.
+async fn capture_each(answers: &'static [&'static str]) -> (SocketAddr, JoinHandle<Vec<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let task = tokio::spawn(async move {
-        let mut stream = listener.accept().await.unwrap().0;
-        let mut frame = Vec::new();
-        while !is_whole(&frame) {
-            assert_ne!(stream.read_buf(&mut frame).await.unwrap(), 0, "{}", frame.escape_ascii());
+        let mut frames = Vec::new();
+        for answer in answers {
+            let mut stream = listener.accept().await.unwrap().0;
+            let mut frame = Vec::new();
+            while !is_whole(&frame) {
+                let len = stream.read_buf(&mut frame).await.unwrap();
+                assert_ne!(len, 0, "{}", frame.escape_ascii());
+            }
+            let answer =
+                format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            frames.push(frame);
         }
-        let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
-        stream.write_all(answer).await.unwrap();
-        frame
+        frames
     });
     (address, task)
 }
@@ -61,9 +75,12 @@ fn signed(address: SocketAddr, payload: &'static str, explicit: &[(&str, &str)])
         request = request.header(*name, *value);
     }
     let (mut parts, body) = request.body(Bytes::from(payload)).unwrap().into_parts();
-    let hash = PayloadHash::of(&body);
-    sign_request(&mut parts, &credentials(), hash, now(), &Policy::default()).unwrap();
+    sign(&mut parts, PayloadHash::of(&body));
     Request::from_parts(parts, body)
+}
+
+fn sign(parts: &mut Parts, payload: PayloadHash) {
+    sign_request(parts, &key(), payload, now(), &SigningOptions::default()).unwrap();
 }
 
 fn names(request: &Request<Bytes>) -> BTreeSet<String> {
@@ -77,8 +94,12 @@ fn names_of(frame: &[u8]) -> BTreeSet<String> {
 }
 
 fn verify(frame: &[u8]) -> Result<Verified, Refusal> {
+    verify_at(frame, now())
+}
+
+fn verify_at(frame: &[u8], now: SystemTime) -> Result<Verified, Refusal> {
     let keys = |claim: &Claim| vec![SigningKey::derive(&credentials(), claim.date())];
-    let mut verifier = Verifier::new(&Policy::default(), keys, now);
+    let mut verifier = Verifier::new(&Policy::default(), keys, || now);
     verifier.update(frame)?;
     verifier.finish()
 }
@@ -89,11 +110,8 @@ fn sign_again(frame: &[u8]) -> String {
     let (head, payload) = text.split_once("\r\n\r\n").unwrap();
     let lines = head.lines().filter(|line| !line.starts_with("dynata-"));
     let head = lines.flat_map(|line| [line, "\r\n"]).chain(["\r\n"]).collect::<String>();
-    let date = SigningDate::of(now());
-    let policy = Policy::default();
-    let sealed = SealedHead::new(head.as_bytes(), "access", date, now(), &policy).unwrap();
-    let key = SigningKey::derive(&credentials(), date);
-    let head = sealed.sign(&key, PayloadHash::of(payload.as_bytes()));
+    let (payload, options) = (PayloadHash::of(payload.as_bytes()), SigningOptions::default());
+    let head = sign_head(head.as_bytes(), &key(), payload, now(), &options).unwrap();
     let signature = str::from_utf8(&head).unwrap().trim_end().rsplit(": ").next().unwrap();
     signature.to_owned()
 }
@@ -172,6 +190,28 @@ async fn reqwest_sends_a_stream_of_known_length_unchunked() {
     assert_signed_as_raw(&request, &captured.await.unwrap());
 }
 
+/// The server is overloaded, the client waits longer than a signature is fresh, and signs again: the
+/// payload is hashed once.
+#[tokio::test]
+async fn a_request_is_signed_again_after_503() {
+    let (address, captured) = capture_each(&["503 Service Unavailable", "201 Created"]).await;
+    let (mut parts, body) = signed(address, "hello", &[]).into_parts();
+    let payload = PayloadHash::of(&body);
+    let later = now() + Duration::from_secs(3600);
+    let mut answers = Vec::new();
+    for now in [now(), later] {
+        sign_request(&mut parts, &key(), payload, now, &SigningOptions::default()).unwrap();
+        let request = Request::from_parts(parts.clone(), Full::new(body.clone()));
+        answers.push(hyper_client().request(request).await.unwrap().status().as_u16());
+    }
+    assert_eq!(answers, [503, 201]);
+    let frames = captured.await.unwrap();
+    assert_eq!(verify(&frames[0]).unwrap().payload(), payload);
+    assert_eq!(verify_at(&frames[0], later).unwrap_err().reason(), Reason::Stale);
+    assert_eq!(verify_at(&frames[1], later).unwrap().payload(), payload);
+    assert_eq!(names_of(&frames[1]), names_of(&frames[0]));
+}
+
 #[tokio::test]
 async fn clients_are_verified_by_the_layer() {
     let server = Server::start(layer()).await;
@@ -204,7 +244,7 @@ async fn a_file_is_hashed_in_a_first_pass_and_sent_in_a_second() {
         Request::put(server.url("/up")).header("content-length", len).header("accept", "*/*");
     let body = reqwest::Body::from(tokio::fs::File::from_std(file));
     let (mut parts, body) = request.body(body).unwrap().into_parts();
-    sign_request(&mut parts, &credentials(), hash, now(), &Policy::default()).unwrap();
+    sign(&mut parts, hash);
     let request = reqwest::Request::try_from(Request::from_parts(parts, body)).unwrap();
     assert_eq!(reqwest::Client::new().execute(request).await.unwrap().status(), 200);
     assert_eq!(server.committed(), [contents]);

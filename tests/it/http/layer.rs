@@ -5,12 +5,13 @@ use std::{convert::Infallible, io};
 use axum::body::Body;
 use bytes::Bytes;
 use framesign::{
-    PayloadHash, SigningDate, SigningKey,
+    PayloadHash, SigningOptions,
     http::{Verification, VerifyingBody},
     offload::HashPool,
     secrets::{MemoryStore, Secret, SecretStore, StoreError},
+    sign_head,
     tower::VerifyLayer,
-    verify::{Policy, SealedHead},
+    verify::Policy,
 };
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -22,16 +23,14 @@ use tower::{Layer, ServiceExt, service_fn};
 use super::{
     cases::readable,
     server::{Answer, Connection, Server, app, layer},
-    support::{credentials, now, upload},
+    support::{key, now, upload},
 };
 use crate::signed::Case;
 
 /// The head of a signed frame, as raw bytes.
 fn sealed(head: &str, payload: &[u8]) -> Vec<u8> {
-    let date = SigningDate::of(now());
-    let policy = Policy::default();
-    let sealed = SealedHead::new(head.as_bytes(), "access", date, now(), &policy).unwrap();
-    sealed.sign(&SigningKey::derive(&credentials(), date), PayloadHash::of(payload))
+    let options = SigningOptions::default().without_content_digest();
+    sign_head(head.as_bytes(), &key(), PayloadHash::of(payload), now(), &options).unwrap()
 }
 
 fn put(payload: &[u8]) -> Vec<u8> {

@@ -1,8 +1,9 @@
 //! Structured requests, their bodies, and the layer around a server.
 
+mod canonical;
 mod cases;
 mod parts;
-mod seal;
+mod sign_request;
 mod signing;
 mod support;
 mod verifying;

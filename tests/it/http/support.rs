@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use framesign::{
-    Credentials, PayloadHash, SigningKey,
+    Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions,
     http::{VerifyingBody, sign_request},
     verify::Policy,
 };
@@ -23,6 +23,18 @@ pub(crate) fn now() -> SystemTime {
 
 pub(crate) fn credentials() -> Credentials {
     Credentials::new("access", "secret").unwrap()
+}
+
+/// The key of the day that the tests sign at.
+pub(crate) fn key() -> SigningKey {
+    SigningKey::derive(&credentials(), SigningDate::of(now()))
+}
+
+/// Signs `parts` with that key, at that time, without a Content-Digest: so that the signature is
+/// checked at the end of the payload.
+pub(crate) fn sign(parts: &mut Parts, payload: PayloadHash) {
+    let options = SigningOptions::default().without_content_digest();
+    sign_request(parts, &key(), payload, now(), &options).unwrap();
 }
 
 /// The head and the payload of `frame` as another implementation reads them, where it does.
@@ -57,14 +69,12 @@ pub(crate) fn data<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Frames {
 pub(crate) fn upload(signed: &[u8]) -> Parts {
     let request = Request::put("http://test.com/up?part=1").header("content-length", signed.len());
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    let payload = PayloadHash::of(signed);
-    sign_request(&mut parts, &credentials(), payload, now(), &Policy::default()).unwrap();
+    sign(&mut parts, PayloadHash::of(signed));
     parts
 }
 
 /// The upload of `signed`, verified while `body` comes.
 pub(crate) fn verifying<B>(signed: &[u8], body: B) -> VerifyingBody<B> {
     let claim = Policy::default().examine_parts(&upload(signed), now()).unwrap();
-    let key = SigningKey::derive(&credentials(), claim.date());
-    VerifyingBody::new(body, claim.check(&[key]).unwrap())
+    VerifyingBody::new(body, claim.check(&[key()]).unwrap())
 }

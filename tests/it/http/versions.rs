@@ -1,11 +1,7 @@
 //! HTTP/2 through the layer.
 
 use bytes::Bytes;
-use framesign::{
-    PayloadHash,
-    http::{refusal_response, sign_request},
-    verify::Policy,
-};
+use framesign::{PayloadHash, http::refusal_response, verify::Policy};
 use http::{HeaderMap, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, combinators::BoxBody};
@@ -15,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::{
     server::{Server, layer},
-    support::{self, Frames, credentials, data, now},
+    support::{self, Frames, data, now},
 };
 
 type Sent = BoxBody<Bytes, std::io::Error>;
@@ -35,8 +31,7 @@ fn signed(server: &Server, length: Option<usize>, payload: &[u8], frames: Frames
         request = request.header("content-length", length);
     }
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    let payload = PayloadHash::of(payload);
-    sign_request(&mut parts, &credentials(), payload, now(), &Policy::default()).unwrap();
+    support::sign(&mut parts, PayloadHash::of(payload));
     parts.headers.remove("host").unwrap();
     Request::from_parts(parts, BodyExt::boxed(support::body(frames)))
 }

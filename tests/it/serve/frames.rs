@@ -7,8 +7,8 @@ use std::{
 
 use framesign::{
     Credentials, FrameError, FrameHasher, PayloadHash, Reading, Rules, SigningDate, SigningKey,
-    StringToSign,
-    verify::{Claim, Policy, SealedHead, Verifier},
+    SigningOptions, StringToSign, sign_head,
+    verify::{Claim, Policy, Verifier},
 };
 use serde_json::Value;
 
@@ -136,9 +136,9 @@ fn without_keys_there_is_neither_signing_nor_verifying() {
 /// A head with the fields of a signed frame, signed now, and its payload.
 fn sealed(head: &str, payload: &[u8]) -> Vec<u8> {
     let now = SystemTime::now();
-    let date = SigningDate::of(now);
-    let head = SealedHead::new(head.as_bytes(), ACCESS_KEY, date, now, &Policy::default()).unwrap();
-    [head.sign(&key(date), PayloadHash::of(payload)), payload.to_vec()].concat()
+    let (key, options) = (key(SigningDate::of(now)), SigningOptions::default());
+    let head = sign_head(head.as_bytes(), &key, PayloadHash::of(payload), now, &options).unwrap();
+    [head, payload.to_vec()].concat()
 }
 
 fn upload() -> Vec<u8> {

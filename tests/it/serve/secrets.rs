@@ -2,10 +2,7 @@
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path, time::SystemTime};
 
-use framesign::{
-    Credentials, PayloadHash, SigningDate, SigningKey,
-    verify::{Policy, SealedHead},
-};
+use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -38,10 +35,9 @@ fn write(folder: &TempDir, name: &str, bytes: impl AsRef<[u8]>) -> String {
 /// A frame that is signed now under `secret_key`.
 fn sealed(secret_key: &str) -> Vec<u8> {
     let (now, head) = (SystemTime::now(), b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    let date = SigningDate::of(now);
-    let key = SigningKey::derive(&Credentials::new(ACCESS_KEY, secret_key).unwrap(), date);
-    let head = SealedHead::new(head, ACCESS_KEY, date, now, &Policy::default()).unwrap();
-    head.sign(&key, PayloadHash::of(b""))
+    let credentials = Credentials::new(ACCESS_KEY, secret_key).unwrap();
+    let key = SigningKey::derive(&credentials, SigningDate::of(now));
+    sign_head(head, &key, PayloadHash::of(b""), now, &SigningOptions::default()).unwrap()
 }
 
 fn is_valid(service: &Service, secret_key: &str) -> bool {

@@ -1,0 +1,60 @@
+//! Why no signed frame is made.
+
+use std::{error, fmt};
+
+use crate::{
+    error::{FrameError, InputError},
+    verify::Refusal,
+};
+
+/// Why [`sign_head`](crate::sign_head) and `http::sign_request` make no signed frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SigningError {
+    /// The caller passed something that cannot be signed.
+    Input(InputError),
+    /// The head breaks a rule of protocol section 7, or contradicts the hash of its payload.
+    Frame(FrameError),
+    /// The policy of [`SigningOptions::for_policy`](crate::SigningOptions::for_policy) refuses what
+    /// would be made.
+    Refused(Refusal),
+}
+
+impl fmt::Display for SigningError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => error.fmt(f),
+            Self::Frame(error) => error.fmt(f),
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl error::Error for SigningError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        // The message is the inner error's own, so the chain goes on below it.
+        match self {
+            Self::Input(error) => error.source(),
+            Self::Frame(error) => error.source(),
+            Self::Refused(refusal) => refusal.source(),
+        }
+    }
+}
+
+impl From<InputError> for SigningError {
+    fn from(error: InputError) -> Self {
+        Self::Input(error)
+    }
+}
+
+impl From<FrameError> for SigningError {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl From<Refusal> for SigningError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

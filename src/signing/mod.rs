@@ -1,0 +1,12 @@
+//! Making signed frames: the fields that are added to a head (protocol section 9).
+
+mod error;
+mod fields;
+mod head;
+mod options;
+
+pub use self::error::SigningError;
+#[cfg(feature = "http")]
+pub(crate) use self::fields::{check_access_key, check_digest, check_unsigned, timestamp};
+pub use self::head::{SignableHead, sign_head};
+pub use self::options::SigningOptions;

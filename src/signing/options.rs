@@ -1,0 +1,118 @@
+//! How a signed frame is made.
+
+use crate::{
+    error::InputError,
+    frame::Rules,
+    verify::{FieldNames, Policy},
+};
+
+/// How a signed frame is made (protocol section 9). Reading is strict.
+///
+/// ```
+/// use framesign::{SigningOptions, verify::Policy};
+///
+/// // Any frame that is readable, with a Content-Digest.
+/// let options = SigningOptions::default().allow_method("PATCH")?;
+///
+/// // A frame that this policy accepts, and no other.
+/// let policy = Policy::default().host("uploads.example.org").max_payload(8 << 30);
+/// let options = SigningOptions::for_policy(&policy);
+/// # Ok::<(), framesign::InputError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningOptions {
+    rules: Rules,
+    names: FieldNames,
+    adds_digest: bool,
+    policy: Option<Policy>,
+}
+
+impl SigningOptions {
+    /// Options with the rules and names of `policy`, which also examines what is made: a frame that
+    /// it refuses at the time of signing, for its date, its time of signing, its Host or its
+    /// length, say, is an error and is not made.
+    #[must_use]
+    pub fn for_policy(policy: &Policy) -> Self {
+        Self {
+            rules: policy.rules().clone(),
+            names: policy.field_names().clone(),
+            policy: Some(policy.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds no Content-Digest.
+    ///
+    /// By default a head that has none gets one (RFC 9530), so that a verifier can check the
+    /// signature before it reads the payload. Without one the head is not proven before the last
+    /// byte of the payload.
+    #[must_use]
+    pub fn without_content_digest(mut self) -> Self {
+        self.adds_digest = false;
+        self
+    }
+
+    /// Sets the names of the fields.
+    #[must_use]
+    pub fn names(mut self, names: FieldNames) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Sets the most bytes of a head, with the fields that are added; see [`Rules::max_head`].
+    #[must_use]
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.rules = self.rules.max_head(bytes);
+        self
+    }
+
+    /// Sets the most field lines of a head, with those that are added; see [`Rules::max_headers`].
+    #[must_use]
+    pub fn max_headers(mut self, lines: usize) -> Self {
+        self.rules = self.rules.max_headers(lines);
+        self
+    }
+
+    /// Accepts a further method; see [`Rules::allow_method`].
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::MethodName`] if `method` is not a token.
+    pub fn allow_method(mut self, method: &str) -> Result<Self, InputError> {
+        self.rules = self.rules.allow_method(method)?;
+        Ok(self)
+    }
+
+    /// The rules that a head is read by: strict ones, with the limits set here.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The names of the fields.
+    #[must_use]
+    pub fn field_names(&self) -> &FieldNames {
+        &self.names
+    }
+
+    pub(crate) fn adds_content_digest(&self) -> bool {
+        self.adds_digest
+    }
+
+    /// The policy that examines what is made.
+    pub(crate) fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+}
+
+impl Default for SigningOptions {
+    /// Strict reading with the default limits, the default names, a Content-Digest, no policy.
+    fn default() -> Self {
+        Self {
+            rules: Rules::strict(),
+            names: FieldNames::default(),
+            adds_digest: true,
+            policy: None,
+        }
+    }
+}
