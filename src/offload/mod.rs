@@ -14,9 +14,16 @@
 //! be freed on another. For that a pool keeps 16 buffers a thread: 1 MiB where reads are of the
 //! default size.
 //!
+//! **Panics.** The memory of a piece can belong to an owner, and who waits has a waker: both are code
+//! of others that runs on a thread of the pool, and may panic there. Then the payload that it belongs
+//! to fails, and the others go on: the panic goes on in the next call that asks for room or for the
+//! hash of that payload, as it does in `std::thread::scope`, and every further call panics too. Of
+//! a failed payload there is never a hash.
+//!
 //! It pays where one connection is to be faster than one core. Many connections that keep all
 //! cores busy anyway gain nothing by it.
 
+mod foreign;
 mod pool;
 mod queue;
 mod spares;

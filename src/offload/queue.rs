@@ -4,13 +4,19 @@ use std::{
     collections::VecDeque,
     fmt,
     future::poll_fn,
+    mem,
+    panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 
-use super::{HashPool, spares::Spares};
+use super::{
+    HashPool,
+    foreign::{Caught, Panic, caught, drop_quietly},
+    spares::Spares,
+};
 use crate::protocol::{Hash, PayloadHash};
 
 /// The hash of one payload after another, taken on the threads of a [`HashPool`] in the order in
@@ -46,6 +52,8 @@ struct State {
     queued: usize,
     /// Who waits for room or for the end.
     waiting: Option<Waker>,
+    /// The panic of foreign code that this payload failed by.
+    failed: Option<Caught>,
 }
 
 impl OffloadedHash {
@@ -69,11 +77,17 @@ impl OffloadedHash {
             pieces: VecDeque::new(),
             queued: 0,
             waiting: None,
+            failed: None,
         };
         Self { pool: pool.clone(), shared: Arc::new(Mutex::new(state)) }
     }
 
     /// Waits until there is room for a further piece.
+    ///
+    /// # Panics
+    ///
+    /// If the end of a piece, or a waker, panicked on a thread of the pool; see
+    /// [`offload`](crate::offload).
     pub async fn ready(&mut self) {
         poll_fn(|cx| self.poll_ready(cx)).await;
     }
@@ -85,6 +99,10 @@ impl OffloadedHash {
     /// last piece at the most.
     pub fn push(&mut self, piece: Bytes) {
         let mut state = lock(&self.shared);
+        if state.failed.is_some() {
+            // Nobody will hash it.
+            return;
+        }
         if let (Some(hash), true) = (&mut state.idle, piece.len() < Self::WORTH) {
             hash.update(&piece);
             return;
@@ -106,16 +124,28 @@ impl OffloadedHash {
     }
 
     /// Ends the payload, waits for its hash and begins with another one.
+    ///
+    /// # Panics
+    ///
+    /// Like [`ready`](Self::ready).
     pub async fn finish(&mut self) -> PayloadHash {
         poll_fn(|cx| self.poll_finish(cx)).await
     }
 
     /// Whether there is room for a further piece; see [`ready`](Self::ready).
+    ///
+    /// # Panics
+    ///
+    /// Like [`ready`](Self::ready).
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_state(cx, |state| (state.queued < Self::LIMIT).then_some(()))
     }
 
     /// The hash of the payload, once all of it is hashed; see [`finish`](Self::finish).
+    ///
+    /// # Panics
+    ///
+    /// Like [`ready`](Self::ready).
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<PayloadHash> {
         self.poll_state(cx, State::finish)
     }
@@ -135,7 +165,7 @@ impl OffloadedHash {
     /// The hash of the payload, where all that came is hashed.
     #[cfg(feature = "codec")]
     pub(crate) fn try_finish(&mut self) -> Option<PayloadHash> {
-        lock(&self.shared).finish()
+        unfailed(&self.shared).finish()
     }
 
     fn poll_state<T>(
@@ -143,7 +173,7 @@ impl OffloadedHash {
         cx: &mut Context<'_>,
         ask: impl FnOnce(&mut State) -> Option<T>,
     ) -> Poll<T> {
-        let mut state = lock(&self.shared);
+        let mut state = unfailed(&self.shared);
         if let Some(answer) = ask(&mut state) {
             return Poll::Ready(answer);
         }
@@ -171,13 +201,24 @@ impl Turn {
     /// After so many pieces another payload has its turn.
     const PIECES: usize = 16;
 
-    /// Hashes pieces, whose memory goes to `spares`; the next turn where there are more of them.
-    pub(super) fn take(mut self, spares: &Spares) -> Option<Self> {
+    /// Hashes pieces, whose memory goes to `spares`; the next turn where there are more of them, and
+    /// the payload has not failed.
+    pub(super) fn take(self, spares: &Spares) -> Option<Self> {
+        let shared = Arc::clone(&self.shared);
+        let next = caught(|| self.hash_pieces(spares)).unwrap_or_else(|panic| {
+            fail(&shared, panic);
+            None
+        });
+        // Where its receiver is gone, this is the end of the payload, and of its waker.
+        drop_quietly(shared);
+        next
+    }
+
+    fn hash_pieces(mut self, spares: &Spares) -> Option<Self> {
         let mut hashed = 0;
         for _ in 0..Self::PIECES {
             let shared = Arc::clone(&self.shared);
-            let mut state = lock(&shared);
-            state.queued -= hashed;
+            let mut state = lock_hashed(&shared, hashed)?;
             let Some(piece) = state.pieces.pop_front() else {
                 state.idle = Some(self.hash);
                 wake(state);
@@ -192,7 +233,7 @@ impl Turn {
             hashed = piece.len();
             spares.keep(piece);
         }
-        lock(&self.shared).queued -= hashed;
+        drop(lock_hashed(&self.shared, hashed)?);
         Some(self)
     }
 }
@@ -204,6 +245,44 @@ fn wake(mut state: MutexGuard<'_, State>) {
     if let Some(waker) = waiting {
         waker.wake();
     }
+}
+
+/// The state less the bytes that were hashed; `None` if the payload has failed meanwhile, by a waker
+/// that another turn has called.
+fn lock_hashed(shared: &Shared, hashed: usize) -> Option<MutexGuard<'_, State>> {
+    let mut state = lock(shared);
+    if state.failed.is_some() {
+        return None;
+    }
+    state.queued -= hashed;
+    Some(state)
+}
+
+/// Ends a payload by the panic of foreign code: its pieces go, and whoever waits for it is told.
+fn fail(shared: &Shared, panic: Panic) {
+    let mut state = lock(shared);
+    if state.failed.is_some() {
+        drop(state);
+        return drop_quietly(panic);
+    }
+    state.failed = Some(Caught::new(panic));
+    let pieces = mem::take(&mut state.pieces);
+    state.queued = 0;
+    let waiting = state.waiting.take();
+    drop(state);
+    // One by one: several that panicked at once would end the process.
+    pieces.into_iter().for_each(drop_quietly);
+    if let Some(Err(panic)) = waiting.map(|waker| caught(|| waker.wake())) {
+        drop_quietly(panic);
+    }
+}
+
+/// The state of a payload that has not failed; else its panic goes on here.
+fn unfailed(shared: &Shared) -> MutexGuard<'_, State> {
+    let mut state = lock(shared);
+    let Some(panic) = state.failed.as_mut().map(Caught::take) else { return state };
+    drop(state);
+    resume_unwind(panic)
 }
 
 /// Nothing here panics while it holds the state.
