@@ -146,10 +146,10 @@ impl FrameHasher {
     /// # Errors
     ///
     /// A [`FrameError`] where the head is cut short, or was refused before;
-    /// [`TrailingBytes`](crate::ErrorKind::TrailingBytes) where a byte followed the head, or the
-    /// frame has no payload and the hash is not that of an empty one;
-    /// [`TruncatedBody`](crate::ErrorKind::TruncatedBody) where Content-Length is above 0 and the hash
-    /// is that of an empty payload.
+    /// [`TrailingBytes`](crate::ErrorKind::TrailingBytes) if a byte followed the head, or if the frame
+    /// has no payload and the hash is not that of an empty one;
+    /// [`TruncatedBody`](crate::ErrorKind::TruncatedBody) if Content-Length is above 0 and the hash is
+    /// that of an empty payload.
     pub fn finish_with(mut self, payload: PayloadHash) -> Result<StringToSign, FrameError> {
         self.end(Some(payload))
     }

@@ -118,9 +118,8 @@ impl Payload {
         if is_short { Err(self.truncated()) } else { Ok(()) }
     }
 
-    /// Refuses a hash that cannot be of a payload as long as `expected`: that of an empty payload
-    /// where there are bytes, or of another one where there are none. `offset` is where the payload
-    /// begins.
+    /// Refuses a hash that cannot be of a payload as long as `expected`: that of an empty payload if
+    /// there are bytes, or of another one if there are none. The payload begins at `offset`.
     pub(crate) fn check_hash(
         expected: Option<u64>,
         hash: PayloadHash,

@@ -1,4 +1,4 @@
-//! `explain --against`: where the canonical request of another side differs.
+//! `explain --against`: the lines in which the canonical request of another side differs.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::{input::Input, json, visible::Bytes};
 
-/// How much longer than ours another canonical request is read: enough to show its lines to the end.
+/// The most bytes that another canonical request is read beyond the length of ours: enough to show
+/// its lines to the end.
 const MARGIN: u64 = 64 * 1024;
 
 /// Another canonical request, held against ours.
@@ -27,16 +28,16 @@ pub(crate) struct Comparison<'a> {
 /// A line that differs. `None` is a line that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Difference {
-    /// Of ours, or of theirs if ours has none; counted from 1.
+    /// The number of the line in ours, or in theirs if ours has none; counted from 1.
     line: usize,
-    /// How many bytes of the line are alike.
+    /// The number of bytes at the start of the line that are alike.
     byte: usize,
     part: &'static str,
     #[serde(serialize_with = "json::optional_text")]
     ours: Option<Vec<u8>>,
     #[serde(serialize_with = "json::optional_text")]
     theirs: Option<Vec<u8>>,
-    /// The line end after the payload hash, where a canonical request has none.
+    /// The line end after the payload hash; a canonical request has none there.
     #[serde(skip_serializing_if = "Option::is_none")]
     line_end: Option<&'static str>,
 }
@@ -59,10 +60,10 @@ impl<'a> Comparison<'a> {
 /// A line of a canonical request with its line end, which is compared too.
 type Line<'a> = &'a [u8];
 
-/// What the first lines are called (protocol section 2).
+/// The names of the first lines (protocol section 2).
 const FIRST: [&str; 3] = ["method", "CanonicalURI", "CanonicalQuery"];
 
-/// What the lines between them and the payload hash are called.
+/// The name of the lines between them and the payload hash.
 const FIELDS: &str = "CanonicalHeaders";
 
 /// The lines of a canonical request (protocol section 2).
@@ -93,7 +94,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The line end at the end of the text, where a canonical request has none.
+    /// The line end at the end of the text; a canonical request has none there.
     fn line_end(&self) -> Option<&'static str> {
         let payload_hash = self.payload_hash.filter(|_| self.more.iter().all(is_empty))?;
         match **payload_hash {
@@ -136,7 +137,7 @@ fn lines(text: &[u8]) -> Vec<Line<'_>> {
 
 /// Fields of one name, or a field that one side lacks.
 struct Pair<'a> {
-    /// Of ours, or of theirs if ours has none; counted from 0.
+    /// The number of the line in ours, or in theirs if ours has none; counted from 0.
     at: usize,
     ours: Option<&'a Line<'a>>,
     theirs: Option<&'a Line<'a>>,

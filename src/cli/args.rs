@@ -124,7 +124,7 @@ impl ReadingOptions {
         self.allow_methods(policy, Policy::allow_method)
     }
 
-    /// How signed frames are made, which are read strictly in any case.
+    /// The options for making signed frames, which are read strictly in any case.
     pub(crate) fn signing(&self) -> Result<SigningOptions, Stop> {
         let options = SigningOptions::default();
         let options = options.max_head(self.max_head).max_headers(self.max_headers);

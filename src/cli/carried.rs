@@ -1,8 +1,8 @@
-//! What a signed frame says of its own signature, for `explain`.
+//! The signature that a frame carries, for `explain`.
 
 use std::fmt;
 
-use framesign::{Head, Signature, SigningDate, SigningKey, verify::FieldNames};
+use framesign::{Head, PayloadHash, Signature, SigningDate, SigningKey, verify::FieldNames};
 use serde::Serialize;
 
 use super::{exit::Stop, json, keys::KeyOptions, visible::Bytes};
@@ -16,15 +16,18 @@ pub(crate) struct Carried {
     date: Option<Vec<u8>>,
     #[serde(serialize_with = "json::optional_text")]
     signature: Option<Vec<u8>>,
-    /// Whether the signature is the one that was computed, if one was.
+    /// The result of the comparison of the payload with its claimed hash, if one is claimed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest_equal: Option<bool>,
+    /// The result of the comparison with the computed signature, if one was computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     equal: Option<bool>,
-    /// What was given beside the frame, and differs from it.
+    /// The options that differ from the frame.
     #[serde(skip)]
     given: Given,
 }
 
-/// What the options say otherwise.
+/// The options that name another key than the frame does.
 #[derive(Debug, Default)]
 struct Given {
     access_key: Option<String>,
@@ -37,8 +40,8 @@ impl Carried {
         head.values(names.signature()).next()?;
         let [access_key, date, signature] =
             [names.access_key(), names.date(), names.signature()].map(|name| single(head, name));
-        let mut carried =
-            Self { access_key, date, signature, equal: None, given: Given::default() };
+        let (digest_equal, equal, given) = Default::default();
+        let mut carried = Self { access_key, date, signature, digest_equal, equal, given };
         let access_key = options.access_key().filter(|given| carried.access_key() != Some(given));
         let date = options.date().filter(|given| carried.date() != Some(*given));
         carried.given = Given { access_key: access_key.map(str::to_owned), date };
@@ -62,6 +65,12 @@ impl Carried {
         parse(self.date.as_deref())
     }
 
+    /// Holds the payload to the hash that is claimed of it. A verifier computes the signature from the
+    /// claimed hash, so that a wrong one makes the signature wrong.
+    pub(crate) fn compare_payload(&mut self, claimed: Option<PayloadHash>, payload: PayloadHash) {
+        self.digest_equal = claimed.map(|claimed| claimed == payload);
+    }
+
     /// Holds the signature to the one that was computed.
     pub(crate) fn compare(&mut self, computed: Option<Signature>) {
         let own: Option<Signature> = parse(self.signature.as_deref());
@@ -72,7 +81,12 @@ impl Carried {
         self.equal
     }
 
-    /// Why nothing was compared.
+    /// Asks if something in the frame is wrong.
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.equal == Some(false) || self.digest_equal == Some(false)
+    }
+
+    /// The reason why nothing was compared.
     fn obstacle(&self) -> &'static str {
         match (self.access_key(), self.date()) {
             (None, _) => "the frame names no access key that could be used",
@@ -99,12 +113,17 @@ impl fmt::Display for Carried {
         writeln!(f, "in the frame:")?;
         write_value(f, "access key", self.access_key.as_deref())?;
         if let Some(given) = &self.given.access_key {
-            write!(f, ", where {} is given", Bytes(given.as_bytes()))?;
+            write!(f, " (given: {})", Bytes(given.as_bytes()))?;
         }
         writeln!(f)?;
         write_value(f, "date", self.date.as_deref())?;
         if let Some(given) = &self.given.date {
-            write!(f, ", where {given} is given")?;
+            write!(f, " (given: {given})")?;
+        }
+        match self.digest_equal {
+            Some(true) => f.write_str("\n  content-digest: that of the payload")?,
+            Some(false) => f.write_str("\n  content-digest: that of another payload")?,
+            None => {}
         }
         writeln!(f)?;
         write_value(f, "signature", self.signature.as_deref())?;

@@ -17,7 +17,7 @@ use super::{
     read_ahead,
 };
 
-/// Who signs, when, and how.
+/// The key, the time and the options that frames are signed with.
 pub(crate) struct Emitter {
     pub(crate) key: SigningKey,
     pub(crate) now: SystemTime,
@@ -130,7 +130,7 @@ fn put(stdout: &mut StdoutLock<'_>, bytes: &[u8]) -> Result<(), Unemitted> {
     stdout.write_all(bytes).map_err(|error| Unemitted::Stop(Stop::Output(error)))
 }
 
-/// What was written then need not be the frame that was signed.
+/// The error of a file that changed: what was written need not be the frame that was signed.
 fn changed() -> io::Error {
     let problem =
         "expected a file that stays as it is, found it changed; do not use what was written";

@@ -1,11 +1,15 @@
 //! `framesign explain`: the stages on the way to a signature, to see why two sides differ.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use clap::{Args, ValueHint};
 use framesign::{
-    CanonicalHead, Rules, Signature, SigningKey, StringToSign, frame::HeadReader,
-    verify::FieldNames,
+    CanonicalHead, PayloadHash, Rules, Signature, SigningKey, StringToSign,
+    frame::HeadReader,
+    verify::{FieldNames, Policy},
 };
 use serde::Serialize;
 
@@ -30,7 +34,7 @@ use super::{
 ///
 /// If the frame carries a signature, its field is left out, the access key and the date are those in
 /// the frame, and the signature in the frame is compared with the computed one, if the secret key is
-/// given; exit status 1 if it differs.
+/// given; exit status 1 if it differs, or if the content-digest is that of another payload.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Options {
@@ -56,8 +60,8 @@ Examples:
 
 With --json it prints {\"file\":…,\"canonical_request\":…,\"string_to_sign\":…,\"signature\":…}.
 A frame that carries a signature adds
-\"frame\":{\"access_key\":…,\"date\":…,\"signature\":…,\"equal\":true|false}; without its secret key
-\"signature\" and \"equal\" are missing.
+\"frame\":{\"access_key\":…,\"date\":…,\"signature\":…,\"digest_equal\":true|false,\"equal\":true|false};
+without its secret key \"signature\" and \"equal\" are missing, without a claimed hash \"digest_equal\".
 --against adds \"against\":{\"file\":…,\"equal\":true} or, if it differs,
 \"against\":{\"file\":…,\"equal\":false,\"line\":…,\"byte\":…,\"part\":…,\"ours\":…,\"theirs\":…,
 \"differences\":[{\"line\":…,\"byte\":…,\"part\":…,\"ours\":…,\"theirs\":…},…]}: the first difference, and
@@ -80,19 +84,19 @@ struct Explanation<'a> {
     carried: Option<Carried>,
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<Comparison<'a>>,
-    /// What the signature was computed with.
+    /// The key of the signature.
     #[serde(skip)]
     key: Option<SigningKey>,
 }
 
-/// What is signed of a frame, and what it carries of a signature.
+/// The stages of a frame that need no key, and the signature that it carries.
 struct Stages {
     canonical_request: Vec<u8>,
     string_to_sign: StringToSign,
     carried: Option<Carried>,
 }
 
-/// Why there is no explanation.
+/// The reason why there is no explanation.
 enum Unexplained<'a> {
     Failure(&'a Input, Failure),
     Stop(Stop),
@@ -100,9 +104,12 @@ enum Unexplained<'a> {
 
 /// Explains the file.
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
-    let rules = options.signing.reading.rules()?;
+    let reading = &options.signing.reading;
+    // Any date and any time: it is the frame that is looked at, not how old it is.
+    let policy = Policy::default().without_freshness().skew(Duration::MAX);
+    let (rules, policy) = (reading.rules()?, reading.limit(policy)?);
     let mut output = Output::new(options.signing.json);
-    match explain(options, &rules) {
+    match explain(options, &rules, &policy) {
         Ok(explanation) => {
             output.result(&explanation)?;
             Ok(explanation.exit())
@@ -112,10 +119,14 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     }
 }
 
-fn explain<'a>(options: &'a Options, rules: &Rules) -> Result<Explanation<'a>, Unexplained<'a>> {
+fn explain<'a>(
+    options: &'a Options,
+    rules: &Rules,
+    policy: &Policy,
+) -> Result<Explanation<'a>, Unexplained<'a>> {
     let (file, keys) = (&options.file, &options.signing.keys);
     let Stages { canonical_request, string_to_sign, mut carried } =
-        stages(file, rules, keys).map_err(|failure| Unexplained::Failure(file, failure))?;
+        stages(file, rules, policy, keys).map_err(|failure| Unexplained::Failure(file, failure))?;
     let key = match &carried {
         Some(carried) => carried.key(keys),
         None => keys.signing_key_at(SystemTime::now()).map(Some),
@@ -135,7 +146,12 @@ fn explain<'a>(options: &'a Options, rules: &Rules) -> Result<Explanation<'a>, U
 
 /// Reads the frame. The payload is hashed as it passes, so that a frame of any size can be
 /// explained.
-fn stages(file: &Input, rules: &Rules, keys: &KeyOptions) -> Result<Stages, Failure> {
+fn stages(
+    file: &Input,
+    rules: &Rules,
+    policy: &Policy,
+    keys: &KeyOptions,
+) -> Result<Stages, Failure> {
     let mut bytes = Vec::new();
     let hasher = frame::read(file, rules, |head| bytes.extend_from_slice(head.as_bytes()))?;
     let payload = hasher.payload_hash();
@@ -144,10 +160,11 @@ fn stages(file: &Input, rules: &Rules, keys: &KeyOptions) -> Result<Stages, Fail
     #[expect(clippy::expect_used, reason = "what has no whole head cannot be finished")]
     let (head, payload) = reader.read(&bytes)?.zip(payload).expect("the head is whole");
     let names = FieldNames::default();
-    let carried = Carried::of(&head, &names, keys);
+    let mut carried = Carried::of(&head, &names, keys);
     let mut canonical = CanonicalHead::new(head);
-    if carried.is_some() {
+    if let Some(carried) = &mut carried {
         canonical = canonical.without_field(names.signature());
+        carried.compare_payload(claimed(&bytes, policy), payload);
     }
     let request = canonical.with_payload(payload);
     let mut canonical_request = Vec::new();
@@ -155,18 +172,27 @@ fn stages(file: &Input, rules: &Rules, keys: &KeyOptions) -> Result<Stages, Fail
     Ok(Stages { canonical_request, string_to_sign: request.string_to_sign(), carried })
 }
 
+/// The hash that a verifier takes for claimed, of a head that is read strictly.
+fn claimed(head: &[u8], policy: &Policy) -> Option<PayloadHash> {
+    let mut reader = HeadReader::new(policy.rules().clone());
+    let head = reader.read(head).ok()??;
+    policy.examine(&head, SystemTime::now()).ok()?.content_digest()
+}
+
 impl Explanation<'_> {
     fn exit(&self) -> Exit {
         let differs = self.against.as_ref().is_some_and(|against| !against.is_equal());
-        if differs || self.is_own_equal() == Some(false) { Exit::Refused } else { Exit::Done }
+        let is_wrong = self.carried.as_ref().is_some_and(Carried::is_wrong);
+        if differs || is_wrong { Exit::Refused } else { Exit::Done }
     }
 
-    /// Whether the signature in the frame is the computed one.
+    /// The result of the comparison with the signature in the frame.
     fn is_own_equal(&self) -> Option<bool> {
         self.carried.as_ref().and_then(Carried::is_equal)
     }
 
-    /// What is left if the canonical requests of both sides are equal, and so the strings to sign.
+    /// Writes what is left if the canonical requests of both sides, and so the strings to sign, are
+    /// equal.
     fn write_rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let condition = match self.is_own_equal() {
             Some(true) => return Ok(()),

@@ -5,8 +5,8 @@ use std::{
     path::Path,
 };
 
-/// Whether a character acts on the text around it instead of being seen: a control character, a
-/// line separator, or one that changes the direction of text (UAX #9 section 2).
+/// Asks if a character acts on the text around it instead of being seen: a control character, a line
+/// separator, or a mark that changes the direction of text (UAX #9 section 2).
 pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -1,4 +1,4 @@
-//! What is signed of a structured request, to be looked at.
+//! The canonical request of a structured request, to be looked at.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
     verify::{FieldNames, Policy},
 };
 
-/// The canonical request of a structured request: what its string to sign is the hash of.
+/// The canonical request of a structured request, of which the string to sign is the hash.
 ///
 /// The field that carries the signature is left out, and it alone. If client and server disagree,
 /// the first line in which theirs differ names the cause.
@@ -73,8 +73,8 @@ impl CanonicalParts {
 }
 
 impl SigningOptions {
-    /// What [`sign_request`](super::sign_request) signs of `parts` with a payload whose hash is
-    /// `payload`, with the fields that they have now: after it, those that it inserted.
+    /// Shows what is signed of `parts` as they are, with a payload whose hash is `payload`. After
+    /// [`sign_request`](super::sign_request) that is what it has signed.
     ///
     /// # Errors
     ///
@@ -89,11 +89,11 @@ impl SigningOptions {
 }
 
 impl Policy {
-    /// What a verifier by this policy takes for signed of `parts` with a payload whose hash is
-    /// `payload`: the one that the head claims ([`Claim::content_digest`](crate::verify::Claim)),
-    /// or that of the body.
+    /// Shows what a verifier takes for signed of `parts`, with a payload whose hash is `payload`: the
+    /// hash that the head claims ([`Claim::content_digest`](crate::verify::Claim::content_digest)), or
+    /// that of the body.
     ///
-    /// It shows every field of a request that need not be verified: keep it from logs.
+    /// The text holds the values of all fields. Keep it out of logs.
     ///
     /// # Errors
     ///

@@ -148,8 +148,8 @@ fn signature(
     Ok(key.sign(&signed.string_to_sign(payload)).to_string())
 }
 
-/// What was inserted into a request, kept in its extensions: it is replaced when the request is
-/// signed again, and nothing else is.
+/// The fields that were inserted into a request, kept in its extensions: they are replaced when the
+/// request is signed again, and no others are.
 #[derive(Clone, Default)]
 struct Inserted(Vec<(HeaderName, HeaderValue)>);
 

@@ -9,10 +9,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(super) type Panic = Box<dyn Any + Send>;
 
-/// Runs what may panic, in a place where nothing that it leaves half done is used any more.
+/// Runs what may panic. The caller uses nothing any more that a panic can leave half done.
 pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(run))
 }

@@ -201,15 +201,15 @@ impl Turn {
     /// After so many pieces another payload has its turn.
     const PIECES: usize = 16;
 
-    /// Hashes pieces, whose memory goes to `spares`; the next turn where there are more of them, and
-    /// the payload has not failed.
+    /// Hashes pieces, whose memory goes to `spares`; the next turn if there are more of them and the
+    /// payload has not failed.
     pub(super) fn take(self, spares: &Spares) -> Option<Self> {
         let shared = Arc::clone(&self.shared);
         let next = caught(|| self.hash_pieces(spares)).unwrap_or_else(|panic| {
             fail(&shared, panic);
             None
         });
-        // Where its receiver is gone, this is the end of the payload, and of its waker.
+        // If its receiver is gone, this is the end of the payload, and of its waker.
         drop_quietly(shared);
         next
     }

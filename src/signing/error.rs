@@ -1,4 +1,4 @@
-//! Why no signed frame is made.
+//! The error of signing.
 
 use std::{error, fmt};
 
@@ -7,7 +7,7 @@ use crate::{
     verify::Refusal,
 };
 
-/// Why [`sign_head`](crate::sign_head) and `http::sign_request` make no signed frame.
+/// The error of [`sign_head`](crate::sign_head) and `http::sign_request`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SigningError {

@@ -82,9 +82,9 @@ pub struct SignableHead<'a> {
     key: &'a SigningKey,
     now: SystemTime,
     options: &'a SigningOptions,
-    /// The whole head; zeros stand where the digest and the signature will.
+    /// The whole head, with zeros in the places of the digest and the signature.
     bytes: Vec<u8>,
-    /// Where an added digest stands.
+    /// The place of an added digest.
     digest: Option<Range<usize>>,
     /// The hash that was claimed before.
     claimed: Option<PayloadHash>,
@@ -180,7 +180,7 @@ fn whole<'a>(reader: &'a mut HeadReader, bytes: &'a [u8]) -> Result<Head<'a>, Si
     Ok(head)
 }
 
-/// The head with its fields, and where the digest stands in it.
+/// The head with its fields, and the place of the digest in it.
 fn with_fields(
     head: &Head<'_>,
     key: &SigningKey,

@@ -1,4 +1,4 @@
-//! How a signed frame is made.
+//! The options for making a signed frame.
 
 use crate::{
     error::InputError,
@@ -6,7 +6,7 @@ use crate::{
     verify::{FieldNames, Policy},
 };
 
-/// How a signed frame is made (protocol section 9). Reading is strict.
+/// Options for making a signed frame (protocol section 9). Reading is strict.
 ///
 /// ```
 /// use framesign::{SigningOptions, verify::Policy};

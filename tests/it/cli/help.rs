@@ -42,7 +42,8 @@ fn help_names_what_a_user_needs() {
         }
     }
     assert!(run(&["explain", "--help"]).contains("--against"));
-    assert!(run(&["sign", "--help"]).contains("--emit"));
+    let help = run(&["sign", "--help"]);
+    assert!(help.contains("--emit") && help.contains("--no-digest"), "{help}");
     let help = run(&["verify", "--help"]);
     for word in [
         "FRAMESIGN_SECRET_KEY",
