@@ -1,6 +1,7 @@
-//! Whether anything happens on a connection of several requests at a time.
+//! What a connection is at: requests in progress, and answers that its client does not take.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,20 +14,32 @@ pub(super) struct Activity(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
+    /// Requests without an answer, and answers that are not written.
     in_progress: usize,
     /// When the last of them ended.
     idle_since: Instant,
+    /// Since when answers wait to be written, by their number.
+    unwritten: BTreeMap<u64, Instant>,
+    /// How many answers have begun to wait.
+    answers: u64,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { in_progress: 0, idle_since: Instant::now() }
+        Self { in_progress: 0, idle_since: Instant::now(), unwritten: BTreeMap::new(), answers: 0 }
     }
 }
 
 /// A request, until its answer was handed over.
 #[derive(Debug)]
 pub(super) struct InProgress(Activity);
+
+/// An answer, until it was written. Its request is in progress for as long.
+#[derive(Debug)]
+pub(super) struct Unwritten {
+    request: InProgress,
+    number: u64,
+}
 
 impl Activity {
     /// A request has come.
@@ -35,11 +48,32 @@ impl Activity {
         InProgress(self.clone())
     }
 
-    /// Waits until nothing has happened for as long as `patience`. No request sets a timer for
-    /// that: the one that runs looks when it is due whether it came too early.
+    pub(super) fn is_in_progress(&self) -> bool {
+        self.state().in_progress > 0
+    }
+
+    /// When it was last at a request: now if it is at one, and when it began if there was none.
+    pub(super) fn last_used(&self) -> Instant {
+        self.state().idle_since().unwrap_or_else(Instant::now)
+    }
+
+    /// Waits until nothing has happened for as long as `patience`.
     pub(super) async fn idle_for(&self, patience: Duration) {
+        self.lasts(patience, State::idle_since).await;
+    }
+
+    /// Waits until an answer could not be written for as long as `patience`, whatever became of
+    /// others.
+    pub(super) async fn unwritten_for(&self, patience: Duration) {
+        self.lasts(patience, State::unwritten_since).await;
+    }
+
+    /// Waits until what `since` names has lasted as long as `patience`. No request sets a timer for
+    /// that: the one that runs looks when it is due whether it came too early.
+    async fn lasts(&self, patience: Duration, since: fn(&State) -> Option<Instant>) {
         loop {
-            let due = self.idle_since().unwrap_or_else(Instant::now) + patience;
+            let begun = since(&self.state());
+            let due = begun.unwrap_or_else(Instant::now) + patience;
             if due <= Instant::now() {
                 return;
             }
@@ -47,14 +81,38 @@ impl Activity {
         }
     }
 
-    fn idle_since(&self) -> Option<Instant> {
-        let state = self.state();
-        (state.in_progress == 0).then_some(state.idle_since)
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while the lock is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn idle_since(&self) -> Option<Instant> {
+        (self.in_progress == 0).then_some(self.idle_since)
+    }
+
+    /// Since when the oldest of the answers waits.
+    fn unwritten_since(&self) -> Option<Instant> {
+        self.unwritten.values().next().copied()
+    }
+}
+
+impl InProgress {
+    /// The answer is there, and waits to be written.
+    pub(super) fn answered(self) -> Unwritten {
+        let mut state = self.0.state();
+        let number = state.answers;
+        state.answers += 1;
+        state.unwritten.insert(number, Instant::now());
+        drop(state);
+        Unwritten { request: self, number }
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.request.0.state().unwritten.remove(&self.number);
     }
 }
 
@@ -108,5 +166,70 @@ mod tests {
         };
         tokio::join!(requests, activity.idle_for(PATIENCE));
         assert_eq!(begun.elapsed(), 3 * PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_is_waited_for_however_many_others_are_written() {
+        let (activity, begun) = (Activity::default(), Instant::now());
+        let others = async {
+            sleep(PATIENCE / 2).await;
+            let stuck = activity.begin().answered();
+            for _ in 0..10 {
+                drop(activity.begin().answered());
+                sleep(PATIENCE / 3).await;
+            }
+            drop(stuck);
+        };
+        let ended = async {
+            activity.unwritten_for(PATIENCE).await;
+            begun.elapsed()
+        };
+        let ((), ended) = tokio::join!(others, ended);
+        assert_eq!(ended, PATIENCE * 3 / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_are_written_in_time_are_no_reason_to_end() {
+        let activity = Activity::default();
+        let answers = async {
+            for _ in 0..10 {
+                let first = activity.begin().answered();
+                sleep(PATIENCE / 2).await;
+                let second = activity.begin().answered();
+                sleep(PATIENCE / 3).await;
+                drop((first, second));
+            }
+        };
+        tokio::select! {
+            () = answers => {}
+            () = activity.unwritten_for(PATIENCE) => panic!("they were written"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_that_is_not_written_is_no_idleness() {
+        let (activity, begun) = (Activity::default(), Instant::now());
+        let answer = activity.begin().answered();
+        assert!(activity.is_in_progress());
+        let written = async {
+            sleep(2 * PATIENCE).await;
+            drop(answer);
+        };
+        tokio::join!(written, activity.idle_for(PATIENCE));
+        assert_eq!(begun.elapsed(), 3 * PATIENCE);
+        assert!(!activity.is_in_progress());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn last_use_is_the_end_of_the_last_request() {
+        let (activity, begun) = (Activity::default(), Instant::now());
+        sleep(PATIENCE).await;
+        assert_eq!(activity.last_used(), begun);
+        let request = activity.begin();
+        sleep(PATIENCE).await;
+        assert_eq!(activity.last_used(), begun + 2 * PATIENCE);
+        drop(request);
+        sleep(PATIENCE).await;
+        assert_eq!(activity.last_used(), begun + 2 * PATIENCE);
     }
 }

@@ -7,7 +7,7 @@ use hyper::{
     Request, Response,
     body::Incoming,
     server::conn::{http1, http2},
-    service::{Service, service_fn},
+    service::service_fn,
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -23,8 +23,14 @@ use tower_service::Service as _;
 use tracing::debug;
 
 use super::{
-    activity::Activity, http, portions::Portions, shared::Shared, shutdown::Drain, socket::Socket,
+    activity::Activity,
+    http,
+    portions::Portions,
+    shared::Shared,
+    shutdown::{Cut, Drain},
+    socket::Socket,
     tls,
+    unwritten::until_written,
 };
 
 /// HTTP/2: how long a client has to say that it has seen the end of the connection.
@@ -54,11 +60,12 @@ impl Server {
         Self { app, shared, tls, http1, http2 }
     }
 
-    /// Serves a connection until it ends.
+    /// Serves a connection until it ends. Its requests are counted in `activity`.
     pub(super) async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
         address: SocketAddr,
+        activity: Activity,
         drain: Drain,
     ) {
         let _open = Open::count(&self.shared);
@@ -66,9 +73,12 @@ impl Server {
         let _ = stream.set_nodelay(true);
         let socket = Socket::new(stream, self.shared.settings.limits.idle_timeout);
         match &self.tls {
-            None => self.speak_http1(socket, Peer { address, certificate: None }, &drain).await,
+            None => {
+                let peer = Peer { address, certificate: None };
+                self.speak_http1(socket, peer, activity, &drain).await;
+            }
             // In a box, so that cleartext connections do not take room for it.
-            Some(tls) => Box::pin(self.speak_tls(tls, socket, address, &drain)).await,
+            Some(tls) => Box::pin(self.speak_tls(tls, socket, address, activity, &drain)).await,
         }
     }
 
@@ -77,6 +87,7 @@ impl Server {
         tls: &tls::Acceptor,
         socket: Socket,
         address: SocketAddr,
+        activity: Activity,
         drain: &Drain,
     ) {
         // Who is not done with this when the service ends has asked for nothing yet.
@@ -85,9 +96,9 @@ impl Server {
         let (_, session) = stream.get_ref();
         let peer = Peer { address, certificate: tls::fingerprint(session) };
         if session.alpn_protocol() == Some(tls::HTTP_2) {
-            self.speak_http2(stream, peer, drain).await;
+            self.speak_http2(stream, peer, activity, drain).await;
         } else {
-            self.speak_http1(stream, peer, drain).await;
+            self.speak_http1(stream, peer, activity, drain).await;
         }
     }
 
@@ -106,61 +117,82 @@ impl Server {
         None
     }
 
-    async fn speak_http1<S>(&self, stream: S, peer: Peer, drain: &Drain)
+    async fn speak_http1<S>(&self, stream: S, peer: Peer, activity: Activity, drain: &Drain)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let address = peer.address;
-        let service = self.service(peer, Activity::default(), drain);
-        let stream = TokioIo::new(Portions::new(stream, Arc::clone(&self.shared)));
-        let mut connection = pin!(self.http1.serve_connection(stream, service));
+        let portions =
+            Portions::new(stream, Arc::clone(&self.shared), activity.clone(), drain.clone());
+        let (app, requests) = (self.app.clone(), drain.clone());
+        let service = service_fn(move |request| {
+            let in_progress = (activity.begin(), requests.request());
+            let answer = answer(&app, &peer, request);
+            async move {
+                let answer = answer.await;
+                drop(in_progress);
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let mut connection = pin!(self.http1.serve_connection(TokioIo::new(portions), service));
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => ended,
             () = drain.asked() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    biased;
+                    ended = connection => ended,
+                    // Its request is dropped with it.
+                    () = drain.is_cut() => return,
+                }
             }
         };
         note_end(address, ended);
     }
 
-    async fn speak_http2<S>(&self, stream: S, peer: Peer, drain: &Drain)
+    async fn speak_http2<S>(&self, stream: S, peer: Peer, activity: Activity, drain: &Drain)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let address = peer.address;
-        let activity = Activity::default();
-        let service = self.service(peer, activity.clone(), drain);
+        let (app, requests, begun) = (self.app.clone(), drain.clone(), activity.clone());
+        let service = service_fn(move |request| {
+            let (in_progress, counted) = (begun.begin(), requests.request());
+            // Requests have tasks of their own, which do not end with the connection.
+            let answer = requests.unless_cut(answer(&app, &peer, request));
+            async move {
+                let answer = answer.await?;
+                drop(counted);
+                Ok::<_, Cut>(until_written(answer, in_progress))
+            }
+        });
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
-        let patience = self.shared.settings.limits.head_timeout;
-        let ended = until_idle(connection, &activity, patience, drain).await;
+        let limits = &self.shared.settings.limits;
+        let ended = tokio::select! {
+            biased;
+            ended = until_idle(connection, &activity, limits.head_timeout, drain) => ended,
+            () = activity.unwritten_for(limits.idle_timeout) => {
+                return debug!(peer = %address, "the client does not read its answers");
+            }
+        };
         note_end(address, ended);
     }
+}
 
-    /// The application as seen by one connection.
-    fn service(
-        &self,
-        peer: Peer,
-        activity: Activity,
-        drain: &Drain,
-    ) -> impl Service<
-        Request<Incoming>,
-        Response = Response<Body>,
-        Error = Infallible,
-        Future: Send + 'static,
-    > + use<> {
-        let (app, drain) = (self.app.clone(), drain.clone());
-        service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer.clone());
-            let in_progress = (activity.begin(), drain.request());
-            let answer = app.clone().call(request);
-            async move {
-                let answer = answer.await;
-                drop(in_progress);
-                answer
-            }
-        })
+/// What the application answers to a request of one connection.
+fn answer(
+    app: &Router,
+    peer: &Peer,
+    mut request: Request<Incoming>,
+) -> impl Future<Output = Response<Body>> + Send + use<> {
+    request.extensions_mut().insert(peer.clone());
+    let answer = app.clone().call(request);
+    async {
+        match answer.await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
     }
 }
 

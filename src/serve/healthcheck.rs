@@ -1,8 +1,9 @@
 //! `framesign healthcheck`: whether a service says that it is well, for containers without a shell.
 
 use std::{
+    fmt,
     io::{self, ErrorKind, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
     str::FromStr,
     time::{Duration, Instant},
 };
@@ -36,20 +37,37 @@ struct Url {
     target: String,
 }
 
+/// Why there is no status.
+#[derive(Debug)]
+enum Failure {
+    /// The name of the host has no address.
+    Name(io::Error),
+    /// No address of the host takes a connection; this is the last that was tried.
+    Connect(SocketAddr, io::Error),
+    /// The time is over.
+    NoAnswer,
+    /// The connection has ended before the status.
+    Ended,
+    /// Not HTTP/1.1.
+    OtherProtocol,
+    Stream(io::Error),
+}
+
 /// Asks.
 #[expect(clippy::unnecessary_wraps, reason = "as every subcommand")]
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     let problem = match ask(&options.url, Instant::now() + options.timeout) {
         Ok(200) => return Ok(Exit::Done),
         Ok(status) => format!("expected status 200, found {status}"),
-        Err(error) => error.to_string(),
+        Err(Failure::NoAnswer) => format!("no answer within {} s", options.timeout.as_secs_f64()),
+        Err(failure) => failure.to_string(),
     };
     complain(format_args!("{}: {problem}", options.url.authority));
     Ok(Exit::Refused)
 }
 
 /// The status of the answer.
-fn ask(url: &Url, deadline: Instant) -> io::Result<u16> {
+fn ask(url: &Url, deadline: Instant) -> Result<u16, Failure> {
     let mut stream = connect(url, deadline)?;
     stream.set_write_timeout(Some(left(deadline)?))?;
     let Url { authority, target } = url;
@@ -59,38 +77,72 @@ fn ask(url: &Url, deadline: Instant) -> io::Result<u16> {
 
 /// Connects to the first address of the host that takes a connection. To find the addresses of a
 /// name takes as long as the system lets it.
-fn connect(url: &Url, deadline: Instant) -> io::Result<TcpStream> {
-    let mut problem = io::Error::from(ErrorKind::AddrNotAvailable);
-    for address in url.host_and_port().to_socket_addrs()? {
+fn connect(url: &Url, deadline: Instant) -> Result<TcpStream, Failure> {
+    let mut failure = Failure::Name(io::Error::other("it has none"));
+    for address in url.host_and_port().to_socket_addrs().map_err(Failure::Name)? {
         match TcpStream::connect_timeout(&address, left(deadline)?) {
             Ok(stream) => return Ok(stream),
-            Err(error) => problem = error,
+            Err(error) if is_timeout(&error) => failure = Failure::NoAnswer,
+            Err(error) => failure = Failure::Connect(address, error),
         }
     }
-    Err(problem)
+    Err(failure)
 }
 
 /// Reads `HTTP/1.1 200` and no more.
-fn read_status(stream: &mut TcpStream, deadline: Instant) -> io::Result<u16> {
+fn read_status(stream: &mut TcpStream, deadline: Instant) -> Result<u16, Failure> {
     let mut line = [0; 12];
     let mut len = 0;
     while len < line.len() {
         stream.set_read_timeout(Some(left(deadline)?))?;
         match stream.read(&mut line[len..])? {
-            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            0 => return Err(Failure::Ended),
             more => len += more,
         }
     }
     let status = line.strip_prefix(b"HTTP/1.1 ").and_then(|status| str::from_utf8(status).ok());
     let status = status.and_then(|status| status.parse().ok());
-    status.ok_or_else(|| io::Error::other("expected an answer of HTTP/1.1"))
+    status.ok_or(Failure::OtherProtocol)
 }
 
 /// How much time is left.
-fn left(deadline: Instant) -> io::Result<Duration> {
+fn left(deadline: Instant) -> Result<Duration, Failure> {
     match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(ErrorKind::TimedOut.into()),
+        Duration::ZERO => Err(Failure::NoAnswer),
         left => Ok(left),
+    }
+}
+
+/// A socket with a time-out says that it would block (`socket(7)`, `SO_RCVTIMEO`).
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+}
+
+impl From<io::Error> for Failure {
+    /// What reading and writing come to.
+    fn from(error: io::Error) -> Self {
+        use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+
+        match error.kind() {
+            _ if is_timeout(&error) => Self::NoAnswer,
+            BrokenPipe | ConnectionAborted | ConnectionReset => Self::Ended,
+            _ => Self::Stream(error),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(error) => write!(f, "no address of the host: {error}"),
+            Self::Connect(address, error) => write!(f, "cannot connect to {address}: {error}"),
+            Self::NoAnswer => f.write_str("no answer in time"),
+            Self::Ended => f.write_str("the connection ended before an answer"),
+            Self::OtherProtocol => {
+                f.write_str("expected an answer of HTTP/1.1 in clear, found other bytes")
+            }
+            Self::Stream(error) => write!(f, "the connection failed: {error}"),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Where connections come in.
 
 use std::{
-    fs,
     io::{self, ErrorKind},
     net::SocketAddr,
     sync::Arc,
@@ -10,12 +9,13 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
+    task::JoinHandle,
     time::{Instant, sleep},
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use super::{connection::Server, shutdown::Drain};
+use super::{activity::Activity, connection::Server, shutdown::Drain};
 use crate::cli::exit::Stop;
 
 /// How many connections may wait in the kernel's queue; it takes fewer where `net.core.somaxconn`
@@ -24,10 +24,6 @@ const BACKLOG: u32 = 4096;
 
 /// How many connections operators can have.
 pub(super) const OPERATORS: usize = 64;
-
-/// What may be open beside the connections of callers: a dozen files of the process itself, one
-/// that is being read, and as many connections of operators as there usually are.
-const OTHER_FILES: usize = 32;
 
 /// Listens at the `address` that `option` gives.
 ///
@@ -45,61 +41,87 @@ pub(super) fn bind(option: &str, address: SocketAddr) -> Result<TcpListener, Sto
     listener().map_err(|error| Stop::Configuration(format!("{option} {address}: {error}")))
 }
 
-/// How many of the `most` connections that are wanted can be open: as many as the process may have
-/// files, less those that it needs itself. The others wait as those over `most` do, and what
-/// operators ask, and files that SIGHUP has read again, never find that there is no file left.
-pub(super) fn room(most: usize) -> usize {
-    let Some(files) = open_files_limit() else { return most };
-    let room = files.saturating_sub(OTHER_FILES).max(1);
-    if room < most {
-        let needed = most + OTHER_FILES;
-        warn!("room for {room} connections: {most} need {needed} open files, the limit is {files}");
-    }
-    room.min(most)
-}
-
-/// As `ulimit -n` shows it; `None` where there is no limit.
-fn open_files_limit() -> Option<usize> {
-    let limits = fs::read_to_string("/proc/self/limits").ok()?;
-    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    limit.split_whitespace().next()?.parse().ok()
-}
-
-/// Accepts connections, up to `most` at a time, until they are asked to end.
+/// Accepts connections, up to `most` at a time, until they are asked to end. Further ones wait in the
+/// kernel's queue.
 pub(super) async fn serve(listener: TcpListener, server: Server, most: usize, drain: Drain) {
-    let server = Arc::new(server);
-    let mut entrance = Entrance::new(listener, most);
-    while let Some((stream, address, place)) = drain.unless_asked(entrance.next()).await {
-        let connection = Arc::clone(&server).serve(stream, address, drain.for_connection());
+    let (server, permits) = (Arc::new(server), Arc::new(Semaphore::new(most)));
+    let mut entrance = Entrance::new(listener);
+    loop {
+        let next = async {
+            // Never an error, since nothing closes it.
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
+            (entrance.next().await, permit)
+        };
+        let Some(((stream, address), permit)) = drain.unless_asked(next).await else { return };
+        let (server, activity) = (Arc::clone(&server), Activity::default());
+        let connection = server.serve(stream, address, activity, drain.for_connection());
         drain.spawn(async move {
             connection.await;
-            drop(place);
+            drop(permit);
         });
     }
 }
 
-/// Lets connections in, as many as there is room for.
+/// Accepts connections of operators, up to [`OPERATORS`] at a time. A further one closes that which
+/// has been without a request for the longest time: whoever holds connections open, however slowly
+/// they send, keeps no probe from its answer.
+pub(super) async fn serve_operators(listener: TcpListener, server: Server, drain: Drain) {
+    let (server, mut open) = (Arc::new(server), OpenConnections::default());
+    let mut entrance = Entrance::new(listener);
+    while let Some((stream, address)) = drain.unless_asked(entrance.next()).await {
+        open.make_room(OPERATORS).await;
+        let (server, activity) = (Arc::clone(&server), Activity::default());
+        let connection = server.serve(stream, address, activity.clone(), drain.for_connection());
+        open.0.push(OpenConnection { address, activity, task: drain.spawn(connection) });
+    }
+}
+
+/// Connections of which a new one closes the least recently used one.
+#[derive(Debug, Default)]
+struct OpenConnections(Vec<OpenConnection>);
+
+#[derive(Debug)]
+struct OpenConnection {
+    address: SocketAddr,
+    activity: Activity,
+    task: JoinHandle<()>,
+}
+
+impl OpenConnections {
+    /// Closes connections until there are fewer than `most`, and waits until they are closed.
+    async fn make_room(&mut self, most: usize) {
+        self.0.retain(|connection| !connection.task.is_finished());
+        while self.0.len() >= most {
+            let used = self.0.iter().map(|connection| connection.activity.last_used());
+            let Some((oldest, _)) = used.enumerate().min_by_key(|(_, used)| *used) else { return };
+            let OpenConnection { address, task, .. } = self.0.swap_remove(oldest);
+            debug!(peer = %address, "the connection was closed to make room for another");
+            task.abort();
+            // Says that it was aborted, or has ended by itself meanwhile.
+            let _ = task.await;
+        }
+    }
+}
+
+/// Lets connections in.
 #[derive(Debug)]
 struct Entrance {
     listener: TcpListener,
-    places: Arc<Semaphore>,
     trouble: Trouble,
 }
 
 impl Entrance {
-    fn new(listener: TcpListener, most: usize) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(most)), trouble: Trouble::default() }
+    fn new(listener: TcpListener) -> Self {
+        Self { listener, trouble: Trouble::default() }
     }
 
-    /// The next connection, once there is room for it.
-    async fn next(&mut self) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
-        // Never an error, since nothing closes it.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+    /// The next connection.
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, address)) => {
+                Ok(accepted) => {
                     self.trouble.is_over(Instant::now());
-                    return (stream, address, place);
+                    return accepted;
                 }
                 // Trouble of the one connection, which is gone.
                 Err(error) if is_of_client(&error) => {}
@@ -150,11 +172,12 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, time::Duration};
+    use std::{future, io, net::SocketAddr, time::Duration};
 
-    use tokio::time::Instant;
+    use tokio::time::{Instant, sleep};
 
-    use super::Trouble;
+    use super::{OpenConnection, OpenConnections, Trouble};
+    use crate::serve::activity::Activity;
 
     #[test]
     fn pauses_double_up_to_a_second_and_begin_anew() {
@@ -174,5 +197,45 @@ mod tests {
         assert!(trouble.last.is_some());
         trouble.is_over(now + Duration::from_secs(6));
         assert!(trouble.last.is_none());
+    }
+
+    /// A connection that lasts, told apart from others by its port.
+    fn connection(port: u16) -> OpenConnection {
+        OpenConnection {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            activity: Activity::default(),
+            task: tokio::spawn(future::pending()),
+        }
+    }
+
+    fn ports(open: &OpenConnections) -> Vec<u16> {
+        let mut ports: Vec<_> = open.0.iter().map(|one| one.address.port()).collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn least_recently_used_connection_makes_room() {
+        let mut open = OpenConnections::default();
+        for port in 1..=4 {
+            open.make_room(4).await;
+            open.0.push(connection(port));
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(ports(&open), [1, 2, 3, 4]);
+        // The first is at a request, the second has just been, the third has ended.
+        let _request = open.0[0].activity.begin();
+        drop(open.0[1].activity.begin());
+        open.0[2].task.abort();
+        sleep(Duration::from_secs(1)).await;
+        open.make_room(4).await;
+        assert_eq!(ports(&open), [1, 2, 4]);
+        open.make_room(3).await;
+        assert_eq!(ports(&open), [1, 2]);
+        open.make_room(2).await;
+        assert_eq!(ports(&open), [1]);
+        // Nor is one that is at a request spared if there is no other.
+        open.make_room(1).await;
+        assert_eq!(ports(&open), [0; 0]);
     }
 }

@@ -4,12 +4,12 @@ use std::{
     io::{self, Write},
     panic,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tracing::{Subscriber, error, field, level_filters::LevelFilter, subscriber, warn};
@@ -26,9 +26,20 @@ const WAITING: usize = 1024;
 /// How long the last lines may take at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
+/// How often a line tries again that waits for others to be written.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// The log, until this is dropped: then the lines that wait are written.
 #[derive(Debug)]
-pub(super) struct Log(SyncSender<Entry>);
+pub(super) struct Log(Queue);
+
+/// What waits for the thread that writes.
+#[derive(Clone, Debug)]
+struct Queue {
+    entries: SyncSender<Entry>,
+    /// Until when an entry waits for room, once the end has begun.
+    last_lines: Arc<OnceLock<Instant>>,
+}
 
 /// What the thread that writes is given.
 #[derive(Debug)]
@@ -41,7 +52,7 @@ enum Entry {
 /// Where lines are left for the thread that writes them.
 #[derive(Debug)]
 struct Lines {
-    entries: SyncSender<Entry>,
+    queue: Queue,
     lost: Arc<AtomicU64>,
 }
 
@@ -53,13 +64,14 @@ struct Lines {
 pub(super) fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
     let (entries, waiting) = sync_channel(WAITING);
     let lost = Arc::default();
-    let lines = Lines { entries: entries.clone(), lost: Arc::clone(&lost) };
+    let queue = Queue { entries, last_lines: Arc::default() };
+    let lines = Lines { queue: queue.clone(), lost: Arc::clone(&lost) };
     thread::Builder::new().name("log".into()).spawn(move || write(&waiting, &lost))?;
     let lines = layer(format, Arc::new(lines)).with_filter(own(level));
     // Fails where a log was started before, which nothing does.
     let _ = subscriber::set_global_default(registry().with(lines));
     panic::set_hook(Box::new(say_where));
-    Ok(Log(entries))
+    Ok(Log(queue))
 }
 
 /// Writes what waits, for as long as the process lives.
@@ -77,19 +89,46 @@ fn write(waiting: &Receiver<Entry>, lost: &AtomicU64) {
     }
 }
 
+impl Log {
+    /// The end has begun. From now on lines that find no room wait for it, for [`LAST_LINES`] in all:
+    /// requests that end together are more lines than otherwise.
+    pub(super) fn wait_for_lines(&self) {
+        self.0.last_lines.get_or_init(|| Instant::now() + LAST_LINES);
+    }
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
+        self.wait_for_lines();
         let (end, written) = sync_channel(1);
-        if self.0.try_send(Entry::End(end)).is_ok() {
+        if self.0.push(Entry::End(end)) {
             let _ = written.recv_timeout(LAST_LINES);
         }
+    }
+}
+
+impl Queue {
+    /// Whether there was room for `entry`.
+    fn push(&self, mut entry: Entry) -> bool {
+        loop {
+            match self.entries.try_send(entry) {
+                Ok(()) => return true,
+                Err(TrySendError::Full(back)) if self.waits() => entry = back,
+                Err(_) => return false,
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.last_lines.get().is_some_and(|until| Instant::now() < *until)
     }
 }
 
 impl Write for &Lines {
     /// Takes a whole line, as a subscriber writes it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.entries.try_send(Entry::Line(line.to_vec())).is_err() {
+        if !self.queue.push(Entry::Line(line.to_vec())) {
             self.lost.fetch_add(1, Relaxed);
         }
         Ok(line.len())
@@ -133,4 +172,56 @@ fn own(level: LogLevel) -> Targets {
 fn say_where(panic: &panic::PanicHookInfo<'_>) {
     let place = panic.location().map(field::display);
     error!(place, "a panic: one request or connection is lost");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        sync::{
+            Arc,
+            atomic::Ordering::Relaxed,
+            mpsc::{Receiver, sync_channel},
+        },
+        thread,
+    };
+
+    use super::{Entry, Lines, Log, Queue};
+
+    /// A log with room for one line, and what it holds.
+    fn narrow() -> (Log, Arc<Lines>, Receiver<Entry>) {
+        let (entries, waiting) = sync_channel(1);
+        let queue = Queue { entries, last_lines: Arc::default() };
+        let lines = Lines { queue: queue.clone(), lost: Arc::default() };
+        (Log(queue), Arc::new(lines), waiting)
+    }
+
+    fn write(lines: &Lines, count: u64) -> u64 {
+        for _ in 0..count {
+            let mut lines = lines;
+            lines.write_all(b"line").unwrap();
+        }
+        lines.lost.load(Relaxed)
+    }
+
+    #[test]
+    fn lines_wait_for_nobody_before_the_end() {
+        let (_log, lines, waiting) = narrow();
+        assert_eq!(write(&lines, 3), 2);
+        drop(waiting);
+        assert_eq!(write(&lines, 1), 3);
+    }
+
+    #[test]
+    fn lines_of_the_end_wait_for_those_before_them() {
+        let (log, lines, waiting) = narrow();
+        log.wait_for_lines();
+        let writer = thread::spawn(move || write(&lines, 100));
+        for _ in 0..100 {
+            assert!(matches!(waiting.recv().unwrap(), Entry::Line(line) if line == b"line"));
+        }
+        assert_eq!(writer.join().unwrap(), 0);
+        // Without a reader the end comes all the same.
+        drop(log);
+    }
 }

@@ -27,6 +27,7 @@ mod listen;
 mod log;
 mod metrics;
 mod observe;
+mod open_files;
 mod portions;
 mod problem;
 mod secrets;
@@ -36,6 +37,7 @@ mod shutdown;
 mod socket;
 mod tls;
 mod token;
+mod unwritten;
 
 use std::{
     io::{self, Write},
@@ -47,14 +49,17 @@ use std::{
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
-    signal::unix::{Signal, SignalKind, signal},
-    task, time,
+    signal::unix::Signal,
+    task::{self, JoinError},
+    time,
 };
 use tracing::{error, info, warn};
 
 pub(crate) use self::args::{Options, with_environment};
 use self::{
     connection::Server,
+    log::Log,
+    open_files::{Needs, OpenFiles},
     settings::Settings,
     shared::Shared,
     shutdown::{Drain, Signals},
@@ -67,34 +72,81 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+    // Before all else: what takes time now must not be ended by a signal that asks for an orderly
+    // end, nor by one that asks to read files again.
+    let (signals, hangups) = Signals::install().map_err(|error| refused("signals", &error))?;
+    let open_files = OpenFiles::raise_limit();
     let settings = Settings::new(options)?;
-    let _log = log::start(settings.log_format, settings.log_level)
+    let log = log::start(settings.log_format, settings.log_level)
         .map_err(|error| refused("threads", &error))?;
-    let shared = Arc::new(Shared::new(settings)?);
-    let tls = shared.settings.tls.as_ref().map(Acceptor::new).transpose()?;
-    let runtime = runtime(shared.settings.threads).map_err(|error| refused("threads", &error))?;
-    let exit = runtime.block_on(serve(shared, tls));
+    let threads = settings.threads.map_or_else(available_threads, Ok);
+    let threads = threads.map_err(|error| refused("threads", &error))?;
+    let runtime = runtime(threads).map_err(|error| refused("threads", &error))?;
+    let service = Service { signals, hangups, open_files, threads, log };
+    let exit = runtime.block_on(service.run(settings));
     // What the deadline has cut is not waited for.
     runtime.shutdown_background();
     exit
 }
 
+fn available_threads() -> io::Result<usize> {
+    thread::available_parallelism().map(usize::from)
+}
+
 /// One thread serves on its own, without what several need to share work.
-fn runtime(threads: Option<usize>) -> io::Result<Runtime> {
-    let threads = threads.map_or_else(|| thread::available_parallelism().map(usize::from), Ok)?;
+fn runtime(threads: usize) -> io::Result<Runtime> {
     match threads {
         1 => Builder::new_current_thread().enable_all().build(),
         _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
     }
 }
 
-async fn serve(shared: Arc<Shared>, tls: Option<Acceptor>) -> Result<Exit, Stop> {
-    let signals = Signals::new().and_then(|signals| Ok((signals, signal(SignalKind::hangup())?)));
-    let (signals, hangups) = signals.map_err(|error| refused("signals", &error))?;
-    let listeners = Listeners::bind(&shared.settings, tls.is_some())?;
-    task::spawn(reload_when_asked(hangups, Arc::clone(&shared), tls.clone()));
-    let drains = listeners.open(&shared, tls);
-    Ok(end_when_asked(signals, &shared, &drains).await)
+/// What the process gives the service.
+struct Service {
+    signals: Signals,
+    hangups: Signal,
+    open_files: OpenFiles,
+    threads: usize,
+    log: Log,
+}
+
+impl Service {
+    async fn run(mut self, settings: Settings) -> Result<Exit, Stop> {
+        // Files may be slow, as those of a network are: a signal does not wait for them.
+        let (shared, tls) = tokio::select! {
+            read = task::spawn_blocking(|| read(settings)) => read.unwrap_or_else(panicked)?,
+            signal = self.signals.next() => {
+                info!("{signal}: the service ends before it listens");
+                return Ok(Exit::Done);
+            }
+        };
+        let listeners = Listeners::bind(&shared.settings)?;
+        let connections = self.connections(&shared.settings)?;
+        self.open_files.log();
+        listeners.announce(tls.is_some());
+        task::spawn(reload_when_asked(self.hangups, Arc::clone(&shared), tls.clone()));
+        let drains = listeners.open(&shared, tls, connections);
+        Ok(end_when_asked(self.signals, &shared, &drains, &self.log).await)
+    }
+
+    /// How many connections of callers there can be. The listeners are open by now.
+    fn connections(&self, settings: &Settings) -> Result<usize, Stop> {
+        let operators = if settings.admin_listen.is_some() { listen::OPERATORS } else { 0 };
+        let needs = Needs { operators, threads: self.threads };
+        self.open_files.connections(settings.limits.max_connections, needs)
+    }
+}
+
+/// Reads the files that `settings` and the environment name.
+fn read(settings: Settings) -> Result<(Arc<Shared>, Option<Acceptor>), Stop> {
+    let shared = Arc::new(Shared::new(settings)?);
+    let tls = shared.settings.tls.as_ref().map(Acceptor::new).transpose()?;
+    Ok((shared, tls))
+}
+
+/// Where it panicked is in the log.
+fn panicked<T>(_: JoinError) -> Result<T, Stop> {
+    Err(Stop::Configuration("files could not be read: a panic".into()))
 }
 
 /// The system does not give what the service cannot do without.
@@ -109,27 +161,29 @@ struct Listeners {
 }
 
 impl Listeners {
-    /// Binds, and says where.
-    fn bind(settings: &Settings, has_tls: bool) -> Result<Self, Stop> {
+    fn bind(settings: &Settings) -> Result<Self, Stop> {
         let main = listen::bind("--listen", settings.listen)?;
         let admin =
             settings.admin_listen.map(|at| listen::bind("--admin-listen", at)).transpose()?;
-        announce("listening", if has_tls { "https" } else { "http" }, &main);
-        if let Some(admin) = &admin {
-            announce("admin", "http", admin);
-        }
         Ok(Self { main, admin })
     }
 
-    /// Begins to accept.
-    fn open(self, shared: &Arc<Shared>, tls: Option<Acceptor>) -> Drains {
+    /// Says where they are.
+    fn announce(&self, has_tls: bool) {
+        announce("listening", if has_tls { "https" } else { "http" }, &self.main);
+        if let Some(admin) = &self.admin {
+            announce("admin", "http", admin);
+        }
+    }
+
+    /// Begins to accept: up to so many `connections` of callers at a time.
+    fn open(self, shared: &Arc<Shared>, tls: Option<Acceptor>, connections: usize) -> Drains {
         let drains = Drains::default();
         let main = Server::new(app::main(shared), Arc::clone(shared), tls);
-        let most = listen::room(shared.settings.limits.max_connections);
-        task::spawn(listen::serve(self.main, main, most, drains.main.clone()));
+        task::spawn(listen::serve(self.main, main, connections, drains.main.clone()));
         if let Some(listener) = self.admin {
             let admin = Server::new(app::admin(shared), Arc::clone(shared), None);
-            task::spawn(listen::serve(listener, admin, listen::OPERATORS, drains.admin.clone()));
+            task::spawn(listen::serve_operators(listener, admin, drains.admin.clone()));
         }
         drains
     }
@@ -170,28 +224,44 @@ struct Drains {
 }
 
 /// Waits for a signal, and lets what is being served finish; a second signal does not.
-async fn end_when_asked(mut signals: Signals, shared: &Shared, drains: &Drains) -> Exit {
+async fn end_when_asked(mut signals: Signals, shared: &Shared, drains: &Drains, log: &Log) -> Exit {
     let signal = signals.next().await;
     info!("{signal}: the service ends when its requests have");
     shared.phase.leave();
     tokio::select! {
-        exit = finish(&shared.settings, drains) => exit,
+        exit = finish(shared, drains, log) => exit,
         signal = signals.next() => {
             warn!("{signal} again: the service ends now");
+            cut(shared, &drains.main, log).await;
             Exit::Failed
         }
     }
 }
 
-async fn finish(settings: &Settings, drains: &Drains) -> Exit {
-    time::sleep(settings.shutdown_delay).await;
-    let cut = drains.main.finish(settings.shutdown_timeout).await;
+async fn finish(shared: &Shared, drains: &Drains, log: &Log) -> Exit {
+    let Settings { shutdown_delay, shutdown_timeout, .. } = shared.settings;
+    time::sleep(shutdown_delay).await;
+    let is_done = drains.main.finish(shutdown_timeout).await;
+    let requests = if is_done { 0 } else { cut(shared, &drains.main, log).await };
     // Operators see how it goes to the end.
-    drains.admin.finish(LAST_ANSWERS).await;
-    if cut > 0 {
-        error!("{cut} requests were cut off, which took too long");
+    if !drains.admin.finish(LAST_ANSWERS).await {
+        drains.admin.cut().await;
+    }
+    if requests > 0 {
         return Exit::Failed;
     }
     info!("the service has ended");
     Exit::Done
+}
+
+/// Ends the requests that have no answer, so that each has its line in the log. Says how many there
+/// were.
+async fn cut(shared: &Shared, drain: &Drain, log: &Log) -> usize {
+    shared.phase.cut();
+    log.wait_for_lines();
+    let requests = drain.cut().await;
+    if requests > 0 {
+        error!("{requests} requests were cut off without an answer");
+    }
+    requests
 }

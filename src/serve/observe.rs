@@ -24,8 +24,9 @@ use super::{
     connection::Peer,
     gate,
     leftover::Leftover,
-    metrics::{InFlight, Metrics, Route},
+    metrics::{InFlight, Route},
     problem::Problem,
+    shared::Shared,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,7 +49,7 @@ pub(super) async fn observe(
     request.extensions_mut().insert(request_id.clone());
     request.extensions_mut().insert(Caller::default());
     let (version, leftover) = (request.version(), Leftover::lend(&mut request));
-    let mut visit = Visit::begin(&app.shared.metrics, &request, request_id);
+    let mut visit = Visit::begin(&app.shared, &request, request_id);
     let checked = gate::check_head(&request, &app.shared.settings.limits)
         .and_then(|()| gate::check_host(&request));
     let mut response = match checked {
@@ -78,10 +79,10 @@ fn finish(response: &mut Response<Body>, request_id: &RequestId) {
     fields.insert(X_REQUEST_ID, request_id.0.clone());
 }
 
-/// A request that is being answered. Where its client is gone before that, it ends by being
-/// dropped.
+/// A request that is being answered. If its connection or the service ends before that, it ends by
+/// being dropped.
 struct Visit<'a> {
-    metrics: &'a Metrics,
+    shared: &'a Shared,
     _in_flight: InFlight<'a>,
     begun: Instant,
     request_id: RequestId,
@@ -93,11 +94,11 @@ struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    fn begin(metrics: &'a Metrics, request: &Request<Body>, request_id: RequestId) -> Self {
+    fn begin(shared: &'a Shared, request: &Request<Body>, request_id: RequestId) -> Self {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         Self {
-            metrics,
-            _in_flight: metrics.request_begun(),
+            shared,
+            _in_flight: shared.metrics.request_begun(),
             begun: Instant::now(),
             request_id,
             method: request.method().clone(),
@@ -110,12 +111,13 @@ impl<'a> Visit<'a> {
 
     fn end(&mut self, response: &Response<Body>) {
         self.has_ended = true;
-        self.note(Some(response.status().as_u16()));
+        self.note(Some(response.status().as_u16()), None);
     }
 
-    fn note(&self, status: Option<u16>) {
+    /// Notes the `status` of the answer, or the `outcome` of a request that got none.
+    fn note(&self, status: Option<u16>, outcome: Option<&str>) {
         let took = self.begun.elapsed();
-        self.metrics.request_ended(self.route, status, took);
+        self.shared.metrics.request_ended(self.route, status, took);
         let request_id = self.request_id.as_str();
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
         let caller = self.caller.as_ref().and_then(Caller::name);
@@ -123,9 +125,9 @@ impl<'a> Visit<'a> {
         let method = if is_usual(&self.method) { self.method.as_str() } else { "other" };
         let (route, ms) = (self.route.as_str(), milliseconds(took));
         if self.route.is_of_operators() {
-            debug!(request_id, method, route, status, ms, peer, "request");
+            debug!(request_id, method, route, status, outcome, ms, peer, "request");
         } else {
-            info!(request_id, method, route, status, ms, peer, caller, "request");
+            info!(request_id, method, route, status, outcome, ms, peer, caller, "request");
         }
     }
 }
@@ -133,7 +135,8 @@ impl<'a> Visit<'a> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.note(None);
+            let is_cut = self.shared.phase.is_cutting();
+            self.note(None, Some(if is_cut { "cut" } else { "aborted" }));
         }
     }
 }

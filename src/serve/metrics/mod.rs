@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub(super) use self::{json::json, openmetrics::openmetrics};
+pub(super) use self::{json::json, openmetrics::openmetrics, process::open_fds};
 
 /// The routes that are told apart; nothing that a client sends becomes a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

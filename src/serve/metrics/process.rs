@@ -11,7 +11,7 @@ pub(super) fn resident_memory() -> Option<u64> {
 }
 
 /// How many file descriptors are open; `None` as above.
-pub(super) fn open_fds() -> Option<u64> {
+pub(in crate::serve) fn open_fds() -> Option<u64> {
     // One of them is that of the folder itself.
     let descriptors = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
     Some(descriptors.saturating_sub(1))

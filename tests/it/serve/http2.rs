@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::BoxBody};
 use hyper::{
-    Request,
-    body::{Body, Frame},
+    Request, Response,
+    body::{Body, Frame, Incoming},
     client::conn::http2,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -54,6 +54,28 @@ impl Client {
         Self { requests, ended: tokio::spawn(connection) }
     }
 
+    /// A client that lets so many bytes of an answer come ahead.
+    async fn with_window(service: &Service, authority: &Authority, window: u32) -> Self {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(window);
+        Self::with(service, authority, &builder).await
+    }
+
+    /// Sends a request, and gives the answer without reading its body.
+    fn begin<B>(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: B,
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<B>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
+    {
+        let uri = format!("https://{NAME}{path}");
+        let request = Request::builder().method(method).uri(uri).body(body.boxed()).unwrap();
+        self.requests.send_request(request)
+    }
+
     fn send<B>(
         &mut self,
         method: &str,
@@ -63,9 +85,7 @@ impl Client {
     where
         B: Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
     {
-        let uri = format!("https://{NAME}{path}");
-        let request = Request::builder().method(method).uri(uri).body(body.boxed()).unwrap();
-        let response = self.requests.send_request(request);
+        let response = self.begin(method, path, body);
         async {
             let response = response.await?;
             let status = response.status().as_u16();
@@ -199,14 +219,68 @@ fn upload_may_take_longer_than_a_head() {
 
 #[test]
 fn client_that_takes_no_answer_is_ended() {
-    let (service, authority, runtime) = start(&["--head-timeout", "0.3"]);
+    let (service, authority, runtime) = start(&["--head-timeout", "0.3", "--idle-timeout", "0.3"]);
     runtime.block_on(async {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder.initial_stream_window_size(0);
-        let mut client = Client::with(&service, &authority, &builder).await;
-        let answer = client.send("GET", "/livez", Empty::new());
-        assert!(timeout(PATIENCE, answer).await.unwrap().is_err());
+        for window in [0, 1] {
+            let mut client = Client::with_window(&service, &authority, window).await;
+            let answer = client.send("GET", "/livez", Empty::new());
+            assert!(timeout(PATIENCE, answer).await.unwrap().is_err());
+        }
     });
+}
+
+/// Whatever else it asks and takes.
+#[test]
+fn client_that_leaves_an_answer_unread_is_ended() {
+    let (service, authority, runtime) = start(&["--idle-timeout", "0.3"]);
+    runtime.block_on(async {
+        for window in [0, 1] {
+            let mut client = Client::with_window(&service, &authority, window).await;
+            let response = client.begin("GET", "/livez", Empty::new()).await.unwrap();
+            assert_eq!(response.status(), 200);
+            // What has no body needs no window.
+            let asking =
+                async { while client.send("OPTIONS", "/livez", Empty::new()).await.is_ok() {} };
+            timeout(PATIENCE, asking).await.unwrap();
+            drop(response);
+        }
+        // Who takes an answer in time is not ended, however small the window.
+        let mut client = Client::with_window(&service, &authority, 100).await;
+        for _ in 0..10 {
+            assert_eq!(client.token(b"bytes").await, token_of(b"bytes"));
+            sleep(Duration::from_millis(100)).await;
+        }
+    });
+}
+
+#[test]
+fn request_that_is_cut_has_its_line() {
+    for threads in ["1", "4"] {
+        let options = ["--shutdown-timeout", "0.3", "--log-format", "json", "--threads", threads];
+        let (service, authority, runtime) = start(&options);
+        runtime.block_on(async {
+            let mut client = Client::connect(&service, &authority).await;
+            let uploads: Vec<_> = (0..20)
+                .map(|_| {
+                    let (pieces, body) = body_in_pieces();
+                    (pieces, client.send("POST", "/token", body))
+                })
+                .collect();
+            assert_eq!(client.token(b"bytes").await, token_of(b"bytes"));
+            service.terminate();
+            for (_pieces, answer) in uploads {
+                assert!(timeout(PATIENCE, answer).await.unwrap().is_err());
+            }
+        });
+        let (code, log) = service.wait();
+        assert_eq!(code, 3, "{log}");
+        assert!(log.contains("20 requests were cut"), "{log}");
+        // The one that was answered, and those that were not; none has the status of an answer that
+        // nobody got.
+        assert_eq!(log.matches("\"message\":\"request\"").count(), 21, "{log}");
+        assert_eq!(log.matches("\"outcome\":\"cut\"").count(), 20, "{log}");
+        assert_eq!(log.matches("\"status\":").count(), 1, "{log}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod request;
 mod schema;
 mod secrets;
 mod shutdown;
+mod signals;
 mod startup;
 mod tls;
 mod token;

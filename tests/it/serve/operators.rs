@@ -1,10 +1,10 @@
 //! What those who operate the service ask it.
 
-use std::fs;
+use std::{fs, io::Write};
 
 use serde_json::json;
 
-use super::{Service, request::Request, schema, wait_until};
+use super::{Connection, Service, request::Request, schema, wait_until};
 
 const HEALTH: [&str; 3] = ["/health", "/livez", "/readyz"];
 const ALL: [&str; 5] = ["/health", "/livez", "/readyz", "/metrics", "/openapi.json"];
@@ -96,7 +96,7 @@ fn operators_can_have_a_listener_of_their_own() {
     }
     assert_eq!(Request::post("/token", "bytes").to(&service).status, 200);
     for target in ["/token", "/sign", "/verify"] {
-        let mut connection = super::Connection::open(admin);
+        let mut connection = Connection::open(admin);
         connection.send(Request::post(target, "bytes").bytes());
         assert_eq!(connection.answer().status, 404, "{target}");
     }
@@ -133,4 +133,45 @@ fn service_that_is_about_to_end_says_so() {
         assert_eq!(Request::post("/token", "bytes").over(&mut kept).status, 200);
     }
     assert_eq!(Request::post("/token", "bytes").to(&service).status, 200);
+}
+
+/// A listener for operators on which no connection ends by the time that it idles.
+fn patient() -> Service {
+    Service::start(&["--admin-listen", "127.0.0.1:0", "--head-timeout", "86400"])
+}
+
+#[test]
+fn idle_connections_keep_no_probe_from_its_answer() {
+    let service = patient();
+    let admin = service.admin.unwrap();
+    let whole = Request::get("/livez");
+    for sent in ["", "G", "GET /livez HTTP/1.1\r\nHost: h\r\n", &whole.head()] {
+        let mut crowd: Vec<_> = (0..100).map(|_| Connection::open(admin)).collect();
+        for connection in &mut crowd {
+            // The first ones may have been closed for the last ones.
+            let _ = connection.stream.write_all(sent.as_bytes());
+        }
+        for target in HEALTH {
+            assert_eq!(Request::get(target).to_address(admin).status, 200, "{sent:?}");
+        }
+    }
+}
+
+#[test]
+fn connection_in_use_is_not_closed_for_others() {
+    let service = patient();
+    let mut used = Connection::open(service.admin.unwrap());
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        crowd.push(Connection::open(service.admin.unwrap()));
+        assert_eq!(Request::get("/readyz").over(&mut used).status, 200);
+    }
+    // The oldest ones are closed, the others are open.
+    for connection in &mut crowd[..100] {
+        assert!(connection.has_ended());
+    }
+    let last = crowd.last_mut().unwrap();
+    assert_eq!(Request::get("/readyz").over(last).status, 200);
+    let open = Request::get("/metrics").over(&mut used).json()["connections"]["open"].clone();
+    assert_eq!(open, 64);
 }

@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     process::{Command, Output, Stdio},
+    thread,
 };
 
 use super::{SECRET, Service, serve};
@@ -134,14 +135,57 @@ fn healthcheck_tells_by_its_exit_code() {
     let (code, complaint) = healthcheck(&format!("{url}/health"));
     assert_eq!(code, 1);
     assert!(complaint.ends_with("expected status 200, found 503\n"), "{complaint}");
+    let address = service.address;
     drop(service);
-    assert_eq!(healthcheck(&url).0, 1);
+    let (code, complaint) = healthcheck(&url);
+    assert_eq!(code, 1);
+    let expected = format!("framesign: {address}: cannot connect to {address}: Connection refused");
+    assert!(complaint.starts_with(&expected), "{complaint}");
     assert_eq!(healthcheck("https://127.0.0.1:1/").0, 2);
 }
 
-#[test]
-fn healthcheck_does_not_wait_for_ever() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (code, complaint) = healthcheck(&format!("http://{}/", silent.local_addr().unwrap()));
+/// What `healthcheck` says of a peer that sends `bytes`, and then ends the connection or does not.
+fn complaint_about_peer(bytes: &'static [u8], ends: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let peer = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(bytes).unwrap();
+        // Until the request has ended, and the connection where it is not ended here.
+        let mut received = [0; 1024];
+        while !matches!(stream.read(&mut received), Ok(0) | Err(_)) && !ends {}
+    });
+    let (code, complaint) = healthcheck(&format!("http://{address}/health?key=hunter2"));
+    peer.join().unwrap();
     assert_eq!(code, 1, "{complaint}");
+    assert!(!complaint.contains("hunter2"), "{complaint}");
+    let line = complaint.strip_prefix(&format!("framesign: {address}: ")).unwrap();
+    line.trim_end().to_owned()
+}
+
+#[test]
+fn healthcheck_says_what_is_wrong() {
+    for (bytes, ends, expected) in [
+        (&b""[..], false, "no answer within 0.3 s"),
+        (b"HTTP/1.1 20", false, "no answer within 0.3 s"),
+        (b"", true, "the connection ended before an answer"),
+        (b"HTTP/1.1 ", true, "the connection ended before an answer"),
+        (b"SSH-2.0-other", true, "expected an answer of HTTP/1.1 in clear, found other bytes"),
+        (b"HTTP/1.1 abc", true, "expected an answer of HTTP/1.1 in clear, found other bytes"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", true, "expected status 200, found 503"),
+    ] {
+        assert_eq!(complaint_about_peer(bytes, ends), expected, "{bytes:?}");
+    }
+    // A listener that accepts nothing takes the connection all the same.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let complaint = healthcheck(&format!("http://{address}/"));
+    assert_eq!(complaint, (1, format!("framesign: {address}: no answer within 0.3 s\n")));
+    // RFC 6761 section 6.4: a name that never has an address.
+    let (code, complaint) = healthcheck("http://host.invalid/");
+    assert_eq!(code, 1);
+    assert!(
+        complaint.starts_with("framesign: host.invalid: no address of the host: "),
+        "{complaint}"
+    );
 }
