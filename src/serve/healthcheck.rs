@@ -71,7 +71,9 @@ fn ask(url: &Url, deadline: Instant) -> Result<u16, Failure> {
     let mut stream = connect(url, deadline)?;
     stream.set_write_timeout(Some(left(deadline)?))?;
     let Url { authority, target } = url;
-    write!(stream, "GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+    let request =
+        format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     read_status(&mut stream, deadline)
 }
 

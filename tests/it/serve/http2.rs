@@ -221,11 +221,9 @@ fn upload_may_take_longer_than_a_head() {
 fn client_that_takes_no_answer_is_ended() {
     let (service, authority, runtime) = start(&["--head-timeout", "0.3", "--idle-timeout", "0.3"]);
     runtime.block_on(async {
-        for window in [0, 1] {
-            let mut client = Client::with_window(&service, &authority, window).await;
-            let answer = client.send("GET", "/livez", Empty::new());
-            assert!(timeout(PATIENCE, answer).await.unwrap().is_err());
-        }
+        let mut client = Client::with_window(&service, &authority, 0).await;
+        let answer = client.send("GET", "/livez", Empty::new());
+        assert!(timeout(PATIENCE, answer).await.unwrap().is_err());
     });
 }
 

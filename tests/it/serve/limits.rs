@@ -86,6 +86,7 @@ fn files_are_left_to_be_read_however_many_connections_there_are() {
     command.env_remove("SECRET").env("SECRET_FILE", files.path().join("secret"));
     let service = Service::run(&mut command);
     let admin = service.admin.unwrap();
+    service.wait_for_log("room for ");
     let room = number_after(&service.log(), "room for ");
     let mut early = service.connect();
     let token = |bearer: &str| {

@@ -131,6 +131,7 @@ fn hangup_of_the_first_moment_is_done_when_it_listens() {
             numbers["reloads"]["done"].as_u64().unwrap()
         };
         wait_until(|| reloads() > 0, || "the secrets to be read again".into());
+        drop(connection);
         service.send(Signal::TERM);
         let (code, written) = service.wait();
         assert_eq!(code, Some(0), "{written}");

@@ -151,9 +151,16 @@ fn complaint_about_peer(bytes: &'static [u8], ends: bool) -> String {
     let peer = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(bytes).unwrap();
-        // Until the request has ended, and the connection where it is not ended here.
-        let mut received = [0; 1024];
-        while !matches!(stream.read(&mut received), Ok(0) | Err(_)) && !ends {}
+        let mut received = Vec::new();
+        while !received.ends_with(b"\r\n\r\n") {
+            let mut chunk = [0; 1024];
+            let len = stream.read(&mut chunk).unwrap();
+            received.extend_from_slice(&chunk[..len]);
+        }
+        if !ends {
+            // Until the other side does.
+            let _ = stream.read(&mut [0]);
+        }
     });
     let (code, complaint) = healthcheck(&format!("http://{address}/health?key=hunter2"));
     peer.join().unwrap();
