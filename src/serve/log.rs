@@ -184,9 +184,13 @@ mod tests {
             mpsc::{Receiver, sync_channel},
         },
         thread,
+        time::Duration,
     };
 
     use super::{Entry, Lines, Log, Queue};
+
+    /// How long a test waits for what must come, on a machine that is busy with others.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// A log with room for one line, and what it holds.
     fn narrow() -> (Log, Arc<Lines>, Receiver<Entry>) {
@@ -218,7 +222,8 @@ mod tests {
         log.wait_for_lines();
         let writer = thread::spawn(move || write(&lines, 100));
         for _ in 0..100 {
-            assert!(matches!(waiting.recv().unwrap(), Entry::Line(line) if line == b"line"));
+            let entry = waiting.recv_timeout(PATIENCE).unwrap();
+            assert!(matches!(entry, Entry::Line(line) if line == b"line"));
         }
         assert_eq!(writer.join().unwrap(), 0);
         // Without a reader the end comes all the same.

@@ -82,8 +82,8 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     let threads = settings.threads.map_or_else(available_threads, Ok);
     let threads = threads.map_err(|error| refused("threads", &error))?;
     let runtime = runtime(threads).map_err(|error| refused("threads", &error))?;
-    let service = Service { signals, hangups, open_files, threads, log };
-    let exit = runtime.block_on(service.run(settings));
+    let service = Service { signals, hangups, open_files, threads };
+    let exit = runtime.block_on(service.run(settings, &log));
     // What the deadline has cut is not waited for.
     runtime.shutdown_background();
     exit
@@ -107,11 +107,10 @@ struct Service {
     hangups: Signal,
     open_files: OpenFiles,
     threads: usize,
-    log: Log,
 }
 
 impl Service {
-    async fn run(mut self, settings: Settings) -> Result<Exit, Stop> {
+    async fn run(mut self, settings: Settings, log: &Log) -> Result<Exit, Stop> {
         // Files may be slow, as those of a network are: a signal does not wait for them.
         let (shared, tls) = tokio::select! {
             read = task::spawn_blocking(|| read(settings)) => read.unwrap_or_else(panicked)?,
@@ -126,7 +125,7 @@ impl Service {
         listeners.announce(tls.is_some());
         task::spawn(reload_when_asked(self.hangups, Arc::clone(&shared), tls.clone()));
         let drains = listeners.open(&shared, tls, connections);
-        Ok(end_when_asked(self.signals, &shared, &drains, &self.log).await)
+        Ok(end_when_asked(self.signals, &shared, &drains, log).await)
     }
 
     /// How many connections of callers there can be. The listeners are open by now.
