@@ -49,8 +49,8 @@ impl HttpBody for UnwrittenBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         let owned = |bytes| {
-            let _unwritten = Arc::clone(&self.unwritten);
-            Bytes::from_owner(UnwrittenBytes { bytes, _unwritten })
+            let unwritten = Arc::clone(&self.unwritten);
+            Bytes::from_owner(UnwrittenBytes { bytes, _unwritten: unwritten })
         };
         frame.map_ok(|frame| frame.map_data(owned))
     }

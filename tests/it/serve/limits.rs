@@ -39,8 +39,7 @@ fn after(shell: &str, options: &[&str]) -> Command {
 /// The number after `text` in the log.
 fn number_after(log: &str, text: &str) -> u64 {
     let (_, rest) = log.split_once(text).unwrap_or_else(|| panic!("{text:?} in {log}"));
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    rest[..end].parse().unwrap()
+    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
 fn open_files(service: &Service) -> u64 {

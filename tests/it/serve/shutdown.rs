@@ -134,7 +134,7 @@ fn head_that_is_not_whole_is_not_waited_for() {
     for threads in ["1", "4"] {
         let service = Service::start(&[&PATIENT[..], &["--threads", threads]].concat());
         let mut connections: Vec<_> = (0..LIVEZ.len())
-            .flat_map(|len| [(false, &LIVEZ[..len]), (true, &LIVEZ[..len])])
+            .flat_map(|len| [false, true].map(|is_second| (is_second, &LIVEZ.as_bytes()[..len])))
             .map(|(is_second, sent)| {
                 let mut connection = service.connect();
                 if is_second {
@@ -173,7 +173,7 @@ fn nothing_before_a_request_is_waited_for_over_tls() {
             connection
         })
         .collect();
-    let heads = (1..LIVEZ.len()).map(|len| ("http/1.1", LIVEZ[..len].as_bytes()));
+    let heads = (1..LIVEZ.len()).map(|len| ("http/1.1", &LIVEZ.as_bytes()[..len]));
     let frames = (1..=HTTP_2.len()).map(|len| ("h2", &HTTP_2[..len]));
     let mut encrypted: Vec<_> = heads
         .chain(frames)
