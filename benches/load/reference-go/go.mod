@@ -1,0 +1,3 @@
+module framesign/reference
+
+go 1.19

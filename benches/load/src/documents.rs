@@ -1,0 +1,1 @@
+//! What the READMEs of benches and scripts name is what there is.

@@ -1,0 +1,131 @@
+//! Starts the program framesign, loads it over loopback, and prints how it did: a line for each
+//! figure, with its target if it has one. Needs Linux, whose /proc tells memory and computing.
+//!
+//! `benches/README.md` names the command for each figure.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+
+mod connection;
+mod cores;
+#[cfg(test)]
+mod documents;
+#[path = "../../support/figure.rs"]
+mod figure;
+mod histogram;
+mod load;
+mod measure;
+mod process;
+mod programs;
+mod reference;
+mod replicas;
+mod request;
+mod results;
+mod size;
+mod slow;
+
+use cores::Cores;
+use measure::{file, large, overload, pipe, requests, slow as slow_clients};
+
+pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
+    std::result::Result<T, E>;
+
+/// Measures the program framesign under load.
+#[derive(Parser)]
+#[command(name = "framesign-load")]
+struct Arguments {
+    /// The program to measure; without it, it is built in release mode
+    #[arg(long, global = true, value_name = "PATH")]
+    framesign: Option<PathBuf>,
+    /// The time of each figure
+    #[arg(long, global = true, env = "DURATION", value_name = "SECONDS", default_value = "5")]
+    #[arg(value_parser = seconds)]
+    duration: Duration,
+    /// How often each figure is measured; the median counts
+    #[arg(long, global = true, env = "ROUNDS", value_name = "N", default_value = "3")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    #[command(subcommand)]
+    figures: Figures,
+}
+
+#[derive(Subcommand)]
+enum Figures {
+    /// Requests a second on one core, latency and memory, in turns with a reference
+    Requests(requests::Requests),
+    /// The same on two cores, and on one with a line logged for each request, without a reference
+    Scaling(requests::Scaling),
+    /// Twice the requests that it can answer: what is accepted is answered in time, the rest is 503
+    Overload(overload::Overload),
+    /// Many clients that send a byte at a time, beside a normal one
+    Slow(slow_clients::Slow),
+    /// Many large bodies at once, and GET /health beside them
+    Large(large::Large),
+    /// The time of `framesign sign` on a large file, beside `openssl dgst -sha256`
+    File(file::File),
+    /// The peak memory of `framesign sign` on a large frame from a pipe
+    Pipe(pipe::Pipe),
+    /// Three replicas behind HAProxy under load, one of which is killed and one drained
+    Replicas,
+    /// Serves as the reference made of hyper
+    #[command(hide = true)]
+    Reference,
+}
+
+/// What all measuring has in common.
+pub(crate) struct Setup {
+    pub(crate) framesign: PathBuf,
+    pub(crate) cores: Cores,
+    pub(crate) duration: Duration,
+    pub(crate) rounds: u16,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "that is where errors go")]
+            {
+                eprintln!("framesign-load: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result {
+    if let Figures::Reference = arguments.figures {
+        return reference::run();
+    }
+    process::raise_file_limit()?;
+    let framesign = match arguments.framesign {
+        Some(path) => {
+            path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?
+        }
+        None => programs::build()?,
+    };
+    let setup = Setup {
+        framesign,
+        cores: Cores::available()?,
+        duration: arguments.duration,
+        rounds: arguments.rounds,
+    };
+    match arguments.figures {
+        Figures::Requests(requests) => requests.run(&setup),
+        Figures::Scaling(scaling) => scaling.run(&setup),
+        Figures::Overload(overload) => overload.run(&setup),
+        Figures::Slow(slow) => slow.run(&setup),
+        Figures::Large(large) => large.run(&setup),
+        Figures::File(file) => file.run(&setup),
+        Figures::Pipe(pipe) => pipe.run(&setup),
+        Figures::Replicas => replicas::run(&setup),
+        Figures::Reference => Ok(()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    let seconds = seconds.ok_or("expected 0.1 to 86400 seconds")?;
+    Ok(Duration::from_secs_f64(seconds))
+}

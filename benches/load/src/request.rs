@@ -1,0 +1,191 @@
+//! What a connection sends again and again, and what it expects for it.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use bytes::Buf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    time::sleep,
+};
+
+/// The secret of all services that are loaded.
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The bytes at the end of a body that tell it from those of other connections.
+const TAIL: usize = 8;
+
+/// What bodies consist of before that, as much as is written at a time.
+static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
+
+/// A request, and a part of the answer to it.
+pub(crate) struct Request {
+    head: Vec<u8>,
+    zeros: u64,
+    tail: Vec<u8>,
+    expected: Vec<u8>,
+    /// The time that sending takes at least.
+    time: Duration,
+}
+
+impl Request {
+    pub(crate) fn health(address: SocketAddr) -> Self {
+        let head = format!("GET /health HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        Self {
+            head: head.into(),
+            zeros: 0,
+            tail: vec![],
+            expected: br#""pass""#.into(),
+            time: Duration::ZERO,
+        }
+    }
+
+    /// Has the body sent evenly over `time`.
+    pub(crate) fn over(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// Whether an answer is what has to come: the expected content, or a 503 that says when to try
+    /// again.
+    pub(crate) fn is_answered_by(&self, status: u16, has_retry_after: bool, body: &[u8]) -> bool {
+        match status {
+            200 => body.windows(self.expected.len()).any(|window| window == self.expected),
+            503 => has_retry_after,
+            _ => true,
+        }
+    }
+
+    /// Sends it.
+    pub(crate) async fn send(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        if self.time.is_zero() { self.send_at_once(to).await } else { self.send_slowly(to).await }
+    }
+
+    /// Sends it as fast as it is taken; a small one in one piece.
+    async fn send_at_once(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let mut left = self.zeros;
+        let mut first = self.head.chain(zeros(&mut left));
+        if left == 0 {
+            return to.write_all_buf(&mut first.chain(&self.tail[..])).await;
+        }
+        to.write_all_buf(&mut first).await?;
+        while left > 0 {
+            to.write_all(zeros(&mut left)).await?;
+        }
+        to.write_all(&self.tail).await
+    }
+
+    async fn send_slowly(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        const PIECES: u32 = 16;
+        let zeros = usize::try_from(self.zeros).map_err(io::Error::other)?;
+        let body = [&vec![0; zeros], &self.tail[..]].concat();
+        to.write_all(&self.head).await?;
+        for piece in body.chunks(body.len().div_ceil(PIECES as usize)) {
+            to.write_all(piece).await?;
+            sleep(self.time / PIECES).await;
+        }
+        Ok(())
+    }
+}
+
+/// As many zeros of those that are `left` as are written at a time.
+pub(crate) fn zeros(left: &mut u64) -> &'static [u8] {
+    let len = usize::try_from(*left).unwrap_or(usize::MAX).min(ZEROS.len());
+    *left -= len as u64;
+    &ZEROS[..len]
+}
+
+/// The requests to `/token` with bodies of one size. Each body is zeros and ends in a number, so
+/// that the answer to another one is noticed. The zeros are hashed once for all.
+pub(crate) struct TokenRequests {
+    head: Vec<u8>,
+    zeros: u64,
+    hashed: Hmac<Sha256>,
+}
+
+impl TokenRequests {
+    pub(crate) fn new(address: SocketAddr, size: u64) -> io::Result<Self> {
+        let head =
+            format!("POST /token HTTP/1.1\r\nHost: {address}\r\nContent-Length: {size}\r\n\r\n");
+        let left = size.checked_sub(TAIL as u64).ok_or_else(|| {
+            io::Error::other(format!("expected a body of at least {TAIL} bytes, found {size}"))
+        })?;
+        let mut hashed =
+            Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).map_err(io::Error::other)?;
+        let mut unhashed = left;
+        while unhashed > 0 {
+            hashed.update(zeros(&mut unhashed));
+        }
+        Ok(Self { head: head.into(), zeros: left, hashed })
+    }
+
+    pub(crate) fn request(&self, number: usize) -> Request {
+        let tail = format!("{number:0TAIL$}");
+        let token = self.hashed.clone().chain_update(&tail).finalize().into_bytes();
+        Request {
+            head: self.head.clone(),
+            zeros: self.zeros,
+            tail: tail.into(),
+            expected: format!("\"{}\"", hex::encode(token)).into(),
+            time: Duration::ZERO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(request: &Request) -> Vec<u8> {
+        let mut sent = Vec::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(request.send(&mut sent)).unwrap();
+        sent
+    }
+
+    #[test]
+    fn a_token_is_the_hmac_of_what_is_sent() {
+        let piece = ZEROS.len() as u64;
+        let address = ([127, 0, 0, 1], 80).into();
+        for size in [8, 9, 1024, piece, piece + 8, piece + 9, 3 * piece + 5] {
+            let request = TokenRequests::new(address, size).unwrap().request(123);
+            let sent = sent(&request);
+            let end = sent.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+            let (head, body) = sent.split_at(end);
+            let length = format!("Content-Length: {}\r\n", body.len());
+            assert!(String::from_utf8_lossy(head).contains(&length));
+            assert_eq!(body.len() as u64, size);
+            let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+            let token = hex::encode(mac.chain_update(body).finalize().into_bytes());
+            let answer = format!("{{\"token\":\"{token}\"}}");
+            assert!(request.is_answered_by(200, false, answer.as_bytes()), "{size}");
+        }
+    }
+
+    #[test]
+    fn the_answer_to_another_connection_is_wrong() {
+        let requests = TokenRequests::new(([127, 0, 0, 1], 80).into(), 1024).unwrap();
+        let (one, two) = (requests.request(1), requests.request(2));
+        assert!(one.is_answered_by(200, false, &one.expected));
+        assert!(!one.is_answered_by(200, false, &two.expected));
+        assert!(one.is_answered_by(503, true, b""));
+        assert!(!one.is_answered_by(503, false, b""));
+    }
+
+    #[test]
+    fn a_body_has_room_for_its_number() {
+        let error = TokenRequests::new(([127, 0, 0, 1], 80).into(), 7).err().unwrap();
+        assert_eq!(error.to_string(), "expected a body of at least 8 bytes, found 7");
+    }
+
+    #[test]
+    fn what_is_sent_slowly_is_the_same() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let request = TokenRequests::new(([127, 0, 0, 1], 80).into(), 1000).unwrap().request(7);
+        let at_once = sent(&request);
+        let mut slowly = Vec::new();
+        runtime.block_on(request.over(Duration::from_nanos(1)).send(&mut slowly)).unwrap();
+        assert_eq!(slowly, at_once);
+    }
+}

@@ -1,3 +1,0 @@
-module framesign/peers/load
-
-go 1.19

@@ -1,3 +1,0 @@
-module framesign/peers/token
-
-go 1.19
