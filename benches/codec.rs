@@ -3,18 +3,21 @@
 use std::{error::Error, hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use framesign::codec::{CodecError, Event, SigningCodec};
-use futures_util::StreamExt;
-use sha2::{Digest, Sha256};
-use tokio::{io::AsyncReadExt, runtime::Builder};
+use framesign::codec::SigningCodec;
+use tokio::runtime::Builder;
 use tokio_util::codec::FramedRead;
 
 mod support {
     pub(crate) mod keys;
+    pub(crate) mod streams;
+    pub(crate) mod upload;
 }
 
-/// What a connection reads at once, here and in the codec.
-const CHUNK: usize = 64 * 1024;
+use support::{
+    keys,
+    streams::{count_signed, read_and_hash},
+    upload::Upload,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default()
@@ -33,9 +36,11 @@ fn uploads(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
     let mut group = criterion.benchmark_group("codec/upload");
     for (name, size) in [("64KiB", 1 << 16), ("1MiB", 1 << 20), ("16MiB", 1 << 24)] {
         group.throughput(Throughput::Bytes(size as u64));
-        let head = format!("PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n");
-        let input = [head.as_bytes(), &vec![0xA5; size]].concat();
-        bench(&mut group, name, &input, 1)?;
+        let upload = Upload::new(size);
+        let payload: Vec<_> = upload.chunks().flatten().copied().collect();
+        let runtime = Builder::new_current_thread().build()?;
+        assert_eq!(runtime.block_on(read_and_hash(&payload[..]))?, upload.plain());
+        bench(&mut group, name, &[upload.head.as_bytes(), &payload].concat(), 1)?;
     }
     group.finish();
     Ok(())
@@ -58,35 +63,16 @@ fn bench(
     input: &[u8],
     frames: usize,
 ) -> Result<(), Box<dyn Error>> {
-    let key = support::keys::key()?;
+    let key = keys::key()?;
     let runtime = Builder::new_current_thread().build()?;
     let codec = || SigningCodec::new(key.clone());
-    assert_eq!(runtime.block_on(count_signed(input, codec()))?, frames);
+    let count = |input| runtime.block_on(count_signed(FramedRead::new(input, codec())));
+    assert_eq!(count(input)?, frames);
     group.bench_function(BenchmarkId::new("codec", name), |bencher| {
-        bencher.iter(|| runtime.block_on(count_signed(black_box(input), codec())));
+        bencher.iter(|| count(black_box(input)));
     });
     group.bench_function(BenchmarkId::new("barest-loop", name), |bencher| {
         bencher.iter(|| runtime.block_on(read_and_hash(black_box(input))));
     });
     Ok(())
-}
-
-async fn count_signed(input: &[u8], codec: SigningCodec) -> Result<usize, CodecError> {
-    let mut frames = FramedRead::new(input, codec);
-    let mut signed = 0;
-    while let Some(event) = frames.next().await {
-        signed += usize::from(matches!(event?, Event::Signed(_)));
-    }
-    Ok(signed)
-}
-
-async fn read_and_hash(mut input: &[u8]) -> std::io::Result<[u8; 32]> {
-    let mut buffer = vec![0; CHUNK];
-    let mut hash = Sha256::new();
-    loop {
-        match input.read(&mut buffer).await? {
-            0 => return Ok(hash.finalize().into()),
-            len => hash.update(buffer.get(..len).unwrap_or_default()),
-        }
-    }
 }

@@ -3,16 +3,18 @@
 use std::{error::Error, hint::black_box};
 
 use criterion::Criterion;
-use framesign::{FrameError, Signature, Signer, SigningDate, SigningKey};
+use framesign::{Signer, SigningDate, SigningKey};
 
 mod support {
     pub(crate) mod frames;
     pub(crate) mod keys;
+    pub(crate) mod signing;
 }
 
 use support::{
     frames::{EXAMPLES, Example, compress},
     keys,
+    signing::{sign, sign_afresh, sign_bytewise},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -40,12 +42,13 @@ fn frame(criterion: &mut Criterion, example: &Example) -> Result<(), Box<dyn Err
     let key = keys::key()?;
     let mut signer = Signer::new(&key);
     let expected = example.signature.trim_end();
-    assert_eq!(sign_again(&mut signer, example.frame)?.to_string(), expected);
+    assert_eq!(sign(&mut signer, example.frame)?.to_string(), expected);
+    assert_eq!(sign_bytewise(&mut signer, example.frame)?.to_string(), expected);
     assert_eq!(sign_afresh(&key, example.frame)?.to_string(), expected);
 
     let mut group = criterion.benchmark_group(format!("frame/{}", example.name));
     group.bench_function("sign/signer-reused", |bencher| {
-        bencher.iter(|| sign_again(&mut signer, black_box(example.frame)));
+        bencher.iter(|| sign(&mut signer, black_box(example.frame)));
     });
     group.bench_function("sign/signer-fresh", |bencher| {
         bencher.iter(|| sign_afresh(black_box(&key), black_box(example.frame)));
@@ -60,17 +63,6 @@ fn frame(criterion: &mut Criterion, example: &Example) -> Result<(), Box<dyn Err
         bencher.iter(|| compress(black_box(&blocks)));
     });
     Ok(())
-}
-
-fn sign_again(signer: &mut Signer, frame: &[u8]) -> Result<Signature, FrameError> {
-    signer.update(frame)?;
-    signer.finish_reset()
-}
-
-fn sign_afresh(key: &SigningKey, frame: &[u8]) -> Result<Signature, FrameError> {
-    let mut signer = Signer::new(key);
-    signer.update(frame)?;
-    signer.finish()
 }
 
 /// The length of the head, where httparse accepts it.

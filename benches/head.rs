@@ -3,12 +3,18 @@
 use std::{error::Error, hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use framesign::{FrameError, Signature, Signer};
+use framesign::Signer;
 
 mod support {
     pub(crate) mod heads;
     pub(crate) mod keys;
+    pub(crate) mod signing;
 }
+
+use support::{
+    heads, keys,
+    signing::{sign, sign_afresh, sign_bytewise},
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default()
@@ -22,11 +28,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn head(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
-    let mut signer = Signer::new(&support::keys::key()?);
+    let key = keys::key()?;
+    let mut signer = Signer::new(&key);
     let mut group = criterion.benchmark_group("head");
-    for worst in support::heads::worst_heads() {
+    for worst in heads::worst_heads() {
         for (size, head) in [("half", &worst.half), ("full", &worst.full)] {
-            assert_eq!(sign(&mut signer, head)?, sign_in_two(&mut signer, head)?);
+            let expected = sign_afresh(&key, head)?;
+            assert_eq!(sign(&mut signer, head)?, expected);
+            assert_eq!(sign_bytewise(&mut signer, head)?, expected);
             group.throughput(Throughput::Bytes(head.len() as u64));
             group.bench_function(BenchmarkId::new(worst.name, size), |bencher| {
                 bencher.iter(|| sign(&mut signer, black_box(head)));
@@ -34,16 +43,4 @@ fn head(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
-}
-
-fn sign(signer: &mut Signer, head: &[u8]) -> Result<Signature, FrameError> {
-    signer.update(head)?;
-    signer.finish_reset()
-}
-
-/// The same cut in the middle.
-fn sign_in_two(signer: &mut Signer, head: &[u8]) -> Result<Signature, FrameError> {
-    let (left, right) = head.split_at(head.len() / 2);
-    signer.update(left)?;
-    sign(signer, right)
 }

@@ -1,7 +1,6 @@
 //! The memory that connections are held to, that of a process of its own read from Linux's /proc.
 //!
-//! `cargo bench --bench memory` prints a line for each figure; scripts/measure-connection holds them
-//! to what they should be.
+//! `cargo bench --features tower --bench memory` prints a line for each figure.
 
 use std::{
     env,
@@ -33,14 +32,15 @@ use tokio::{
 use tokio_util::codec::FramedRead;
 
 mod support {
+    pub(crate) mod figure;
     pub(crate) mod keys;
     #[cfg(feature = "tower")]
     pub(crate) mod layer;
 }
 
-use support::keys;
 #[cfg(feature = "tower")]
 use support::layer;
+use support::{figure, keys};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -72,9 +72,11 @@ fn figures(is_measured: bool) -> Result {
         let large =
             Server::start(&format!("{face} 0"))?.figure(|port| send_large(port, gib << 30))?;
         let slow = Server::start(&format!("{face} {count}"))?;
-        let slow = slow.figure(|port| send_slowly(port, count))? / u64::from(count);
-        print(format_args!("{face}: {large} KiB at the most for an upload of {gib} GiB"));
-        print(format_args!("{face}: {slow} KiB for each of {count} slow uploads"));
+        let slow = slow.figure(|port| send_slowly(port, count))? / f64::from(count);
+        let name = format!("connection/{face}/{gib}GiB");
+        figure::print(&name, large / 1024.0, &(..=16.0), "MiB at the most");
+        let name = format!("connection/{face}/slow-upload");
+        figure::print(&name, slow, &(..=32.0), format_args!("KiB for each of {count}"));
     }
     Ok(())
 }
@@ -108,7 +110,7 @@ impl Server {
     }
 
     /// What it prints while a peer has its connections open, in KiB.
-    fn figure<T>(mut self, peer: impl FnOnce(u16) -> Result<T>) -> Result<u64> {
+    fn figure<T>(mut self, peer: impl FnOnce(u16) -> Result<T>) -> Result<f64> {
         let _connections = peer(self.line()?.parse()?)?;
         Ok(self.line()?.parse()?)
     }

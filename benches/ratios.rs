@@ -4,20 +4,26 @@
 
 use std::hint::black_box;
 
-use framesign::{FrameError, FrameHasher, Rules, Signature, Signer, SigningKey};
-use sha2::{Digest, Sha256};
+use framesign::{FrameHasher, Rules, Signer, SigningKey};
 
 mod support {
+    pub(crate) mod figure;
     pub(crate) mod frames;
     pub(crate) mod heads;
     pub(crate) mod keys;
     pub(crate) mod paired;
+    pub(crate) mod payload;
+    pub(crate) mod signing;
+    pub(crate) mod upload;
 }
 
 use support::{
     frames::{self, EXAMPLES},
     heads, keys,
     paired::Paired,
+    payload,
+    signing::{sign, sign_afresh, sign_bytewise},
+    upload::{CHUNK, Upload},
 };
 
 type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -25,35 +31,19 @@ type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 fn main() -> Result {
     let paired = Paired::from_args();
     let key = keys::key()?;
-    payload(&paired)?;
+    payload(&paired, &key)?;
     frame(&paired, &key)?;
     head(&paired, &key)
 }
 
 /// The throughput of a payload in chunks of 64 KiB beside that of plain SHA-256.
-fn payload(paired: &Paired) -> Result {
-    const CHUNK: usize = 64 * 1024;
-    const CHUNKS: usize = 64;
-
-    let chunk = vec![0xA5; CHUNK];
-    let head = format!("PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", CHUNK * CHUNKS);
+fn payload(paired: &Paired, key: &SigningKey) -> Result {
+    let upload = Upload::new(64 * CHUNK);
     let mut hasher = FrameHasher::new(Rules::strict());
-    let mut hash_frame = || {
-        hasher.update(black_box(head.as_bytes()))?;
-        for _ in 0..CHUNKS {
-            hasher.update(black_box(&chunk))?;
-        }
-        hasher.finish_reset()
-    };
-    hash_frame()?;
-    let plain = || {
-        let mut hash = Sha256::new();
-        for _ in 0..CHUNKS {
-            hash.update(black_box(&chunk));
-        }
-        hash.finalize()
-    };
-    paired.ratio("payload/64KiB/plain-sha2", 0.99.., plain, hash_frame);
+    let signature = key.sign(&payload::hash(&mut hasher, &upload)?);
+    assert_eq!(payload::sign(&mut Signer::new(key), &upload)?, signature);
+    let hash = || payload::hash(&mut hasher, &upload);
+    paired.ratio("payload/64KiB/plain-sha2", 0.99.., || upload.plain(), hash);
     Ok(())
 }
 
@@ -61,7 +51,9 @@ fn payload(paired: &Paired) -> Result {
 fn frame(paired: &Paired, key: &SigningKey) -> Result {
     let example = &EXAMPLES[1];
     let mut signer = Signer::new(key);
-    assert_eq!(sign(&mut signer, example.frame)?.to_string(), example.signature.trim_end());
+    let expected = example.signature.trim_end();
+    assert_eq!(sign(&mut signer, example.frame)?.to_string(), expected);
+    assert_eq!(sign_afresh(key, example.frame)?.to_string(), expected);
     let blocks = vec![[0xA5; 64]; example.compressions()];
     paired.ratio(
         &format!("frame/{}/compressions", example.name),
@@ -93,17 +85,4 @@ fn head(paired: &Paired, key: &SigningKey) -> Result {
         );
     }
     Ok(())
-}
-
-fn sign(signer: &mut Signer, frame: &[u8]) -> Result<Signature, FrameError> {
-    signer.update(frame)?;
-    signer.finish_reset()
-}
-
-/// The same in as many chunks as there are bytes.
-fn sign_bytewise(signer: &mut Signer, frame: &[u8]) -> Result<Signature, FrameError> {
-    for chunk in frame.chunks(1) {
-        signer.update(chunk)?;
-    }
-    signer.finish_reset()
 }

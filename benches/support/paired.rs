@@ -3,9 +3,11 @@
 use std::{
     env,
     hint::black_box,
-    ops::{Bound, RangeBounds},
+    ops::RangeBounds,
     time::{Duration, Instant},
 };
+
+use super::figure;
 
 /// Measures figures and prints a line for each.
 pub(crate) struct Paired {
@@ -51,7 +53,8 @@ impl Paired {
             overs.push(nanoseconds(over_batch, &mut over));
             unders.push(nanoseconds(under_batch, &mut under));
         }
-        print(name, &target, median(&mut overs), median(&mut unders));
+        let (over, under) = (median(&mut overs), median(&mut unders));
+        figure::print(name, over / under, &target, format_args!("{over:.0} ns / {under:.0} ns"));
     }
 }
 
@@ -76,18 +79,4 @@ fn nanoseconds<T>(runs: u32, workload: &mut impl FnMut() -> T) -> f64 {
 fn median(times: &mut [f64]) -> f64 {
     times.sort_unstable_by(f64::total_cmp);
     times[times.len() / 2]
-}
-
-#[expect(clippy::print_stdout, reason = "printing is the purpose")]
-fn print(name: &str, target: &impl RangeBounds<f64>, over: f64, under: f64) {
-    let value = over / under;
-    let reached = if target.contains(&value) { "yes" } else { "no" };
-    let target = match (target.start_bound(), target.end_bound()) {
-        (Bound::Included(least), _) => format!(">= {least}"),
-        (_, Bound::Included(most)) => format!("<= {most}"),
-        _ => "any".into(),
-    };
-    println!(
-        "{name:<46} {value:>7.3}  target {target:<7}  reached {reached:<3}  ({over:.0} ns / {under:.0} ns)"
-    );
 }

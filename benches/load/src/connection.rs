@@ -121,6 +121,7 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 #[cfg(test)]
 mod tests {
     use std::{
+        collections::VecDeque,
         io::{Read, Write},
         net::TcpListener,
         pin::Pin,
@@ -133,8 +134,8 @@ mod tests {
     use super::*;
     use crate::request::TokenRequests;
 
-    /// Each piece is read by itself.
-    struct Pieces<'a>(std::slice::Iter<'a, &'a [u8]>);
+    /// Each piece is read by itself, or in several reads if there is no room for it.
+    struct Pieces<'a>(VecDeque<&'a [u8]>);
 
     impl AsyncRead for Pieces<'_> {
         fn poll_read(
@@ -142,14 +143,19 @@ mod tests {
             _: &mut Context<'_>,
             buffer: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            buffer.put_slice(self.0.next().copied().unwrap_or_default());
+            let piece = self.0.pop_front().unwrap_or_default();
+            let (read, rest) = piece.split_at(piece.len().min(buffer.remaining()));
+            buffer.put_slice(read);
+            if !rest.is_empty() {
+                self.0.push_front(rest);
+            }
             Poll::Ready(Ok(()))
         }
     }
 
     fn read_in(pieces: &[&[u8]]) -> io::Result<Answer> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(read(&mut Pieces(pieces.iter())))
+        runtime.block_on(read(&mut Pieces(pieces.iter().copied().collect())))
     }
 
     #[test]

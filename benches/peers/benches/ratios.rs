@@ -4,6 +4,8 @@ use std::{error::Error, hint::black_box};
 
 use framesign_peers::{FRAME, URI, prepare, sign_sigv4};
 
+#[path = "../../support/figure.rs"]
+mod figure;
 #[path = "../../support/paired.rs"]
 mod paired;
 

@@ -16,8 +16,8 @@ use crate::{Result, Setup, process::Server, programs, results::count};
 const NAMES: [&str; 3] = ["one", "two", "three"];
 const CALLERS: usize = 24;
 
-/// The answers that make up a phase.
-const ANSWERS: u64 = 3000;
+/// The answers that make up a phase: some seconds, over which pauses of a replica even out.
+const ANSWERS: u64 = 20_000;
 
 /// The difference that the most and the least used replica may have, of the requests of the most.
 const UNEVEN: f64 = 0.10;
