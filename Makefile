@@ -1,6 +1,6 @@
 # The everyday commands. Each calls a script or Cargo, so none of it needs make.
 
-.PHONY: help check test format lint docs bench fuzz serve image up api replicas deployment clean
+.PHONY: help check test format lint docs bench load fuzz serve image up api replicas deployment clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -13,6 +13,7 @@ test: ## The tests
 
 format: ## Formats what `make check` would refuse
 	cargo fmt
+	cd benches/load && cargo fmt
 	cd fuzz && cargo fmt
 	cd benches/peers && cargo fmt
 
@@ -25,6 +26,9 @@ docs: ## The documentation, in target/doc
 bench: ## Throughput and latency of the library
 	cargo bench --all-features
 
+load: ## The service under load, beside a reference; benches/README.md has the other figures
+	cargo run --release --package framesign-load -- requests
+
 fuzz: ## Each fuzz target for ten seconds; FUZZ_SECONDS says how long
 	.ci/run fuzz
 
@@ -36,20 +40,19 @@ secrets: ## Secrets to try the service with, once
 	scripts/new-secrets secrets
 
 image: ## The image without Docker, built and tried
-	scripts/image
+	.ci/run image
 
 up: secrets ## The service as compose.yaml has it
 	docker compose up --build --detach
 
 api: ## Holds the service to its OpenAPI document, with schemathesis
-	scripts/check-api
+	.ci/run api
 
 replicas: ## Three replicas behind HAProxy, one killed and one drained
-	scripts/replicas
+	.ci/run replicas
 
-deployment: ## Checks the workflows and the manifests
-	scripts/check-workflows
-	scripts/check-manifests
+deployment: ## Checks the scripts, the workflows and the manifests
+	.ci/run shell workflows manifests
 
 clean: ## Removes what was built
 	cargo clean

@@ -96,7 +96,7 @@ fn holds(keyword: &str, operand: &Value, value: &Value) -> bool {
             let mut names = operand.as_array().unwrap().iter();
             names.all(|name| value.get(name.as_str().unwrap()).is_some())
         }
-        // Looked at by the caller, or by `scripts/check-api` alone.
+        // Looked at by the caller, or by `.ci/run api` alone.
         "properties" | "additionalProperties" | "items" | "pattern" | "description" => true,
         _ => panic!("{keyword} is not checked"),
     }

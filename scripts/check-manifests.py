@@ -1,6 +1,6 @@
 """What schemas do not know: that the manifests agree with each other.
 
-Call: python scripts/checks/agreement.py RENDERED
+Call: python scripts/check-manifests.py RENDERED
 """
 
 import sys

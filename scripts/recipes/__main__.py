@@ -1,6 +1,6 @@
 """Tries what docs/recipes.md says.
 
-Call: python3 -B scripts/checks/recipes PROGRAMS
+Call: python3 -B scripts/recipes PROGRAMS
 """
 
 import signal
