@@ -2,7 +2,7 @@
 // one against. It does what is usual to be fast: what a request needs is pooled, and neither keys
 // nor buffers are made anew. It has no limits, no logs and no metrics.
 //
-// Call: SECRET=… token [ADDR:PORT]      (127.0.0.1:0 by default; it prints where it listens)
+// Call: SECRET=… reference-go [ADDR:PORT]      (127.0.0.1:0 by default; it prints where it listens)
 package main
 
 import (

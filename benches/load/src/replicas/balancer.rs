@@ -59,7 +59,7 @@ impl Balancer {
         let child = command.spawn().map_err(|error| format!("haproxy: {error}; install it"))?;
         let balancer = Self { child, directory, address };
         let names: Vec<_> = replicas.iter().map(|replica| replica.name).collect();
-        balancer.wait_for(&names, "UP", Duration::from_secs(5))?;
+        balancer.wait_for(&names, "UP", Duration::from_secs(20))?;
         Ok(balancer)
     }
 
