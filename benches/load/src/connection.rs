@@ -17,7 +17,7 @@ const LIMIT: usize = 64 * 1024;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) has_retry_after: bool,
-    /// Whether the connection cannot be used again.
+    /// True if the connection cannot be used again.
     pub(crate) is_last: bool,
     pub(crate) body: Vec<u8>,
 }

@@ -9,13 +9,13 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 pub(crate) struct Cores(Vec<usize>);
 
 impl Cores {
-    /// Those that this process may use.
+    /// Finds the cores that this process may use.
     pub(crate) fn available() -> io::Result<Self> {
         let set = sched_getaffinity(None)?;
         Ok(Self((0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()))
     }
 
-    /// The first `count` of them, and the rest. Both are all of them if no others are left.
+    /// Splits off the first `count`. If no others are left, both parts are all cores.
     pub(crate) fn split(&self, count: usize) -> (Self, Self) {
         match self.0.split_at_checked(count) {
             Some((first, rest)) if !rest.is_empty() => (Self(first.into()), Self(rest.into())),

@@ -22,11 +22,11 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// The pause after a failure, so that a service that is gone is not asked in a tight loop.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What a load does.
+/// A number of connections, and what they send.
 #[derive(Clone)]
 pub(crate) struct Load<'a> {
     pub(crate) address: SocketAddr,
-    /// Where the load runs, with a thread for each core.
+    /// The cores of the load, which runs on a thread for each.
     pub(crate) cores: &'a Cores,
     pub(crate) connections: usize,
     /// No request starts after this time.
@@ -37,12 +37,12 @@ pub(crate) struct Load<'a> {
     /// connection that still waits leaves a request out. Without it each request follows the answer
     /// to the one before.
     pub(crate) rate: Option<f64>,
-    /// Whether each request has a connection of its own, made within its time.
+    /// True if each request has a connection of its own, made within its time.
     pub(crate) is_fresh: bool,
 }
 
 impl<'a> Load<'a> {
-    /// As many requests as there can be.
+    /// Sends as many requests as there can be.
     pub(crate) fn full(
         address: SocketAddr,
         cores: &'a Cores,

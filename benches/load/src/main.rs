@@ -42,7 +42,7 @@ struct Arguments {
     #[arg(long, global = true, env = "DURATION", value_name = "SECONDS", default_value = "5")]
     #[arg(value_parser = seconds)]
     duration: Duration,
-    /// How often each figure is measured; the median counts
+    /// The number of times that each figure is measured; the median counts
     #[arg(long, global = true, env = "ROUNDS", value_name = "N", default_value = "3")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
@@ -73,7 +73,7 @@ enum Figures {
     Reference,
 }
 
-/// What all measuring has in common.
+/// The settings of all measurements.
 pub(crate) struct Setup {
     pub(crate) framesign: PathBuf,
     pub(crate) cores: Cores,

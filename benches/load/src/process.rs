@@ -43,7 +43,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The address in the next line that it prints.
+    /// Reads the address in the next line that it prints.
     pub(crate) fn next_address(&mut self) -> Result<SocketAddr> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
@@ -56,7 +56,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Whether it still runs.
+    /// Tells whether it still runs.
     pub(crate) fn is_running(&mut self) -> io::Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }

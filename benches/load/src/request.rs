@@ -1,4 +1,4 @@
-//! What a connection sends again and again, and what it expects for it.
+//! Requests that a connection repeats, and the answers to them.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -16,7 +16,7 @@ pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// The bytes at the end of a body that tell it from those of other connections.
 const TAIL: usize = 8;
 
-/// What bodies consist of before that, as much as is written at a time.
+/// The bytes before that, as many as are written at a time.
 static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
 
 /// A request, and a part of the answer to it.
@@ -47,7 +47,7 @@ impl Request {
         self
     }
 
-    /// Whether an answer is what has to come: the expected content, or a 503 that says when to try
+    /// Tells whether an answer is right: it has the expected content, or is a 503 that says when to try
     /// again.
     pub(crate) fn is_answered_by(&self, status: u16, has_retry_after: bool, body: &[u8]) -> bool {
         match status {
@@ -89,7 +89,7 @@ impl Request {
     }
 }
 
-/// As many zeros of those that are `left` as are written at a time.
+/// Takes as many of the zeros that are `left` as are written at a time.
 pub(crate) fn zeros(left: &mut u64) -> &'static [u8] {
     let len = usize::try_from(*left).unwrap_or(usize::MAX).min(ZEROS.len());
     *left -= len as u64;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{Result, histogram::Histogram};
 
-/// What became of the requests of all connections.
+/// The answers to the requests of all connections, and their failures.
 #[derive(Default)]
 pub(crate) struct Results {
     /// The latencies of what was answered, by status.

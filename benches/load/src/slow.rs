@@ -18,7 +18,7 @@ use crate::{
 /// The pause between two bytes.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is sent a byte at a time.
+/// The part of a request that is sent a byte at a time.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
     /// A head that never ends.
@@ -28,7 +28,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// What is sent at once, and what is sent a byte at a time before more of the same.
+    /// The bytes that are sent at once, and those that slow sending begins with.
     fn beginning(self) -> (&'static [u8], &'static [u8]) {
         match self {
             Self::Head => (b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: "),

@@ -30,7 +30,7 @@ pub(crate) struct Overload {
     connections: u16,
 }
 
-/// What was measured.
+/// The results.
 struct Measured {
     full: Results,
     /// At a tenth of what the service can answer.

@@ -110,14 +110,14 @@ impl Requests {
     }
 }
 
-/// What was measured in turns.
+/// The rounds that were measured in turns.
 #[derive(Default)]
 struct Rounds {
     ours: Vec<Round>,
     theirs: Vec<Round>,
 }
 
-/// What the ratios of two services should be.
+/// The targets of the ratios of two services.
 struct Targets {
     requests: (Bound<f64>, Bound<f64>),
     memory: (Bound<f64>, Bound<f64>),
@@ -173,7 +173,7 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// What was measured once.
+/// The results of one round.
 struct Round {
     /// Tokens a second, and the same for a second of the server's computing.
     rate: f64,

@@ -90,7 +90,7 @@ impl Slow {
     }
 }
 
-/// Each request on a connection of its own, so that getting one counts.
+/// Sends each request on a connection of its own, so that getting one counts.
 fn normal_client(server: &Server, cores: &Cores, time: Duration) -> Result<Results> {
     let tokens = TokenRequests::new(server.address, 1024)?;
     let load =

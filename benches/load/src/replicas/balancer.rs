@@ -28,7 +28,7 @@ pub(crate) struct Balancer {
     pub(crate) address: SocketAddr,
 }
 
-/// What HAProxy knows of a replica, by the name of the column.
+/// A row of HAProxy's statistics, by the name of the column.
 type Row = BTreeMap<String, String>;
 
 impl Balancer {

@@ -1,7 +1,7 @@
 //! Three replicas behind HAProxy under load: one is killed, then one is asked to end.
 //!
 //! It fails if a request fails that was not in flight on the killed one, or if the load is spread
-//! unevenly. It takes some twenty seconds.
+//! unevenly. It takes about half a minute.
 
 use std::{thread, time::Duration};
 
@@ -19,8 +19,8 @@ const CALLERS: usize = 24;
 /// The answers that make up a phase: some seconds, over which pauses of a replica even out.
 const ANSWERS: u64 = 20_000;
 
-/// How often so many are waited for until the load is spread evenly. A replica that has to wait for a
-/// core gets less, which evens out unless the balancer is to blame.
+/// The number of times that so many answers are waited for until the load is spread evenly. A replica
+/// that has to wait for a core gets less, which evens out unless the balancer is to blame.
 const ATTEMPTS: usize = 5;
 
 /// The difference that the most and the least used replica may have, of the requests of the most.
@@ -145,7 +145,7 @@ fn check_spread(counts: &Counts) -> Result {
     check(uneven <= UNEVEN, &format!("a spread within {:.0} %", UNEVEN * 100.0))
 }
 
-/// What failed was in flight on the one that was killed, and went to no other.
+/// Checks that the failures were in flight on the replica that was killed, and on no other.
 fn check_failures(failures: &[Failure], logged: &Counts, killed: std::time::Instant) -> Result {
     let late = failures.iter().filter(|failure| failure.began > killed).count();
     let count = failures.len() as u64;
@@ -162,7 +162,7 @@ fn check_failures(failures: &[Failure], logged: &Counts, killed: std::time::Inst
     check(count > 0, "uploads to fail, which shows that they can")
 }
 
-/// The balancer sends it nothing any more before it takes no more, and it ends well.
+/// Ends a replica. Checks that the balancer lets go of it before it stops accepting, and its exit code.
 fn drain(mut replica: Replica, balancer: &Balancer) -> Result {
     replica.server.terminate()?;
     balancer.wait_for(&[replica.name], "DOWN", SHUTDOWN_DELAY * 3 / 4)?;
