@@ -7,6 +7,7 @@
 )]
 
 #[path = "../../tests/it/naive/mod.rs"]
+#[allow(dead_code, reason = "connections, signed frames and mutations are for the main package")]
 mod naive;
 #[path = "../../tests/it/properties/mod.rs"]
 mod properties;

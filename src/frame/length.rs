@@ -7,19 +7,22 @@ use super::{
 };
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
-/// The Content-Length of a head with these fields, `None` where there is none.
+/// The Content-Length of a head with these fields, `None` if it has none.
 ///
-/// With CONNECT strict reading accepts none, since a tunnel has no payload.
+/// A Transfer-Encoding is refused before any Content-Length is looked at, wherever they stand. With
+/// CONNECT strict reading accepts no Content-Length, since a tunnel has no payload.
 pub(crate) fn content_length(
     head: &[u8],
     fields: &[FieldSpan],
     is_connect: bool,
     rules: &Rules,
 ) -> Result<Option<u64>, FrameError> {
+    if let Some(field) = fields.iter().find(|field| field.known == Known::TransferEncoding) {
+        return Err(transfer_encoding(field));
+    }
     let mut length = None;
     for field in fields {
         match field.known {
-            Known::TransferEncoding => return Err(transfer_encoding(field)),
             Known::ContentLength if rules.is_strict() && is_connect => {
                 let expected = "no Content-Length with CONNECT";
                 return Err(refuse(field.name.start, expected, Found::Text("one")));
@@ -29,7 +32,7 @@ pub(crate) fn content_length(
                 return Err(refuse(field.name.start, expected, Found::Text("a further one")));
             }
             Known::ContentLength => length = agreed(head, field, length, rules)?,
-            Known::Host | Known::Other => {}
+            Known::Host | Known::TransferEncoding | Known::Other => {}
         }
     }
     Ok(length)

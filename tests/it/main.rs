@@ -15,8 +15,10 @@ mod frames;
 #[cfg(feature = "http")]
 mod http;
 mod memory;
+mod mutations;
 mod naive;
 mod properties;
+mod published;
 mod rejects;
 mod replay;
 #[cfg(feature = "secrets-file")]

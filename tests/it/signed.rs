@@ -1,20 +1,16 @@
 //! The published signed frames, through the verifier and however they are cut.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use framesign::{
-    Credentials, SigningKey,
-    verify::{Claim, Policy, Refusal, Verified, Verifier},
+    Credentials, PayloadHash, SigningDate, SigningKey,
+    verify::{Claim, Policy, Refusal, SealedHead, Verified, Verifier},
 };
 
-use crate::support::{Numbers, random_chunks};
-
-/// How many cases the protocol publishes.
-const CASES: usize = 77;
+use crate::{
+    published::Signed,
+    support::{Numbers, head_len, random_chunks},
+};
 
 /// What a verifier knows of a case, and what it is to say.
 pub(crate) struct Case {
@@ -22,60 +18,69 @@ pub(crate) struct Case {
     pub(crate) frame: Vec<u8>,
     pub(crate) now: SystemTime,
     pub(crate) policy: Policy,
+    /// `valid`, or the reason.
     pub(crate) result: String,
-    /// Each line: what it tells, and the rest.
-    facts: Vec<(String, String)>,
+    /// The kind that belongs to the reason `frame`.
+    kind: Option<String>,
+    published: Signed,
 }
 
 impl Case {
     pub(crate) fn all() -> Vec<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signed");
-        let folders = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-        let cases: Vec<_> =
-            folders.filter(|path| path.is_dir()).map(|path| Self::load(&path)).collect();
-        assert_eq!(cases.len(), CASES);
-        cases
+        Signed::all().into_iter().map(Self::of).collect()
     }
 
-    fn load(folder: &Path) -> Self {
-        let mut case = Self {
-            name: folder.file_name().unwrap().to_str().unwrap().to_owned(),
-            frame: fs::read(folder.join("frame.http")).unwrap(),
-            now: SystemTime::UNIX_EPOCH,
-            policy: Policy::default(),
-            result: String::new(),
-            facts: Vec::new(),
+    fn of(published: Signed) -> Self {
+        let result = published.fact("result");
+        let (result, kind) = match result.split_once(' ') {
+            Some((reason, kind)) => (reason, Some(kind.to_owned())),
+            None => (result, None),
         };
-        for line in fs::read_to_string(folder.join("case")).unwrap().lines() {
-            let (what, rest) = line.split_once(' ').unwrap();
-            case.know(what, rest);
+        Self {
+            name: published.name.clone(),
+            frame: published.frame.clone(),
+            now: published.fact("now").parse::<jiff::Timestamp>().unwrap().into(),
+            policy: policy(&published),
+            result: result.to_owned(),
+            kind,
+            published,
         }
-        case
     }
 
-    fn know(&mut self, what: &str, rest: &str) {
-        match (what, rest) {
-            ("now", time) => self.now = time.parse::<jiff::Timestamp>().unwrap().into(),
-            ("age", "off") => self.policy = self.policy.clone().without_freshness(),
-            ("age", seconds) => {
-                let age = Duration::from_secs(seconds.parse().unwrap());
-                self.policy = self.policy.clone().max_age(age);
-            }
-            ("secret" | "revoked", _) => {}
-            ("result", result) => result.clone_into(&mut self.result),
-            (what, _) => panic!("{}: {what} is unknown", self.name),
-        }
-        self.facts.push((what.to_owned(), rest.to_owned()));
-    }
-
-    /// The lines that begin with `what`, without it.
+    /// The lines that tell `what`, without it.
     pub(crate) fn facts(&self, what: &str) -> impl Iterator<Item = &str> {
-        self.facts.iter().filter(move |(about, _)| about == what).map(|(_, rest)| rest.as_str())
+        self.published.facts(what)
     }
 
     /// Access keys and their live secrets.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.facts("secret").map(|pair| pair.split_once(' ').unwrap())
+        self.published.secrets()
+    }
+
+    /// The result as the command writes it: the reason, and the kind behind a colon.
+    pub(crate) fn result_of_the_command(&self) -> String {
+        self.published.fact("result").replace(' ', ": ")
+    }
+
+    /// What goes to the peer for the result.
+    pub(crate) fn status(&self) -> u16 {
+        match (self.result.as_str(), self.kind.as_deref()) {
+            ("valid", _) => 200,
+            ("frame", Some("transfer-encoding")) => 411,
+            ("frame", _) => 400,
+            ("too-large", _) => 413,
+            _ => 401,
+        }
+    }
+
+    /// Whether bytes follow the frame: on a connection they begin another one.
+    pub(crate) fn is_longer(&self) -> bool {
+        self.kind.as_deref() == Some("trailing-bytes")
+    }
+
+    /// Whether the verifier of the case has neither own hosts nor a limit for payloads.
+    pub(crate) fn takes_every_frame(&self) -> bool {
+        self.facts("host").chain(self.facts("max-payload")).next().is_none()
     }
 
     /// The keys of the claim's live secrets.
@@ -89,11 +94,12 @@ impl Case {
 
     /// Holds what a verifier said to the case.
     pub(crate) fn check(&self, how: &str, found: &Result<Verified, Refusal>) {
-        let result = match found {
-            Ok(_) => "valid",
-            Err(refusal) => refusal.reason().as_str(),
-        };
-        assert_eq!(result, self.result, "{} {how}: {found:?}", self.name);
+        let refusal = found.as_ref().err();
+        let result = refusal.map_or("valid", |refusal| refusal.reason().as_str());
+        let error = refusal.and_then(Refusal::frame_error);
+        let kind = error.map(|error| error.kind().as_str());
+        let expected = (self.result.as_str(), self.kind.as_deref());
+        assert_eq!((result, kind), expected, "{} {how}: {found:?}", self.name);
     }
 
     fn verify<'a>(&self, chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Verified, Refusal> {
@@ -106,11 +112,46 @@ impl Case {
     }
 }
 
+/// What the verifier of the case asks for.
+fn policy(published: &Signed) -> Policy {
+    let mut policy = Policy::default();
+    for (what, rest) in published.lines() {
+        policy = match (what, rest) {
+            ("age", "off") => policy.without_freshness(),
+            ("age", seconds) => policy.max_age(Duration::from_secs(seconds.parse().unwrap())),
+            ("host", name) => policy.host(name),
+            ("max-payload", bytes) => policy.max_payload(bytes.parse().unwrap()),
+            ("now" | "secret" | "revoked" | "result", _) => policy,
+            (what, _) => panic!("{}: {what} is unknown", published.name),
+        };
+    }
+    policy
+}
+
 #[test]
 fn every_case_is_verified_or_refused_for_its_reason() {
     for case in Case::all() {
         case.check("whole", &case.verify([&case.frame[..]]));
     }
+}
+
+#[test]
+fn signed_frames_are_made_as_published() {
+    let mut made = 0;
+    for case in Case::all() {
+        let Some(unsigned) = &case.published.unsigned else { continue };
+        let head_len = head_len(unsigned);
+        let (head, payload) = unsigned.split_at(head_len);
+        let (access_key, secret) = case.secrets().next().unwrap();
+        let date = SigningDate::of(case.now);
+        let key = SigningKey::derive(&Credentials::new(access_key, secret).unwrap(), date);
+        let sealed = SealedHead::new(head, access_key, date, case.now, &case.policy).unwrap();
+        let head = sealed.sign(&key, PayloadHash::of(payload));
+        let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+        assert_eq!(text(&[&head, payload].concat()), text(&case.frame), "{}", case.name);
+        made += 1;
+    }
+    assert_eq!(made, 5);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How many vectors the protocol publishes.
-const VECTORS: usize = 119;
+const VECTORS: usize = 188;
 
 pub(crate) struct Vector {
     pub(crate) name: String,

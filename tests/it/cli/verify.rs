@@ -71,12 +71,17 @@ fn every_published_case_is_valid_or_refused_for_its_reason() {
             "off" => command.arg("--no-freshness"),
             seconds => command.args(["--max-age", seconds]),
         };
+        for (fact, option) in [("host", "--host"), ("max-payload", "--max-payload")] {
+            for value in case.facts(fact) {
+                command.args([option, value]);
+            }
+        }
         let path = Path::new("tests/signed").join(&case.name).join("frame.http");
         let run = Run::of(command.arg(path));
         if case.result == "valid" {
             assert_eq!(run.done(), "valid\n", "{}", case.name);
         } else {
-            refused(&run, &case.result);
+            refused(&run, &case.result_of_the_command());
         }
     }
 }

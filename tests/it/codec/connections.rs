@@ -1,7 +1,5 @@
 //! The published connections.
 
-use std::{fs, path::Path};
-
 use framesign::codec::{CodecError, Event, Misuse, SigningCodec, Standing};
 use futures_util::StreamExt;
 use tokio_util::codec::FramedRead;
@@ -9,40 +7,12 @@ use tokio_util::codec::FramedRead;
 use super::reads::Reads;
 use crate::{
     properties::codec::{Outcome, drive},
+    published::Connection,
     stages::key,
     support::{Numbers, random_chunks},
 };
 
-/// How many connections the protocol publishes.
-const CONNECTIONS: usize = 21;
-
-struct Connection {
-    name: String,
-    input: Vec<u8>,
-    signatures: Vec<String>,
-    end: String,
-}
-
 impl Connection {
-    fn all() -> Vec<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/connections");
-        let folders = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-        let all: Vec<_> =
-            folders.filter(|path| path.is_dir()).map(|path| Self::load(&path)).collect();
-        assert_eq!(all.len(), CONNECTIONS);
-        all
-    }
-
-    fn load(folder: &Path) -> Self {
-        let text = |name| fs::read_to_string(folder.join(name)).unwrap();
-        Self {
-            name: folder.file_name().unwrap().to_str().unwrap().to_owned(),
-            input: fs::read(folder.join("input.http")).unwrap(),
-            signatures: text("signatures").lines().map(str::to_owned).collect(),
-            end: text("end").trim_end().to_owned(),
-        }
-    }
-
     fn check(&self, how: &str, signatures: &[String], end: &str) {
         assert_eq!(signatures, self.signatures, "{} {how}", self.name);
         assert_eq!(end, self.end, "{} {how}", self.name);

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What only the bytes of a frame tell, so that nobody knows it of a structured request.
-const OF_BYTES: [&str; 1] = ["frame-bare-lf"];
+const OF_BYTES: [&str; 2] = ["frame-bare-lf", "frame-head-cut"];
 
 impl Case {
     async fn receive(&self, parts: &Parts, frames: Frames) -> Result<Verified, Refusal> {

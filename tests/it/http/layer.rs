@@ -47,19 +47,9 @@ fn layer_of(case: &Case) -> VerifyLayer<MemoryStore> {
     VerifyLayer::new(store).policy(case.policy.clone()).clock(move || now)
 }
 
-/// What goes to the peer for a reason.
-fn status(frame: &[u8], result: &str) -> u16 {
-    match result {
-        "valid" => 200,
-        "frame" if frame.windows(7).any(|bytes| bytes == b"chunked") => 411,
-        "frame" => 400,
-        _ => 401,
-    }
-}
-
 #[tokio::test]
 async fn every_case_that_hyper_lets_through_gets_its_result() {
-    for (case, _, payload) in readable() {
+    for (case, _, payload) in readable().filter(|(case, ..)| !case.is_longer()) {
         let server = Server::start(layer_of(&case)).await;
         let mut connection = server.connect().await;
         connection.send(&case.frame).await;
@@ -67,7 +57,7 @@ async fn every_case_that_hyper_lets_through_gets_its_result() {
             connection.0.shutdown().await.unwrap();
         }
         let answer = connection.answer().await;
-        assert_eq!(answer.status, status(&case.frame, &case.result), "{}", case.name);
+        assert_eq!(answer.status, case.status(), "{}", case.name);
         let valid = case.result == "valid";
         let committed = if valid { vec![payload.to_vec()] } else { Vec::new() };
         let failures = if valid { Vec::new() } else { vec![case.result.clone()] };
@@ -90,7 +80,7 @@ async fn refused(server: &Server, frame: &[u8]) -> Answer {
 async fn every_401_is_the_same_answer_and_closes_the_connection() {
     let mut answers = Vec::new();
     for case in Case::all() {
-        if status(&case.frame, &case.result) != 401 || case.name.contains("cut") {
+        if case.status() != 401 || case.name.contains("cut") {
             continue;
         }
         let server = Server::start(layer_of(&case)).await;

@@ -226,6 +226,7 @@ fn lengths() -> Vec<Reject> {
         both(encoding, &field("¦Transfer-Encoding: chunked"), known, chunked),
         both(encoding, &field("¦transfer-encoding:"), known, chunked),
         both(encoding, &field("Content-Length: 5\r\n¦Transfer-Encoding: a"), known, chunked),
+        both(encoding, &field("Content-Length: x\r\n¦Transfer-Encoding: a"), known, chunked),
         both(length, &field("Content-Length: ¦+5"), digits, "`+`"),
         both(length, &field("Content-Length: ¦-5"), digits, "`-`"),
         both(length, &field("Content-Length: ¦5 5"), digits, "a space"),

@@ -245,7 +245,7 @@ fn published_frames_are_judged_as_by_the_library() {
         let expected = verdict(&policy, &case.frame);
         let is_of_our_keys = case.secrets().eq([(ACCESS_KEY, SECRET_KEY)]);
         let is_fresh = case.facts("age").eq(["off"]) && case.result != "date";
-        if is_of_our_keys && is_fresh {
+        if is_of_our_keys && is_fresh && case.takes_every_frame() {
             assert_eq!(expected, case.result, "{}", case.name);
             as_published += 1;
         }
