@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     protocol::{SigningDate, SigningKey},
-    verify::Claim,
+    verify::{Claim, Verified},
 };
 
 /// Asks a store for live secrets, and keeps the keys that it derives from them.
@@ -42,10 +42,48 @@ impl<S: SecretStore> KeyCache<S> {
     ///
     /// The [`StoreError`] of the store.
     pub async fn keys(&self, claim: &Claim) -> Result<Vec<SigningKey>, StoreError> {
-        let secrets = self.store.secrets(claim.access_key()).await?;
+        self.live_keys(claim.access_key(), claim.date()).await
+    }
+
+    /// Whether the secret that signed a verified frame is still live.
+    ///
+    /// A secret that is revoked while a payload is on its way has passed at the head. Ask for this
+    /// between the end of the payload and the commit, if a payload may take longer than a revoked
+    /// secret may go on to count.
+    ///
+    /// ```
+    /// use framesign::{secrets::{KeyCache, SecretStore, StoreError}, verify::Verified};
+    ///
+    /// async fn commit<S: SecretStore>(
+    ///     keys: &KeyCache<S>,
+    ///     verified: &Verified,
+    /// ) -> Result<bool, StoreError> {
+    ///     if !keys.is_live(verified).await? {
+    ///         return Ok(false); // As any other refusal: 401.
+    ///     }
+    ///     publish(verified);
+    ///     Ok(true)
+    /// }
+    /// # fn publish(_: &Verified) {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The [`StoreError`] of the store.
+    pub async fn is_live(&self, verified: &Verified) -> Result<bool, StoreError> {
+        let keys = self.live_keys(verified.access_key(), verified.date()).await?;
+        Ok(verified.recheck(&keys).is_ok())
+    }
+
+    async fn live_keys(
+        &self,
+        access_key: &[u8],
+        date: SigningDate,
+    ) -> Result<Vec<SigningKey>, StoreError> {
+        let secrets = self.store.secrets(access_key).await?;
         // Signing takes text (protocol section 1), so there is no key for anything else.
-        let Ok(access_key) = str::from_utf8(claim.access_key()) else { return Ok(Vec::new()) };
-        Ok(self.keys_of(access_key, claim.date(), &secrets))
+        let Ok(access_key) = str::from_utf8(access_key) else { return Ok(Vec::new()) };
+        Ok(self.keys_of(access_key, date, &secrets))
     }
 }
 

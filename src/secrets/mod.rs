@@ -20,6 +20,7 @@
 //! let keys = KeyCache::new(store);
 //!
 //! // Where a verifier has a claim: `claim.check(&keys.keys(&claim).await?)`.
+//! // Before a commit, if the payload took its time: `keys.is_live(&verified).await?`.
 //! // Once every signer has changed over, or where the access key has leaked:
 //! keys.store().retire("access");
 //! keys.store().revoke("access");

@@ -6,6 +6,7 @@ use super::{
     Pending, Policy, Reason, Refusal, content_digest,
     moment::Moment,
     names::{CONTENT_DIGEST, TIMESTAMP},
+    pending::keys_of,
 };
 use crate::{
     frame::{Head, Reading},
@@ -59,10 +60,7 @@ impl Claim {
     /// A [`Refusal`] because of the access key, of a too large payload, or, where a hash is
     /// claimed, of the signature.
     pub fn check(self, keys: &[SigningKey]) -> Result<Pending, Refusal> {
-        let is_of_claim = |key: &&SigningKey| {
-            key.access_key().as_bytes() == &*self.access_key && key.date() == self.date
-        };
-        let keys: Vec<_> = keys.iter().filter(is_of_claim).cloned().collect();
+        let keys = keys_of(keys, &self.access_key, self.date);
         if keys.is_empty() && !self.hides_unknown_keys {
             return Err(unknown_key());
         }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::FrameError,
     payload::{Payload, Progress},
-    protocol::{PayloadHash, Signature, SigningDate, SigningKey},
+    protocol::{PayloadHash, Signature, SigningDate, SigningKey, StringToSign},
 };
 
 /// A signed frame whose head has passed, and whose payload is on its way.
@@ -21,25 +21,31 @@ pub struct Pending {
     check: Check,
     access_key: Box<[u8]>,
     date: SigningDate,
+    signature: Signature,
     failed: Option<Refusal>,
 }
 
 /// What is left to be checked at the end.
 enum Check {
     /// The signature, which was claimed without the hash of the payload.
-    Signature { claimed: Signature, keys: Box<[SigningKey]> },
+    Signature(Box<[SigningKey]>),
     /// The payload, whose claimed hash the signature is known to be of.
-    Digest(PayloadHash),
+    Digest { claimed: PayloadHash, string_to_sign: StringToSign },
 }
 
 /// The proof that a frame was verified whole: its last byte was hashed and every check passed.
 ///
 /// There is no other way to get one. Let whatever makes an upload visible ask for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The keys that it was checked with are those that were looked up at the head. Where a payload may
+/// take its time, [`recheck`](Self::recheck) with the keys that are live at its end.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Verified {
     access_key: Box<[u8]>,
     date: SigningDate,
     payload: PayloadHash,
+    signature: Signature,
+    string_to_sign: StringToSign,
 }
 
 impl Verified {
@@ -61,6 +67,52 @@ impl Verified {
     pub fn payload(&self) -> PayloadHash {
         self.payload
     }
+
+    /// Checks the signature again, with the keys of the secrets that are live by now.
+    ///
+    /// A secret can be revoked while a payload is on its way. `keys` are looked up as for a
+    /// [`Claim`], for [`access_key`](Self::access_key) and [`date`](Self::date); keys of others, or
+    /// for another date, do not count. `secrets::KeyCache::is_live` looks them up and asks this.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use framesign::{Credentials, PayloadHash, SigningDate, SigningKey};
+    /// # use framesign::verify::{Claim, Policy, Reason, SealedHead, Verifier};
+    /// # let credentials = Credentials::new("access", "secret")?;
+    /// # let (policy, now) = (Policy::default(), SystemTime::now());
+    /// # let key = SigningKey::derive(&credentials, SigningDate::of(now));
+    /// # let head = b"GET / HTTP/1.1\r\nHost: test.com\r\n\r\n";
+    /// # let sealed = SealedHead::new(head, "access", key.date(), now, &policy)?;
+    /// # let frame = sealed.sign(&key, PayloadHash::of(b""));
+    /// let live = vec![key];
+    /// let mut verifier = Verifier::new(&policy, |_: &Claim| live.clone(), SystemTime::now);
+    /// verifier.update(&frame)?;
+    /// let verified = verifier.finish()?;
+    /// assert_eq!(verified.recheck(&live), Ok(()));
+    /// // The access key was revoked.
+    /// assert_eq!(verified.recheck(&[]).unwrap_err().reason(), Reason::UnknownKey);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] because none of `keys` is of the access key and the date, or none of them made
+    /// the signature.
+    pub fn recheck(&self, keys: &[SigningKey]) -> Result<(), Refusal> {
+        let keys = keys_of(keys, &self.access_key, self.date);
+        check_signature(&self.signature, &keys, &self.string_to_sign)
+    }
+}
+
+impl fmt::Debug for Verified {
+    /// Without the signature, with which the frame can be sent again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("access_key", &shown(&self.access_key))
+            .field("date", &self.date)
+            .field("payload", &self.payload)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Pending {
@@ -69,12 +121,12 @@ impl Pending {
         let check = match digest {
             Some(digest) => {
                 let string_to_sign = payload.string_to_sign(digest);
-                check_signature(&signature, keys, |key| key.sign(&string_to_sign))?;
-                Check::Digest(digest)
+                check_signature(&signature, keys, &string_to_sign)?;
+                Check::Digest { claimed: digest, string_to_sign }
             }
-            None => Check::Signature { claimed: signature, keys: keys.into() },
+            None => Check::Signature(keys.into()),
         };
-        Ok(Self { payload, check, access_key, date, failed: None })
+        Ok(Self { payload, check, access_key, date, signature, failed: None })
     }
 
     /// Takes the next bytes of the payload.
@@ -122,18 +174,20 @@ impl Pending {
             return Err(refusal);
         }
         let hash = self.payload.end(given)?;
-        match self.check {
-            Check::Digest(claimed) if claimed != hash => {
+        let string_to_sign = match self.check {
+            Check::Digest { claimed, .. } if claimed != hash => {
                 let detail = "expected the payload whose hash is claimed, found another one";
                 return Err(Refusal::new(Reason::Digest, detail));
             }
-            Check::Digest(_) => {}
-            Check::Signature { claimed, keys } => {
+            Check::Digest { string_to_sign, .. } => string_to_sign,
+            Check::Signature(keys) => {
                 let string_to_sign = self.payload.string_to_sign(hash);
-                check_signature(&claimed, &keys, |key| key.sign(&string_to_sign))?;
+                check_signature(&self.signature, &keys, &string_to_sign)?;
+                string_to_sign
             }
-        }
-        Ok(Verified { access_key: self.access_key, date: self.date, payload: hash })
+        };
+        let Self { access_key, date, signature, .. } = self;
+        Ok(Verified { access_key, date, payload: hash, signature, string_to_sign })
     }
 
     /// How far the payload has come.
@@ -143,16 +197,26 @@ impl Pending {
     }
 }
 
+/// The keys of one access key and date.
+pub(super) fn keys_of(
+    keys: &[SigningKey],
+    access_key: &[u8],
+    date: SigningDate,
+) -> Vec<SigningKey> {
+    let is_of = |key: &&SigningKey| key.access_key().as_bytes() == access_key && key.date() == date;
+    keys.iter().filter(is_of).cloned().collect()
+}
+
 /// Compares with the signature of every key, in a time that does not tell which it is.
 fn check_signature(
     claimed: &Signature,
     keys: &[SigningKey],
-    sign: impl Fn(&SigningKey) -> Signature,
+    string_to_sign: &StringToSign,
 ) -> Result<(), Refusal> {
     if keys.is_empty() {
         return Err(unknown_key());
     }
-    if keys.iter().fold(false, |found, key| found | (sign(key) == *claimed)) {
+    if keys.iter().fold(false, |found, key| found | (key.sign(string_to_sign) == *claimed)) {
         return Ok(());
     }
     let detail = "expected the signature of a live secret, found another one";

@@ -78,6 +78,42 @@ fn the_key_of_another_date_does_not_count() {
 }
 
 #[test]
+fn a_revoked_key_does_not_count_at_the_end() {
+    let now = SystemTime::now();
+    let (date, yesterday) =
+        (SigningDate::of(now), SigningDate::of(now - Duration::from_secs(86_400)));
+    let [alice, other] = ["a secret", "another secret"]
+        .map(|secret| SigningKey::derive(&Credentials::new("alice", secret).unwrap(), date));
+    let digest = "Content-Digest: sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:\r\n\r\n";
+    let with_digest = [HEAD.strip_suffix(b"\r\n").unwrap(), digest.as_bytes()].concat();
+    for head in [HEAD, &with_digest] {
+        let sealed = SealedHead::new(head, "alice", date, now, &Policy::default()).unwrap();
+        let frame = [&sealed.sign(&alice, PayloadHash::of(PAYLOAD))[..], PAYLOAD].concat();
+        let live = |_: &Claim| vec![other.clone(), alice.clone()];
+        let verified = verify(&frame, now, live).unwrap();
+        let recheck = |keys: &[SigningKey]| verified.recheck(keys).map_err(|no| no.reason());
+        assert_eq!(recheck(std::slice::from_ref(&alice)), Ok(()));
+        assert_eq!(recheck(&[other.clone(), alice.clone()]), Ok(()));
+        assert_eq!(recheck(std::slice::from_ref(&other)), Err(Reason::Signature));
+        // Those of others, or for another date, are no keys at all.
+        let foreign = [key("mallory", date), key("alice", yesterday)];
+        assert_eq!(recheck(&foreign), Err(Reason::UnknownKey));
+        assert_eq!(recheck(&[]), Err(Reason::UnknownKey));
+    }
+}
+
+#[test]
+fn debug_of_a_proof_shows_no_signature() {
+    let now = SystemTime::now();
+    let frame = sealed("alice", now, |date| key("alice", date));
+    let verified = verify(&frame, now, |claim| vec![key("alice", claim.date())]).unwrap();
+    let text = String::from_utf8(frame).unwrap();
+    let signature = text.split("dynata-signature: ").nth(1).unwrap().get(..64).unwrap();
+    let shown = format!("{verified:?}");
+    assert!(shown.contains("alice") && !shown.contains(signature), "{shown}");
+}
+
+#[test]
 fn a_head_that_was_read_leniently_is_refused() {
     let now = SystemTime::now();
     let frame = signed("alice", now);

@@ -13,7 +13,7 @@ use framesign::{
     secrets::{KeyCache, MemoryStore, Secret, SecretStore, StoreError},
 };
 
-use super::{claim, claim_of, date, keys, secret, signs, signs_of};
+use super::{claim, claim_of, date, keys, secret, signs, signs_of, verified, wait};
 
 fn with_access(secrets: &[&str]) -> MemoryStore {
     let store = MemoryStore::new();
@@ -85,6 +85,42 @@ fn revoked_secret_is_not_returned_and_not_kept() {
     cache.store().revoke("access");
     assert!(keys(&cache, &claim("access")).is_empty());
     assert!(cache.is_empty());
+}
+
+#[test]
+fn what_was_verified_counts_while_its_secret_is_live() {
+    let cache = KeyCache::new(with_access(&["first"]));
+    let (first, second) = (secret("first"), secret("second"));
+    let by_first = verified("access", &first);
+    let by_second = verified("access", &second);
+    let of_another = verified("another", &first);
+    let is_live = |verified| wait(cache.is_live(verified)).unwrap();
+    assert!(is_live(&by_first) && !is_live(&by_second) && !is_live(&of_another));
+    // A rotation with overlap takes nothing away, ...
+    cache.store().add("access", second.clone()).unwrap();
+    assert!(is_live(&by_first) && is_live(&by_second) && !is_live(&of_another));
+    // ... until it ends.
+    cache.store().retire("access");
+    assert!(!is_live(&by_first) && is_live(&by_second));
+    cache.store().revoke("access");
+    assert!(!is_live(&by_first) && !is_live(&by_second) && cache.is_empty());
+    cache.store().add("access", first).unwrap();
+    assert!(is_live(&by_first) && !is_live(&by_second));
+}
+
+#[test]
+fn whether_a_secret_is_live_is_not_known_where_the_store_cannot_tell() {
+    struct Outage;
+
+    impl SecretStore for Outage {
+        async fn secrets(&self, _: &[u8]) -> Result<Vec<Secret>, StoreError> {
+            Err(StoreError::new("there is an outage"))
+        }
+    }
+
+    let verified = verified("access", &secret("secret"));
+    let error = wait(KeyCache::new(Outage).is_live(&verified)).unwrap_err();
+    assert!(error.to_string().contains("outage"), "{error}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use framesign::{
     PayloadHash, SigningDate, SigningKey, StringToSign,
     frame::HeadReader,
     secrets::{KeyCache, Secret, SecretStore},
-    verify::{Claim, Policy},
+    verify::{Claim, Policy, SealedHead, Verified, Verifier},
 };
 
 /// Noon of the day that claims are for, unless a test moves it.
@@ -40,6 +40,18 @@ fn claim_of(access_key: &[u8], date: SigningDate) -> Claim {
 
 fn claim(access_key: &str) -> Claim {
     claim_of(access_key.as_bytes(), date())
+}
+
+/// The proof of a frame of `access_key` that was signed at noon, when `secret` was live.
+fn verified(access_key: &str, secret: &Secret) -> Verified {
+    let policy = Policy::default();
+    let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let head = SealedHead::new(head, access_key, date(), noon(), &policy).unwrap();
+    let key = secret.signing_key(access_key, date()).unwrap();
+    let frame = head.sign(&key, PayloadHash::of(b""));
+    let mut verifier = Verifier::new(&policy, |_: &Claim| vec![key.clone()], noon);
+    verifier.update(&frame).unwrap();
+    verifier.finish().unwrap()
 }
 
 /// Runs a future to its end.
