@@ -13,15 +13,18 @@ use framesign::{
 };
 use zeroize::Zeroizing;
 
-use super::{exit::Stop, secret_file, visible::Name};
+use super::{
+    exit::Stop,
+    secret_file::{self, without_line_end},
+};
 
 /// Arguments and their defaults are public, so the secret key is never one of them, and the
 /// parser of the arguments never sees it.
 const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
 
 const SECRET_KEY_FILE_HELP: &str = "\
-Read the secret key from FILE instead of the environment's FRAMESIGN_SECRET_KEY; one line end at \
-its end does not count";
+Read the secret key from FILE, or from a pipe, instead of the environment's FRAMESIGN_SECRET_KEY; \
+one line end at its end does not count";
 
 /// Whose signature it is, and of which day.
 #[derive(Debug, Args)]
@@ -140,7 +143,8 @@ fn from_environment() -> Result<Option<Zeroizing<String>>, Stop> {
 }
 
 fn from_file(path: &Path) -> Result<Zeroizing<String>, Stop> {
-    match str::from_utf8(&secret_file::read(path, Name::of(path))?) {
+    let bytes = secret_file::read_argument(path, secret_file::MAX_LEN)?;
+    match str::from_utf8(without_line_end(&bytes)) {
         Ok(secret_key) => Ok(Zeroizing::new(secret_key.to_owned())),
         Err(_) => Err(Stop::file(path, "expected a secret key in UTF-8, found other bytes")),
     }

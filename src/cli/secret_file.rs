@@ -1,30 +1,61 @@
-//! A file that holds one secret.
+//! Files that hold secrets.
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::Path,
+    thread,
+    time::Duration,
+};
 
+use framesign::secrets::{ReadError, SecretFile};
 use zeroize::Zeroizing;
 
-use super::exit::Stop;
+use super::{
+    exit::{Stop, complain},
+    visible::Name,
+};
 
-/// The most bytes of such a file: far more than secrets have, so that a wrong file is not read to
-/// its end.
-const MAX: usize = 64 * 1024;
+/// The most bytes of a file with one secret: far more than secrets have, so that a wrong file is
+/// not read to its end.
+pub(crate) const MAX_LEN: usize = 64 * 1024;
 
-/// The secret in the file at `path`, without the line end that may be at its end. Errors call the
-/// file `named`: where a path comes from a variable, it may be the secret itself by mistake.
-pub(crate) fn read(path: &Path, named: impl fmt::Display) -> Result<Zeroizing<Vec<u8>>, Stop> {
-    let unusable = |problem: &dyn fmt::Display| Stop::Configuration(format!("{named}: {problem}"));
-    let file = File::open(path).map_err(|error| unusable(&error))?;
-    // Room for all of it, so that no copy is left behind by growing.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX + 1));
-    let limit = MAX as u64 + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| unusable(&error))?;
-    if bytes.len() > MAX {
-        return Err(unusable(&"expected at the most 64 KiB, found more"));
+/// How often a file that is being changed is read, and how long it is left alone in between: so
+/// that one that is copied to its place is read when it is there.
+const ATTEMPTS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Reads a regular file of at most `max_len` bytes. Blocks for nobody but the disk.
+pub(crate) fn read(path: &Path, max_len: usize) -> Result<SecretFile, ReadError> {
+    for _ in 1..ATTEMPTS {
+        match SecretFile::read(path, max_len) {
+            Err(ReadError::Changed) => thread::sleep(PAUSE),
+            read => return read,
+        }
     }
-    let len = without_line_end(&bytes).len();
-    bytes.truncate(len);
-    Ok(bytes)
+    SecretFile::read(path, max_len)
+}
+
+/// Reads what a user names in the arguments: a regular file, of whose permissions it may have to
+/// warn, or to its end a pipe, as a shell makes one of `<(command)`.
+pub(crate) fn read_argument(path: &Path, max_len: usize) -> Result<Zeroizing<Vec<u8>>, Stop> {
+    // A FIFO that was opened to be looked at would have lost its writer.
+    let metadata = fs::metadata(path).map_err(|error| Stop::file(path, error))?;
+    if !metadata.is_file() {
+        return read_pipe(path, max_len).map_err(|error| Stop::file(path, error));
+    }
+    let file = read(path, max_len).map_err(|error| Stop::file(path, error))?;
+    if let Some(too_open) = file.too_open() {
+        complain(format_args!("warning: {}: {too_open}", Name::of(path)));
+    }
+    Ok(Zeroizing::new(file.bytes().to_vec()))
+}
+
+fn read_pipe(path: &Path, max_len: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+    // Room for all of it, so that no copy is left behind by growing.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(max_len + 1));
+    File::open(path)?.take(max_len as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > max_len { Err(ReadError::TooLarge { max_len }) } else { Ok(bytes) }
 }
 
 /// Editors and `echo` end a file with a line end.

@@ -2,14 +2,14 @@
 
 use std::{
     fmt, io,
-    path::PathBuf,
-    time::{Duration, SystemTime},
+    path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use clap::{Args, ValueHint};
 use framesign::{
     SigningKey,
-    secrets::{FileStore, Secret, signing_keys},
+    secrets::{MemoryStore, signing_keys},
     verify::{Claim, Refusal, Verified, Verifier},
 };
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use super::{
     output::Output,
     policy::PolicyOptions,
     progress::Progress,
-    read_ahead,
+    read_ahead, secret_file,
 };
 
 /// Check a signed frame
@@ -61,7 +61,7 @@ struct KeyOptions {
     #[command(flatten)]
     pair: PairOptions,
 
-    /// Know the access keys in FILE instead of one; TOML: "ACCESS KEY" = ["secret", "older
+    /// Know the access keys in FILE, or a pipe, not one; TOML: "ACCESS KEY" = ["secret", "older
     /// secret"], and an empty list where it is revoked
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with = "secret_key_file")]
@@ -112,14 +112,14 @@ enum Unverified {
     Unread(io::Error),
 }
 
-/// Knows the live secrets of an access key.
-type LiveSecrets = Box<dyn Fn(&[u8]) -> Vec<Secret>>;
+/// The most bytes of a file of secrets, as of one that a service reads.
+const MAX_LEN: usize = 1024 * 1024;
 
 /// Verifies the file.
 pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
-    let secrets = options.keys.secrets()?;
+    let secrets = options.keys.store()?;
     let policy = options.reading.limit(options.checks.policy.policy())?;
-    let keys = |claim: &Claim| signing_keys(claim, &secrets(claim.access_key()));
+    let keys = |claim: &Claim| signing_keys(claim, &secrets.live(claim.access_key()));
     let verifier = Verifier::new(&policy, keys, || options.checks.now());
     let mut output = Output::new(options.json);
     let verdict = match verify(&options.file, verifier) {
@@ -149,16 +149,15 @@ where
 }
 
 impl KeyOptions {
-    fn secrets(&self) -> Result<LiveSecrets, Stop> {
-        let Some(path) = &self.secrets else {
-            let store = self.pair.store()?;
-            return Ok(Box::new(move |access_key| store.live(access_key)));
-        };
-        // One frame is checked, so the file is never read again.
-        let store =
-            FileStore::open(path, Duration::MAX).map_err(|error| Stop::file(path, error))?;
-        Ok(Box::new(move |access_key| store.live(access_key)))
+    fn store(&self) -> Result<MemoryStore, Stop> {
+        self.secrets.as_deref().map_or_else(|| self.pair.store(), from_file)
     }
+}
+
+/// What stands in the file now: one frame is checked, so it is not read again.
+fn from_file(path: &Path) -> Result<MemoryStore, Stop> {
+    let bytes = secret_file::read_argument(path, MAX_LEN)?;
+    MemoryStore::from_toml(&bytes).map_err(|error| Stop::file(path, error))
 }
 
 impl CheckOptions {

@@ -37,6 +37,27 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// A store with what a TOML document holds, in the form that
+    /// [`FileStore`](super::FileStore) reads from a file.
+    ///
+    /// It is for a document that comes from elsewhere, such as a pipe or the environment.
+    ///
+    /// ```
+    /// use framesign::secrets::MemoryStore;
+    ///
+    /// let store = MemoryStore::from_toml(b"access = ['secret', 'older secret']")?;
+    /// assert_eq!(store.live(b"access").len(), 2);
+    /// # Ok::<(), framesign::secrets::FileError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`FileError`](super::FileError) with the line that is wrong.
+    #[cfg(feature = "secrets-file")]
+    pub fn from_toml(document: &[u8]) -> Result<Self, super::FileError> {
+        super::file::table(document).map(|table| Self(RwLock::new(table)))
+    }
+
     /// Adds a live secret. It is the newest of the access key; older ones stay alive.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ mod table;
 
 pub use self::cache::KeyCache;
 #[cfg(feature = "secrets-file")]
-pub use self::file::{FileError, FileStore};
+pub use self::file::{FileError, FileStore, ReadError, SecretFile, TooOpen};
 pub use self::memory::MemoryStore;
 pub use self::secret::{Secret, signing_keys};
 pub use self::store::{AnyStore, SecretStore, StoreError};

@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
 use sha2::Sha256;
 use toml_span::{Span, Value, value::ValueInner};
 
+use super::warnings::Warnings;
 use crate::cli::{exit::Stop, secret_file, visible::Name};
 
 /// The least bytes of a token, as of a secret.
@@ -27,10 +28,12 @@ struct Caller {
 
 impl Callers {
     /// Reads `"NAME" = ["token", "older token"]`, a line each.
-    pub(super) fn read(path: &Path) -> Result<Self, Stop> {
-        let bytes = secret_file::read(path, Name::of(path))?;
+    pub(super) fn read(path: &Path, warnings: &mut Warnings) -> Result<Self, Stop> {
+        let file = secret_file::read(path, secret_file::MAX_LEN)
+            .map_err(|error| Stop::file(path, error))?;
+        warnings.of_file(Name::of(path), &file);
         let unusable = |problem: &str| Stop::file(path, problem);
-        let text = str::from_utf8(&bytes).map_err(|_| unusable("expected UTF-8"))?;
+        let text = str::from_utf8(file.bytes()).map_err(|_| unusable("expected UTF-8"))?;
         // What is wrong can be a token, even where a name should be: only its place is told.
         let wrong = |at: Span, problem: &str| {
             Stop::file(path, format_args!("{problem} in line {}", line(text, at.start)))

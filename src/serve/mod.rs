@@ -16,6 +16,7 @@ mod app;
 mod args;
 mod callers;
 mod connection;
+mod environment;
 mod frames;
 mod gate;
 mod health;
@@ -38,6 +39,7 @@ mod socket;
 mod tls;
 mod token;
 mod unwritten;
+mod warnings;
 
 use std::{
     io::{self, Write},
@@ -64,6 +66,7 @@ use self::{
     shared::Shared,
     shutdown::{Drain, Signals},
     tls::Acceptor,
+    warnings::Warnings,
 };
 use crate::cli::exit::{Exit, Stop};
 
@@ -112,7 +115,7 @@ struct Service {
 impl Service {
     async fn run(mut self, settings: Settings, log: &Log) -> Result<Exit, Stop> {
         // Files may be slow, as those of a network are: a signal does not wait for them.
-        let (shared, tls) = tokio::select! {
+        let (shared, tls, warnings) = tokio::select! {
             read = task::spawn_blocking(|| read(settings)) => read.unwrap_or_else(panicked)?,
             signal = self.signals.next() => {
                 info!("{signal}: the service ends before it listens");
@@ -122,6 +125,7 @@ impl Service {
         let listeners = Listeners::bind(&shared.settings)?;
         let connections = self.connections(&shared.settings)?;
         self.open_files.log();
+        warnings.log();
         listeners.announce(tls.is_some());
         task::spawn(reload_when_asked(self.hangups, Arc::clone(&shared), tls.clone()));
         let drains = listeners.open(&shared, tls, connections);
@@ -137,10 +141,12 @@ impl Service {
 }
 
 /// Reads the files that `settings` and the environment name.
-fn read(settings: Settings) -> Result<(Arc<Shared>, Option<Acceptor>), Stop> {
-    let shared = Arc::new(Shared::new(settings)?);
-    let tls = shared.settings.tls.as_ref().map(Acceptor::new).transpose()?;
-    Ok((shared, tls))
+fn read(settings: Settings) -> Result<(Arc<Shared>, Option<Acceptor>, Warnings), Stop> {
+    let mut warnings = Warnings::default();
+    let shared = Arc::new(Shared::new(settings, &mut warnings)?);
+    let tls = shared.settings.tls.as_ref();
+    let tls = tls.map(|files| Acceptor::new(files, &mut warnings)).transpose()?;
+    Ok((shared, tls, warnings))
 }
 
 /// Where it panicked is in the log.

@@ -1,6 +1,6 @@
-//! The secrets of the service, from the environment or from files.
+//! The secrets of the service.
 
-use std::{env, ffi::OsString, fmt, path::Path, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use framesign::{
     Credentials, SigningDate, SigningKey,
@@ -9,22 +9,18 @@ use framesign::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
-use crate::cli::{
-    exit::Stop,
-    secret_file::{self, without_line_end},
+use super::{
+    environment::{self, Bytes},
+    warnings::Warnings,
 };
+use crate::cli::exit::Stop;
 
 const SECRET: &str = "SECRET";
 const SECRET_PREVIOUS: &str = "SECRET_PREVIOUS";
 const ACCESS_KEY: &str = "FRAMESIGN_ACCESS_KEY";
 const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
 const SECRET_KEY_PREVIOUS: &str = "FRAMESIGN_SECRET_KEY_PREVIOUS";
-
-/// The least bytes of a secret: half of what HMAC-SHA256 can make use of (RFC 2104 section 3), and
-/// more than anybody tries out.
-const MIN: usize = 16;
 
 /// What is read at the start, and again at every SIGHUP.
 pub(super) struct Secrets {
@@ -44,12 +40,18 @@ pub(super) struct Tokens([Option<Hmac<Sha256>>; 2]);
 
 impl Secrets {
     /// Reads what the environment holds or names.
-    pub(super) fn read() -> Result<Self, Stop> {
-        let secrets = [secret(SECRET)?, previous(SECRET_PREVIOUS)?];
+    pub(super) fn read(warnings: &mut Warnings) -> Result<Self, Stop> {
+        let secrets = [
+            environment::secret(SECRET, warnings)?,
+            environment::previous(SECRET_PREVIOUS, warnings)?,
+        ];
         if secrets[0].is_none() {
             return Err(missing(SECRET));
         }
-        let secret_keys = [secret(SECRET_KEY)?, previous(SECRET_KEY_PREVIOUS)?];
+        let secret_keys = [
+            environment::secret(SECRET_KEY, warnings)?,
+            environment::previous(SECRET_KEY_PREVIOUS, warnings)?,
+        ];
         // A token of a date would be the first step of deriving a key for it.
         if secrets
             .iter()
@@ -89,13 +91,16 @@ impl Tokens {
 }
 
 impl FrameKeys {
-    fn read(secret_keys: [Option<Zeroizing<Vec<u8>>>; 2]) -> Result<Option<Self>, Stop> {
-        let (access_key, secret_key, previous) = match (value(ACCESS_KEY)?, secret_keys) {
-            (Some(access_key), [Some(secret_key), previous]) => (access_key, secret_key, previous),
-            (None, [None, None]) => return Ok(None),
-            (None, _) => return Err(missing(ACCESS_KEY)),
-            _ => return Err(missing(SECRET_KEY)),
-        };
+    fn read(secret_keys: [Option<Bytes>; 2]) -> Result<Option<Self>, Stop> {
+        let (access_key, secret_key, previous) =
+            match (environment::public(ACCESS_KEY)?, secret_keys) {
+                (Some(access_key), [Some(secret_key), previous]) => {
+                    (access_key, secret_key, previous)
+                }
+                (None, [None, None]) => return Ok(None),
+                (None, _) => return Err(missing(ACCESS_KEY)),
+                _ => return Err(missing(SECRET_KEY)),
+            };
         let access_key = text(ACCESS_KEY, &access_key)?;
         let secret_key = text(SECRET_KEY, &secret_key)?;
         let current = Credentials::new(access_key, secret_key)
@@ -119,50 +124,6 @@ impl FrameKeys {
         }
         signing_keys(claim, &self.live)
     }
-}
-
-/// The secret `name`, where there is one.
-fn secret(name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
-    checked(name, value(name)?)
-}
-
-/// The same of one that was live before. An empty one is none, so that a file's secret can come and
-/// go while the service runs.
-fn previous(name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
-    checked(name, value(name)?.filter(|secret| !secret.is_empty()))
-}
-
-fn checked(
-    name: &str,
-    secret: Option<Zeroizing<Vec<u8>>>,
-) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
-    match secret {
-        Some(secret) if secret.len() < MIN => Err(Stop::Configuration(format!(
-            "{name}: expected a secret of at least {MIN} bytes, found {}",
-            secret.len()
-        ))),
-        secret => Ok(secret),
-    }
-}
-
-/// What the variable `name` holds, or the file that `name` with `_FILE` names.
-fn value(name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Stop> {
-    let file = format!("{name}_FILE");
-    match (env::var_os(name), env::var_os(&file)) {
-        (None, None) => Ok(None),
-        (Some(value), None) => Ok(Some(from_environment(value))),
-        (None, Some(path)) => secret_file::read(Path::new(&path), file).map(Some),
-        (Some(_), Some(_)) => {
-            Err(Stop::Configuration(format!("expected one of {name} and {file}, found both")))
-        }
-    }
-}
-
-fn from_environment(value: OsString) -> Zeroizing<Vec<u8>> {
-    let mut value = Zeroizing::new(value.into_encoded_bytes());
-    let len = without_line_end(&value).len();
-    value.truncate(len);
-    value
 }
 
 fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Stop> {

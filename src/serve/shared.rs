@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tracing::{error, info};
 
 use super::shutdown::Phase;
-use super::{callers::Callers, metrics::Metrics, secrets::Secrets, settings::Settings};
+use super::{
+    callers::Callers, metrics::Metrics, secrets::Secrets, settings::Settings, warnings::Warnings,
+};
 use crate::cli::exit::Stop;
 
 /// What every connection and request shares.
@@ -21,32 +23,41 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Reads the secrets and the callers that `settings` name.
-    pub(super) fn new(settings: Settings) -> Result<Self, Stop> {
-        let callers = settings.callers.as_deref().map(Callers::read).transpose()?;
+    pub(super) fn new(settings: Settings, warnings: &mut Warnings) -> Result<Self, Stop> {
+        let callers = settings.callers.as_deref();
+        let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
         Ok(Self {
             settings,
             metrics: Metrics::default(),
             phase: Phase::default(),
-            secrets: Live::new(Secrets::read()?),
+            secrets: Live::new(Secrets::read(warnings)?),
             callers: callers.map(Live::new),
         })
     }
 
     /// Reads secrets and callers again. What cannot be read stays as it was.
     pub(super) fn reload(&self) {
-        self.reloaded("secrets", Secrets::read(), &self.secrets);
+        self.reload_one("secrets", &self.secrets, Secrets::read);
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
-            self.reloaded("callers", Callers::read(path), callers);
+            self.reload_one("callers", callers, |warnings| Callers::read(path, warnings));
         }
     }
 
-    /// Puts what was read in the place of what is live.
-    fn reloaded<T>(&self, what: &str, read: Result<T, Stop>, live: &Live<T>) {
+    /// Puts what is read in the place of what is live.
+    fn reload_one<T>(
+        &self,
+        what: &str,
+        live: &Live<T>,
+        read: impl FnOnce(&mut Warnings) -> Result<T, Stop>,
+    ) {
+        let mut warnings = Warnings::default();
+        let read = read(&mut warnings);
         let is_done = read.is_ok();
         match read {
             Ok(read) => {
                 live.replace(read);
                 info!("{what} were read again");
+                warnings.log();
             }
             Err(stop) => error!("{what} could not be read again and stay as they were: {stop}"),
         }

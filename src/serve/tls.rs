@@ -1,6 +1,6 @@
 //! Encryption: certificates, keys, and who has to show a certificate.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use rustls::{
     InconsistentKeys, RootCertStore, ServerConfig, ServerConnection,
@@ -14,14 +14,18 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use tokio_rustls::{Accept, TlsAcceptor};
 use tracing::{error, info};
-use zeroize::Zeroizing;
 
-use super::{metrics::Metrics, settings::TlsFiles, shared::Live, socket::Socket};
-use crate::cli::exit::Stop;
+use super::{
+    metrics::Metrics, settings::TlsFiles, shared::Live, socket::Socket, warnings::Warnings,
+};
+use crate::cli::{exit::Stop, secret_file, visible::Name};
 
 /// What a client names HTTP/2 in the handshake (RFC 9113 section 3.2).
 pub(super) const HTTP_2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// The most bytes of a file in PEM: more than all authorities that browsers trust take.
+const MAX_LEN: usize = 1024 * 1024;
 
 /// Takes connections into TLS, with the certificate as it is at the moment.
 #[derive(Clone, Debug)]
@@ -36,19 +40,21 @@ impl Acceptor {
     /// # Errors
     ///
     /// Where one is missing, is not PEM, lacks what it is to hold, or does not match the others.
-    pub(super) fn new(files: &TlsFiles) -> Result<Self, Stop> {
-        let config = Arc::new(Live::new(config(files)?));
+    pub(super) fn new(files: &TlsFiles, warnings: &mut Warnings) -> Result<Self, Stop> {
+        let config = Arc::new(Live::new(config(files, warnings)?));
         Ok(Self { files: files.clone(), config })
     }
 
     /// Reads the files again. What cannot be read stays as it was; connections that are open do too.
     pub(super) fn reload(&self, metrics: &Metrics) {
-        let read = config(&self.files);
+        let mut warnings = Warnings::default();
+        let read = config(&self.files, &mut warnings);
         let is_done = read.is_ok();
         match read {
             Ok(config) => {
                 self.config.replace(config);
                 info!("certificates were read again");
+                warnings.log();
             }
             Err(stop) => {
                 error!("certificates could not be read again and stay as they were: {stop}");
@@ -70,10 +76,10 @@ pub(super) fn fingerprint(session: &ServerConnection) -> Option<Arc<str>> {
     Some(hex::encode(&digest[..8]).into())
 }
 
-fn config(files: &TlsFiles) -> Result<ServerConfig, Stop> {
+fn config(files: &TlsFiles, warnings: &mut Warnings) -> Result<ServerConfig, Stop> {
     let provider = Arc::new(ring::default_provider());
     let chain = certificates(&files.certificate)?;
-    let key = private_key(&files.key)?;
+    let key = private_key(&files.key, warnings)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Stop::Configuration(format!("TLS: {error}")))?;
@@ -98,8 +104,8 @@ fn mismatch(files: &TlsFiles, error: &rustls::Error) -> Stop {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Stop> {
-    let bytes = fs::read(path).map_err(|error| Stop::file(path, error))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let file = secret_file::read(path, MAX_LEN).map_err(|error| Stop::file(path, error))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes()).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
             Err(Stop::file(path, "expected a certificate in PEM, found none"))
@@ -109,9 +115,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Stop> {
     }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Stop> {
-    let bytes = Zeroizing::new(fs::read(path).map_err(|error| Stop::file(path, error))?);
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+fn private_key(path: &Path, warnings: &mut Warnings) -> Result<PrivateKeyDer<'static>, Stop> {
+    let file = secret_file::read(path, MAX_LEN).map_err(|error| Stop::file(path, error))?;
+    warnings.of_file(Name::of(path), &file);
+    PrivateKeyDer::from_pem_slice(file.bytes()).map_err(|error| match error {
         pem::Error::NoItemsFound => Stop::file(path, "expected a private key in PEM, found none"),
         // What is wrong may quote the file.
         _ => Stop::file(path, "expected a private key in PEM, found what is not PEM"),

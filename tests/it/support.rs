@@ -1,4 +1,7 @@
-//! The ways to cut a frame, and what must come of each.
+//! The ways to cut a frame, and what must come of each; files of other kinds than usual.
+
+#[cfg(all(unix, feature = "secrets-file"))]
+use std::{path::Path, process::Command};
 
 use framesign::Rules;
 
@@ -69,4 +72,17 @@ pub(crate) fn assert_independent_of_cuts(name: &str, rules: &Rules, frame: &[u8]
         let cut_once = string_to_sign(rules, [before, after]);
         assert_eq!(cut_once, whole, "{name}: cut at {cut}");
     }
+}
+
+/// Makes a FIFO, which blocks whoever opens it until there is somebody at its other end.
+#[cfg(all(unix, feature = "secrets-file"))]
+pub(crate) fn make_fifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Sets who may read and change a file.
+#[cfg(all(unix, feature = "secrets-file"))]
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::{fs, os::unix::fs::PermissionsExt};
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }

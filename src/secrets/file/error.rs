@@ -2,18 +2,26 @@
 
 use std::{error, fmt, io};
 
+use super::ReadError;
 use crate::error::InputError;
 
 /// A file of secrets that cannot be used.
 ///
-/// It tells the line at the most, never what stands there.
+/// It tells a line at most, never what stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileError {
     /// The file is out of reach.
     Io(io::ErrorKind),
+    /// The file is not a regular one.
+    NotRegular {
+        /// What it is, with its article: "a FIFO".
+        found: &'static str,
+    },
     /// The file is longer than 1 MiB.
     TooLarge,
+    /// The file changed while it was read.
+    Changed,
     /// The file is not in UTF-8.
     NotUtf8,
     /// The file is not TOML.
@@ -41,7 +49,9 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(kind) => write!(f, "expected a file of secrets, found that {kind}"),
-            Self::TooLarge => f.write_str("expected secrets of 1 MiB at the most, found more"),
+            Self::NotRegular { found } => ReadError::NotRegular { found }.fmt(f),
+            Self::TooLarge => f.write_str("expected secrets of at most 1 MiB, found more"),
+            Self::Changed => ReadError::Changed.fmt(f),
             Self::NotUtf8 => f.write_str("expected secrets in UTF-8, found other bytes"),
             Self::NotToml { line } => {
                 write!(f, "expected secrets in TOML, found something else in line {line}")
@@ -57,8 +67,13 @@ impl fmt::Display for FileError {
 
 impl error::Error for FileError {}
 
-impl From<io::Error> for FileError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error.kind())
+impl From<ReadError> for FileError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => Self::Io(error.kind()),
+            ReadError::NotRegular { found } => Self::NotRegular { found },
+            ReadError::TooLarge { .. } => Self::TooLarge,
+            ReadError::Changed => Self::Changed,
+        }
     }
 }

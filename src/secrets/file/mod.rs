@@ -2,6 +2,9 @@
 
 mod contents;
 mod error;
+mod read;
+mod stamp;
+mod too_open;
 
 use std::{
     fmt,
@@ -10,9 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(super) use self::contents::table;
 pub use self::error::FileError;
+pub use self::read::{ReadError, SecretFile};
+pub use self::too_open::TooOpen;
 
-use self::contents::{Contents, Stamp};
+use self::{contents::Contents, stamp::Stamp};
 use super::{Secret, SecretStore, StoreError, table::Table};
 
 /// Secrets in a TOML file, which is read again when it changes.
@@ -33,12 +39,15 @@ use super::{Secret, SecretStore, StoreError, table::Table};
 ///   [`last_error`](Self::last_error) and [`on_reload`](Self::on_reload) tell. So a file cannot
 ///   revoke all by being emptied; a revoked access key is one with an empty list, or one that is
 ///   left out beside others.
-/// - Replace the file by renaming another one over it. A file that is written in place can be read
-///   half written; it is read again then, but the access keys in its other half were unknown for a
-///   moment.
-/// - A pipe is read once.
-/// - Nobody else should be able to read the file. That is not enforced, because files that are
-///   mounted into a container often cannot be had otherwise.
+/// - Replace the file by renaming another one over it. One that changes while it is read is not
+///   taken, and read again at the next check. But one that is half written when it is read looks
+///   like any other: the access keys in its other half are unknown until the next check.
+/// - Only a regular file is read, or a link to one, and nothing blocks: a FIFO in its place is an
+///   error like any other ([`SecretFile`]). [`MemoryStore::from_toml`](super::MemoryStore::from_toml)
+///   takes what comes through a pipe.
+/// - Nobody but its owner should be able to read the file. That is not enforced, because files that
+///   are mounted into a container often cannot be had otherwise;
+///   [`on_too_open`](Self::on_too_open) tells.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,15 +73,22 @@ pub struct FileStore<C = fn() -> Instant> {
     table: RwLock<Table>,
     watch: Mutex<Watch>,
     report: Option<Box<Report>>,
+    report_too_open: Option<Box<ReportTooOpen>>,
 }
 
 type Report = dyn Fn(Result<(), &FileError>) + Send + Sync;
+type ReportTooOpen = dyn Fn(TooOpen) + Send + Sync;
+
+/// What there is to tell of a look at the file: whether others get at it, or what is wrong.
+type News = Result<Option<TooOpen>, FileError>;
 
 /// What is known of the file.
 struct Watch {
     checked: Instant,
-    /// What was read last; `None` where the file was out of reach then.
+    /// What was read last; `None` where the file could not be read then.
     seen: Option<Stamp>,
+    /// Of the file whose secrets are live.
+    too_open: Option<TooOpen>,
     error: Option<FileError>,
 }
 
@@ -101,7 +117,8 @@ impl<C: Fn() -> Instant> FileStore<C> {
         let path = path.into();
         let checked = clock();
         let contents = Contents::read(&path)?;
-        let watch = Watch { checked, seen: Some(contents.stamp), error: None };
+        let (seen, too_open) = (Some(contents.stamp), contents.too_open);
+        let watch = Watch { checked, seen, too_open, error: None };
         Ok(Self {
             path,
             interval,
@@ -109,6 +126,7 @@ impl<C: Fn() -> Instant> FileStore<C> {
             table: RwLock::new(contents.table?),
             watch: Mutex::new(watch),
             report: None,
+            report_too_open: None,
         })
     }
 
@@ -120,6 +138,19 @@ impl<C: Fn() -> Instant> FileStore<C> {
         report: impl Fn(Result<(), &FileError>) + Send + Sync + 'static,
     ) -> Self {
         self.report = Some(Box::new(report));
+        self
+    }
+
+    /// Sets what is told that others than its owner get at the file: at once of the file as it was
+    /// opened, and of what is read after a change, together with
+    /// [`on_reload`](Self::on_reload). A look at a file that has not changed tells nothing.
+    #[must_use]
+    pub fn on_too_open(mut self, report: impl Fn(TooOpen) + Send + Sync + 'static) -> Self {
+        let too_open = self.watch().too_open;
+        if let Some(too_open) = too_open {
+            report(too_open);
+        }
+        self.report_too_open = Some(Box::new(report));
         self
     }
 
@@ -172,17 +203,23 @@ impl<C: Fn() -> Instant> FileStore<C> {
     }
 
     /// Reads the file if it has changed, and returns what is to be told of that.
-    fn check(&self, watch: &mut Watch) -> Option<Result<(), FileError>> {
+    fn check(&self, watch: &mut Watch) -> Option<News> {
         if watch.seen.is_some_and(|seen| seen.is_still(&self.path)) {
             return None;
         }
         let contents = Contents::read(&self.path);
         let stamp = contents.as_ref().ok().map(|contents| contents.stamp);
-        let result = contents.and_then(|contents| contents.table).map(|table| self.replace(table));
-        let error = result.clone().err();
+        let news = contents.and_then(|contents| {
+            self.replace(contents.table?);
+            Ok(contents.too_open)
+        });
+        let error = news.clone().err();
         let is_news = stamp != watch.seen || error != watch.error;
         (watch.seen, watch.error) = (stamp, error);
-        is_news.then_some(result)
+        if let Ok(too_open) = news {
+            watch.too_open = too_open;
+        }
+        is_news.then_some(news)
     }
 
     fn replace(&self, mut table: Table) {
@@ -192,9 +229,13 @@ impl<C: Fn() -> Instant> FileStore<C> {
         drop(current);
     }
 
-    fn tell(&self, news: Option<&Result<(), FileError>>) {
-        if let (Some(report), Some(news)) = (&self.report, news) {
-            report(news.as_ref().map(|&()| ()));
+    fn tell(&self, news: Option<&News>) {
+        let Some(news) = news else { return };
+        if let Some(report) = &self.report {
+            report(news.as_ref().map(|_| ()));
+        }
+        if let (Some(report), Ok(Some(too_open))) = (&self.report_too_open, news) {
+            report(*too_open);
         }
     }
 

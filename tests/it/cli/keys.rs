@@ -76,7 +76,7 @@ fn secret_key_file_that_cannot_be_used_is_named() {
         (b"", "expected a secret key, found an empty one"),
         (b"a\0b", "expected a secret key without NUL, found one with it"),
         (b"a\xE9", "expected a secret key in UTF-8, found other bytes"),
-        (&large, "expected at the most 64 KiB, found more"),
+        (&large, "expected a file of at most 65536 bytes, found a longer one"),
     ];
     let command = |file: &std::path::Path| {
         let mut command = sign();

@@ -10,6 +10,7 @@ mod json;
 mod keys;
 mod pipes;
 mod reading;
+mod secret_files;
 mod sign;
 mod verify;
 
@@ -113,9 +114,12 @@ impl Folder {
         Self(path)
     }
 
+    /// Writes a file that nobody else can read.
     fn file(&self, name: impl AsRef<Path>, bytes: &[u8]) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, bytes).unwrap();
+        #[cfg(unix)]
+        crate::support::set_mode(&path, 0o600);
         path
     }
 }

@@ -147,7 +147,9 @@ fn missing_file_and_directory_are_errors() {
     let dir = TempDir::new().unwrap();
     let error = |path: PathBuf| FileStore::open(path, INTERVAL).unwrap_err();
     assert_eq!(error(dir.path().join("none")), FileError::Io(io::ErrorKind::NotFound));
-    assert_eq!(error(dir.path().to_owned()), FileError::Io(io::ErrorKind::IsADirectory));
+    let directory = FileError::NotRegular { found: "a directory" };
+    assert_eq!(error(dir.path().to_owned()), directory);
+    assert_eq!(directory.to_string(), "expected a regular file, found a directory");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cache;
 mod file;
 mod memory;
+mod read;
 mod redaction;
 mod store;
 

@@ -5,6 +5,7 @@ mod certificates;
 mod client;
 mod connections;
 mod documents;
+mod files;
 mod frames;
 mod http2;
 mod limits;

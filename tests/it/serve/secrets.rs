@@ -10,23 +10,23 @@ use tempfile::TempDir;
 
 use super::{SECRET, Service, request::Request, serve, startup::complaint, wait_until};
 
-const ACCESS_KEY: &str = "access-key";
-const SECRET_KEY: &str = "the secret key of the tests";
-const PREVIOUS_KEY: &str = "the secret key before it";
-const PREVIOUS: &str = "the shared secret before it";
+pub(super) const ACCESS_KEY: &str = "access-key";
+pub(super) const SECRET_KEY: &str = "the secret key of the tests";
+pub(super) const PREVIOUS_KEY: &str = "the secret key before it";
+pub(super) const PREVIOUS: &str = "the shared secret before it";
 const CALLER: &str = "token-of-the-caller";
 
-fn token_under(secret: impl AsRef<[u8]>, body: &str) -> String {
+pub(super) fn token_under(secret: impl AsRef<[u8]>, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).unwrap();
     mac.update(body.as_bytes());
     hex::encode(mac.finalize().into_bytes())
 }
 
-fn token(service: &Service) -> Value {
+pub(super) fn token(service: &Service) -> Value {
     Request::post("/token", "bytes").to(service).json()["token"].clone()
 }
 
-fn write(folder: &TempDir, name: &str, bytes: impl AsRef<[u8]>) -> String {
+pub(super) fn write(folder: &TempDir, name: &str, bytes: impl AsRef<[u8]>) -> String {
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
     path.to_str().unwrap().to_owned()
@@ -40,7 +40,7 @@ fn sealed(secret_key: &str) -> Vec<u8> {
     sign_head(head, &key, PayloadHash::of(b""), now, &SigningOptions::default()).unwrap()
 }
 
-fn is_valid(service: &Service, secret_key: &str) -> bool {
+pub(super) fn is_valid(service: &Service, secret_key: &str) -> bool {
     let answer = Request::frame("/verify", sealed(secret_key)).to(service);
     answer.json()["valid"].as_bool().unwrap()
 }
@@ -161,7 +161,7 @@ fn keys_of_frames_come_in_pairs() {
 }
 
 /// Waits until SIGHUP has been dealt with as often as said.
-fn reload(service: &Service, done: u64, failed: u64) {
+pub(super) fn reload(service: &Service, done: u64, failed: u64) {
     service.hangup();
     let reloads = || Request::get("/metrics").to(service).json()["reloads"].clone();
     let expected = serde_json::json!({ "done": done, "failed": failed });

@@ -1,0 +1,70 @@
+//! How a change of a file is seen.
+
+use std::{
+    fs::{self, Metadata},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    modified: Option<SystemTime>,
+    len: u64,
+    identity: Identity,
+    taken: SystemTime,
+}
+
+/// Which file it is, and when anything about it changed.
+#[cfg(unix)]
+type Identity = (u64, u64, i64, i64);
+#[cfg(not(unix))]
+type Identity = ();
+
+/// Two changes within this time can have the same time of change.
+const GRANULARITY: Duration = Duration::from_secs(2);
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            modified: metadata.modified().ok(),
+            len: metadata.len(),
+            identity: identity(metadata),
+            taken: SystemTime::now(),
+        }
+    }
+
+    /// Whether the file at `path` is still as it was.
+    pub(super) fn is_still(&self, path: &Path) -> bool {
+        self.is_settled() && fs::metadata(path).is_ok_and(|metadata| Self::of(&metadata) == *self)
+    }
+
+    /// Whether the bytes of one open file were the same at both times. What has another name by then,
+    /// or none because another file was renamed over it, has them still.
+    pub(super) fn is_of_same_bytes(&self, other: &Self) -> bool {
+        (self.modified, self.len) == (other.modified, other.len)
+    }
+
+    /// Whether a change right after it was taken would show. One that is too fresh would not, and
+    /// so the file is read again.
+    fn is_settled(&self) -> bool {
+        let age = self.modified.and_then(|modified| self.taken.duration_since(modified).ok());
+        age.is_some_and(|age| age > GRANULARITY)
+    }
+}
+
+impl PartialEq for Stamp {
+    /// Of the file; when each was taken does not count.
+    fn eq(&self, other: &Self) -> bool {
+        (self.modified, self.len, self.identity) == (other.modified, other.len, other.identity)
+    }
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Identity {}
