@@ -17,6 +17,9 @@ pub(super) type Bytes = Zeroizing<Vec<u8>>;
 /// more than anybody tries out.
 const MIN: usize = 16;
 
+/// What makes a secret that can be used.
+pub(super) const HOW_TO_MAKE_ONE: &str = "make one with `openssl rand -hex 32`";
+
 /// The secret `name`, if there is one.
 pub(super) fn secret(name: &str, warnings: &mut Warnings) -> Result<Option<Bytes>, Stop> {
     checked(name, value(name, warnings)?)
@@ -37,6 +40,10 @@ fn checked(name: &str, secret: Option<Bytes>) -> Result<Option<Bytes>, Stop> {
     let problem = match &secret {
         Some(secret) if secret.len() < MIN => {
             format!("expected a secret of at least {MIN} bytes, found {}", secret.len())
+        }
+        // HMAC pads keys with NUL: with one at its end a secret is the same key as without.
+        Some(secret) if secret.contains(&0) => {
+            format!("expected a secret without NUL, found one with it; {HOW_TO_MAKE_ONE}")
         }
         _ => return Ok(secret),
     };

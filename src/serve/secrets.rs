@@ -7,11 +7,11 @@ use framesign::{
     secrets::{Secret, signing_keys},
     verify::Claim,
 };
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
 use sha2::Sha256;
 
 use super::{
-    environment::{self, Bytes},
+    environment::{self, Bytes, HOW_TO_MAKE_ONE},
     warnings::Warnings,
 };
 use crate::cli::exit::Stop;
@@ -26,6 +26,7 @@ const SECRET_KEY_PREVIOUS: &str = "FRAMESIGN_SECRET_KEY_PREVIOUS";
 pub(super) struct Secrets {
     tokens: [Option<Hmac<Sha256>>; 2],
     frames: Option<Arc<FrameKeys>>,
+    check_values: CheckValues,
 }
 
 /// What signs and verifies frames.
@@ -52,18 +53,16 @@ impl Secrets {
             environment::secret(SECRET_KEY, warnings)?,
             environment::previous(SECRET_KEY_PREVIOUS, warnings)?,
         ];
-        // A token of a date would be the first step of deriving a key for it.
-        if secrets
-            .iter()
-            .flatten()
-            .any(|secret| secret_keys.iter().flatten().any(|key| key == secret))
-        {
-            return Err(Stop::Configuration(format!(
-                "expected {SECRET} and {SECRET_KEY} to differ, found the same"
-            )));
-        }
+        let check_values = CheckValues::of(&secrets, &secret_keys)?;
         let tokens = secrets.map(|secret| secret.map(|secret| mac(&secret)));
-        Ok(Self { tokens, frames: FrameKeys::read(secret_keys)?.map(Arc::new) })
+        Ok(Self { tokens, frames: FrameKeys::read(secret_keys)?.map(Arc::new), check_values })
+    }
+
+    /// Reads it again, to take the place of `self`.
+    pub(super) fn read_again(&self, warnings: &mut Warnings) -> Result<Self, Stop> {
+        let read = Self::read(warnings)?;
+        self.check_values.check_change(&read.check_values)?;
+        Ok(read)
     }
 
     /// Begins with the tokens of a body.
@@ -124,6 +123,68 @@ impl FrameKeys {
         }
         signing_keys(claim, &self.live)
     }
+}
+
+/// The key check values of the live secrets: they tell whether two secrets are one key, and nothing
+/// else of them.
+///
+/// HMAC pads a key with NUL to 64 bytes and hashes a longer one (RFC 2104 section 2), so that other
+/// bytes can be the same key. What HMAC makes of one message under both keys tells.
+struct CheckValues {
+    tokens: Vec<(&'static str, CheckValue)>,
+    frames: Vec<(&'static str, CheckValue)>,
+}
+
+/// It is compared in constant time.
+type CheckValue = CtOutput<Hmac<Sha256>>;
+
+impl CheckValues {
+    /// Of secrets that are live together.
+    fn of(tokens: &[Option<Bytes>; 2], frames: &[Option<Bytes>; 2]) -> Result<Self, Stop> {
+        let values = Self {
+            tokens: check_values([SECRET, SECRET_PREVIOUS], tokens),
+            frames: check_values([SECRET_KEY, SECRET_KEY_PREVIOUS], frames),
+        };
+        check_apart(&values.tokens, &values.frames, ["", ""])?;
+        Ok(values)
+    }
+
+    /// Refuses a change that has a secret go from one use to the other: requests in flight go on
+    /// with what they began with.
+    fn check_change(&self, new: &Self) -> Result<(), Stop> {
+        check_apart(&self.tokens, &new.frames, ["the live ", "the new "])?;
+        check_apart(&new.tokens, &self.frames, ["the new ", "the live "])
+    }
+}
+
+fn check_values(
+    names: [&'static str; 2],
+    secrets: &[Option<Bytes>; 2],
+) -> Vec<(&'static str, CheckValue)> {
+    let check_value = |secret: &Bytes| mac(secret).chain_update(b"key check value").finalize();
+    let pairs = names.into_iter().zip(secrets);
+    pairs.filter_map(|(name, secret)| Some((name, check_value(secret.as_ref()?)))).collect()
+}
+
+/// A token of a date would be the first step of deriving a key for it. What is `said` of either
+/// begins its name.
+fn check_apart(
+    tokens: &[(&str, CheckValue)],
+    frames: &[(&str, CheckValue)],
+    said: [&str; 2],
+) -> Result<(), Stop> {
+    let [of_secret, of_key] = said;
+    for (secret, value) in tokens {
+        for (secret_key, other) in frames {
+            if value == other {
+                return Err(Stop::Configuration(format!(
+                    "expected {of_secret}{secret} and {of_key}{secret_key} to differ as keys of \
+                     HMAC-SHA256, found that they are one; {HOW_TO_MAKE_ONE}"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Stop> {

@@ -37,7 +37,8 @@ impl Shared {
 
     /// Reads secrets and callers again. What cannot be read stays as it was.
     pub(super) fn reload(&self) {
-        self.reload_one("secrets", &self.secrets, Secrets::read);
+        let secrets = self.secrets.now();
+        self.reload_one("secrets", &self.secrets, |warnings| secrets.read_again(warnings));
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
             self.reload_one("callers", callers, |warnings| Callers::read(path, warnings));
         }

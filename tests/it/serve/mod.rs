@@ -22,6 +22,7 @@ mod signals;
 mod startup;
 mod tls;
 mod token;
+mod two_secrets;
 
 use std::{
     io::{BufRead, BufReader, Read},
