@@ -60,8 +60,10 @@ pub(super) async fn verify(
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     let request_id = RequestId::of(&request);
-    let (_pass, mut intake, keys) = begin(&app, request)?;
-    let keys_of = |claim: &Claim| keys.keys_of(claim);
+    let (_pass, mut intake, _) = begin(&app, request)?;
+    // Those that are live at the moment, not those from when the request began.
+    let live = |access_key: &[u8], date| app.shared.secrets.now().verifying_keys(access_key, date);
+    let keys_of = |claim: &Claim| live(claim.access_key(), claim.date());
     let mut verifier = Verifier::new(&app.shared.settings.policy, keys_of, SystemTime::now);
     let mut refusal = None;
     while let Some(piece) = intake.next().await? {
@@ -70,7 +72,10 @@ pub(super) async fn verify(
             refusal = verifier.update(&piece).err();
         }
     }
-    let result = refusal.map_or_else(|| verifier.finish().map(|_| ()), Err);
+    let result = refusal.map_or_else(|| verifier.finish(), Err).and_then(|verified| {
+        // A secret can be revoked while the payload is on its way.
+        verified.recheck(&live(verified.access_key(), verified.date()))
+    });
     note(&app, &request_id, &result);
     Ok(answer::json(&Verdict { valid: result.is_ok() }))
 }

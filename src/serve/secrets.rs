@@ -2,11 +2,7 @@
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use framesign::{
-    Credentials, SigningDate, SigningKey,
-    secrets::{Secret, signing_keys},
-    verify::Claim,
-};
+use framesign::{Credentials, SigningDate, SigningKey, secrets::Secret};
 use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
 use sha2::Sha256;
 
@@ -74,6 +70,12 @@ impl Secrets {
     pub(super) fn frames(&self) -> Option<Arc<FrameKeys>> {
         self.frames.clone()
     }
+
+    /// What frames of `access_key` for `date` are verified with; nothing if nobody has that name.
+    pub(super) fn verifying_keys(&self, access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
+        let frames = self.frames.iter();
+        frames.flat_map(|frames| frames.verifying_keys(access_key, date)).collect()
+    }
 }
 
 impl Tokens {
@@ -116,12 +118,13 @@ impl FrameKeys {
         SigningKey::derive(&self.current, SigningDate::of(now))
     }
 
-    /// What a claim is checked with; nothing where it is of another access key.
-    pub(super) fn keys_of(&self, claim: &Claim) -> Vec<SigningKey> {
-        if claim.access_key() != self.current.access_key().as_bytes() {
+    fn verifying_keys(&self, access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
+        let own = self.current.access_key();
+        if access_key != own.as_bytes() {
             return Vec::new();
         }
-        signing_keys(claim, &self.live)
+        // Fails for no access key that the credentials have taken.
+        self.live.iter().flat_map(|secret| secret.signing_key(own, date)).collect()
     }
 }
 

@@ -15,6 +15,7 @@ mod openapi;
 mod operators;
 mod problems;
 mod request;
+mod revocation;
 mod schema;
 mod secrets;
 mod shutdown;
