@@ -112,16 +112,23 @@ impl Opened {
     fn read(self, max_len: usize) -> Result<SecretFile, ReadError> {
         let too_large = ReadError::TooLarge { max_len };
         let len = usize::try_from(self.len).ok().filter(|len| *len <= max_len).ok_or(too_large)?;
-        // Room for a byte more than there should be, and no more is read: so that one too many is
-        // seen, and no copy is left behind by growing.
-        let room = len.saturating_add(1);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        (&self.file).take(room as u64).read_to_end(&mut bytes)?;
-        if bytes.len() != len || !self.stamp.is_of_same_bytes(&Stamp::of(&self.file.metadata()?)) {
+        // Read to where it stays: growing, or a buffer in between, would leave copies behind.
+        let mut bytes = Zeroizing::new(vec![0; len]);
+        let is_whole = fill(&self.file, &mut bytes)?;
+        if !is_whole || !self.stamp.is_of_same_bytes(&Stamp::of(&self.file.metadata()?)) {
             return Err(ReadError::Changed);
         }
         Ok(SecretFile { bytes, stamp: self.stamp, too_open: self.too_open })
     }
+}
+
+/// Fills `bytes`; whether the file has as many, and no more.
+fn fill(mut file: &File, bytes: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        read => read?,
+    }
+    Ok(file.read(&mut [0])? == 0)
 }
 
 /// Opening a FIFO or a device does not wait for its other end, and no terminal becomes that of the
