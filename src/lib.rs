@@ -211,6 +211,8 @@ pub mod http;
 #[cfg(any(feature = "codec", feature = "http"))]
 pub mod offload;
 mod payload;
+#[cfg(any(feature = "codec", feature = "verify"))]
+mod problem;
 pub mod protocol;
 #[cfg(feature = "secrets")]
 pub mod secrets;

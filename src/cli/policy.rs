@@ -29,6 +29,11 @@ pub(crate) struct PolicyOptions {
     /// The most bytes that a payload may have [default: any number]
     #[arg(long, value_name = "BYTES")]
     max_payload: Option<u64>,
+
+    /// The most bytes that a payload may have whose hash the head does not claim in Content-Digest;
+    /// with 0 every payload must be claimed [default: any number]
+    #[arg(long, value_name = "BYTES")]
+    max_payload_without_digest: Option<u64>,
 }
 
 impl PolicyOptions {
@@ -41,6 +46,9 @@ impl PolicyOptions {
         };
         if let Some(bytes) = self.max_payload {
             policy = policy.max_payload(bytes);
+        }
+        if let Some(bytes) = self.max_payload_without_digest {
+            policy = policy.max_payload_without_digest(bytes);
         }
         self.hosts.iter().fold(policy, |policy, name| policy.host(name))
     }

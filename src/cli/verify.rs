@@ -87,8 +87,8 @@ Examples:
   framesign verify --at 2023-08-01T12:00:00Z --json upload.signed.http
 
 Reasons: frame, missing-field, repeated-field, malformed-field, date, stale, host, unknown-key,
-too-large, signature, digest. They are checked in this order, frame and signature at the end of the
-payload as well.
+too-large, digest-required, signature, digest. They are checked in this order, frame and signature
+at the end of the payload as well.
 
 With --json it prints {\"file\":…,\"valid\":true} or
 {\"file\":…,\"valid\":false,\"reason\":…,\"message\":…}.

@@ -3,6 +3,8 @@
 use std::{error, fmt};
 
 use super::ErrorKind;
+#[cfg(any(feature = "codec", feature = "verify"))]
+use crate::problem::Problem;
 
 /// A frame that is refused: which rule it breaks, at which byte, and what stood there.
 ///
@@ -39,6 +41,15 @@ impl FrameError {
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// What the peer is told of it (protocol section 9).
+    #[cfg(any(feature = "codec", feature = "verify"))]
+    pub(crate) fn problem(&self) -> Problem {
+        match self.kind {
+            ErrorKind::TransferEncoding => Problem::LENGTH_REQUIRED,
+            _ => Problem::BAD_REQUEST,
+        }
     }
 }
 

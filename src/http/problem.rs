@@ -1,12 +1,13 @@
 //! Answers to what is refused, as problem details (RFC 9457).
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, Response, Version, header};
 
-use crate::verify::{Refusal, WWW_AUTHENTICATE};
+use crate::{problem::Problem, verify::Refusal};
 
 /// The answer to a request of `version` that is refused: problem details (RFC 9457) with the
-/// [`status`](Refusal::status) of the refusal and nothing of its reason.
+/// [`status`](Refusal::status) of the refusal, the field that belongs to it, and nothing of its
+/// reason. [`Refusal::http1_response`] is the same for a raw connection.
 ///
 /// In HTTP/1.1 it asks for the connection to be closed: what is left of the payload is not read.
 ///
@@ -22,23 +23,19 @@ use crate::verify::{Refusal, WWW_AUTHENTICATE};
 /// ```
 #[must_use]
 pub fn refusal_response(refusal: &Refusal, version: Version) -> Response<Bytes> {
-    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-    response(status, version)
+    response(refusal.problem(), version)
 }
 
-/// The answer of `status` to a request of `version` whose payload is not read to its end.
-pub(crate) fn response(status: StatusCode, version: Version) -> Response<Bytes> {
-    let title = status.canonical_reason().unwrap_or_default();
-    let status_code = status.as_u16();
-    let problem = format!(r#"{{"type":"about:blank","title":"{title}","status":{status_code}}}"#);
-    let mut response = Response::new(Bytes::from(problem));
-    *response.status_mut() = status;
+/// The answer to a request of `version` whose payload is not read to its end.
+#[expect(clippy::expect_used, reason = "problems are constants: a status, names in lower case")]
+pub(crate) fn response(problem: Problem, version: Version) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(problem.json()));
+    *response.status_mut() = problem.status().try_into().expect("a status");
     let mut insert = |name, value| {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     };
-    insert(header::CONTENT_TYPE, "application/problem+json");
-    if status == StatusCode::UNAUTHORIZED {
-        insert(header::WWW_AUTHENTICATE, WWW_AUTHENTICATE);
+    for (name, value) in problem.fields() {
+        insert(HeaderName::from_static(name), value);
     }
     // RFC 9113 section 8.2.2: there is no such field in HTTP/2 and later.
     if version < Version::HTTP_2 {

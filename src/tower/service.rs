@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 use tower_service::Service;
 
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     http::{self as structured, BoxError, Unverified, VerifyingBody},
+    problem::Problem,
     secrets::SecretStore,
     verify::Refusal,
 };
@@ -74,8 +75,8 @@ where
     let version = parts.version;
     let body = match verifier.admit(&parts, body).await {
         Ok(body) => body,
-        Err(status) => {
-            return Ok(structured::response(status, version).map(ResponseBody::problem));
+        Err(problem) => {
+            return Ok(structured::response(problem, version).map(ResponseBody::problem));
         }
     };
     let verification = body.verification();
@@ -90,7 +91,7 @@ where
 
 impl<S: SecretStore> Verifier<S> {
     /// The body of a request whose head has passed; else the status of the answer.
-    async fn admit<B>(&self, parts: &Parts, body: B) -> Result<VerifyingBody<B>, StatusCode>
+    async fn admit<B>(&self, parts: &Parts, body: B) -> Result<VerifyingBody<B>, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
@@ -100,7 +101,7 @@ impl<S: SecretStore> Verifier<S> {
             self.policy.examine_parts(parts, now).map_err(|refusal| self.refuse(&refusal))?;
         let keys = self.keys.keys(&claim).await.map_err(|error| {
             (self.log)(Failure::Store(&error));
-            StatusCode::SERVICE_UNAVAILABLE
+            Problem::new(503, "Service Unavailable")
         })?;
         let pending = claim.check(&keys).map_err(|refusal| self.refuse(&refusal))?;
         let log = self.log.clone();
@@ -113,15 +114,15 @@ impl<S: SecretStore> Verifier<S> {
         .await
     }
 
-    fn refuse(&self, refusal: &Refusal) -> StatusCode {
+    fn refuse(&self, refusal: &Refusal) -> Problem {
         (self.log)(Failure::Refused(refusal));
-        status(refusal)
+        refusal.problem()
     }
 }
 
 /// Reads a body to its end where there is no payload to read: a service that has no use for a body
 /// would never do so.
-async fn verified_if_empty<B>(mut body: VerifyingBody<B>) -> Result<VerifyingBody<B>, StatusCode>
+async fn verified_if_empty<B>(mut body: VerifyingBody<B>) -> Result<VerifyingBody<B>, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
@@ -130,13 +131,9 @@ where
         poll_fn(|cx| Pin::new(&mut body).poll_end(cx)).await;
     }
     match body.verification().verified() {
-        Err(Unverified::Refused(refusal)) => Err(status(&refusal)),
+        Err(Unverified::Refused(refusal)) => Err(refusal.problem()),
         Err(Unverified::Unfinished) | Ok(_) => Ok(body),
     }
-}
-
-fn status(refusal: &Refusal) -> StatusCode {
-    StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::UNAUTHORIZED)
 }
 
 impl<I: Clone, S> Clone for Verify<I, S> {

@@ -28,6 +28,7 @@ pub struct Claim {
     pub(super) content_length: Option<u64>,
     pub(super) payload: Payload,
     pub(super) max_payload: Option<u64>,
+    pub(super) max_payload_without_digest: Option<u64>,
     pub(super) hides_unknown_keys: bool,
 }
 
@@ -52,23 +53,46 @@ impl Claim {
         self.digest
     }
 
+    /// The number in Content-Length; `None` if there is none, and then there is no payload.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// Lowers the limit of [`Policy::max_payload_without_digest`] for this frame.
+    #[cfg(feature = "tower")]
+    pub(crate) fn limit_payload_without_digest(&mut self, bytes: u64) {
+        let limit = self.max_payload_without_digest.get_or_insert(bytes);
+        *limit = bytes.min(*limit);
+    }
+
     /// Checks what needs the keys of the access key's live secrets, derived for the claim's date.
     /// Keys of others, or for another date, do not count; without keys the access key is unknown.
     ///
+    /// If the head claims a hash, or there is no payload, the signature is checked here, and the
+    /// head is proven ([`Pending::is_head_proven`]).
+    ///
     /// # Errors
     ///
-    /// A [`Refusal`] because of the access key, of a too large payload, or, where a hash is
-    /// claimed, of the signature.
+    /// A [`Refusal`] because of the access key, of a payload that is too large or must be claimed,
+    /// or, if it is checked here, of the signature.
     pub fn check(self, keys: &[SigningKey]) -> Result<Pending, Refusal> {
         let keys = keys_of(keys, &self.access_key, self.date);
         if keys.is_empty() && !self.hides_unknown_keys {
             return Err(unknown_key());
         }
-        if let (Some(most), Some(length)) = (self.max_payload, self.content_length)
-            && length > most
-        {
+        let length = self.content_length.unwrap_or_default();
+        if let Some(most) = self.max_payload.filter(|most| length > *most) {
             let detail = format!("expected {most} bytes of payload at the most, found {length}");
             return Err(Refusal::new(Reason::TooLarge, detail));
+        }
+        let most = self.max_payload_without_digest.filter(|_| self.digest.is_none());
+        if let Some(most) = most.filter(|most| length > *most) {
+            let detail = format!(
+                "expected a Content-Digest of sha-256 with more than {most} bytes of payload, \
+                 found none with {length}"
+            );
+            return Err(Refusal::new(Reason::DigestRequired, detail));
         }
         Pending::begin(self, &keys)
     }
@@ -175,6 +199,7 @@ pub(crate) fn examine(
             request.expected(),
         ),
         max_payload: policy.max_payload,
+        max_payload_without_digest: policy.max_payload_without_digest,
         hides_unknown_keys: policy.hides_unknown_keys,
     })
 }

@@ -7,12 +7,18 @@
 //!   head ──Policy::examine──► Claim ──Claim::check──► Pending ──payload, finish──► Verified
 //!            frame, fields,      unknown-key,           frame, digest,
 //!            date, stale, host   too-large,             signature
-//!                                signature (claimed hash)
+//!                                digest-required,
+//!                                signature (claimed hash, no payload)
 //! ```
 //!
 //! Between `Claim` and `check` the caller looks up the keys, in whatever way it likes: from memory,
 //! or by asking another service. Nothing here does I/O or knows a clock: the time is an argument.
 //! [`Verifier`] walks the whole way with a raw frame.
+//!
+//! **What proves a head.** Method, path and fields are as untrusted as the payload until the
+//! signature has been checked: at the head if it claims the hash of its payload, or has none, else
+//! only with the last byte. [`Pending::is_head_proven`] tells which; with
+//! [`Policy::require_content_digest`] every head that passes `check` is proven.
 //!
 //! **Commit after verify.** A payload that did arrive is not to be trusted before its last byte
 //! has been hashed and every check has passed. [`Verified`] can be had only then: let whatever
@@ -37,5 +43,5 @@ pub use self::names::FieldNames;
 pub(crate) use self::names::{CONTENT_DIGEST, TIMESTAMP};
 pub use self::pending::{Pending, Verified};
 pub use self::policy::Policy;
-pub use self::refusal::{Reason, Refusal, WWW_AUTHENTICATE};
+pub use self::refusal::{Reason, Refusal, WANT_CONTENT_DIGEST, WWW_AUTHENTICATE};
 pub use self::verifier::Verifier;

@@ -14,7 +14,9 @@ use crate::{
 
 /// A signed frame whose head has passed, and whose payload is on its way.
 ///
-/// Nothing of the payload, and without a claimed hash nothing of the head, is to be trusted before [`finish`](Self::finish) returns [`Verified`].
+/// Nothing of the payload is to be trusted before [`finish`](Self::finish) returns [`Verified`], and
+/// unless [`is_head_proven`](Self::is_head_proven) nothing of the head either: method, path and
+/// fields can be anybody's until then.
 #[must_use = "nothing is verified before the end of the payload"]
 pub struct Pending {
     payload: Payload,
@@ -29,7 +31,8 @@ pub struct Pending {
 enum Check {
     /// The signature, which was claimed without the hash of the payload.
     Signature(Box<[SigningKey]>),
-    /// The payload, whose claimed hash the signature is known to be of.
+    /// The payload, of whose hash the signature is known to be: it was claimed, or is that of no
+    /// payload.
     Digest { claimed: PayloadHash, string_to_sign: StringToSign },
 }
 
@@ -118,7 +121,8 @@ impl fmt::Debug for Verified {
 impl Pending {
     pub(super) fn begin(claim: Claim, keys: &[SigningKey]) -> Result<Self, Refusal> {
         let Claim { access_key, date, signature, digest, mut payload, .. } = claim;
-        let check = match digest {
+        let no_payload = (payload.progress().expected == Some(0)).then(|| PayloadHash::of(b""));
+        let check = match digest.or(no_payload) {
             Some(digest) => {
                 let string_to_sign = payload.string_to_sign(digest);
                 check_signature(&signature, keys, &string_to_sign)?;
@@ -188,6 +192,14 @@ impl Pending {
         };
         let Self { access_key, date, signature, .. } = self;
         Ok(Verified { access_key, date, payload: hash, signature, string_to_sign })
+    }
+
+    /// Whether the signature has been checked already: the head claims the hash of its payload, or
+    /// has none. Method, path and fields are then those that the owner of the access key signed.
+    /// Whether the payload is the one that was signed is known at its end, as always.
+    #[must_use]
+    pub fn is_head_proven(&self) -> bool {
+        matches!(self.check, Check::Digest { .. })
     }
 
     /// How far the payload has come.

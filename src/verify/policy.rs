@@ -28,6 +28,8 @@ pub struct Policy {
     pub(super) age: Option<Duration>,
     pub(super) hosts: Vec<Box<str>>,
     pub(super) max_payload: Option<u64>,
+    /// `None` where every payload is taken without a claimed hash.
+    pub(super) max_payload_without_digest: Option<u64>,
     pub(super) hides_unknown_keys: bool,
 }
 
@@ -76,6 +78,34 @@ impl Policy {
     #[must_use]
     pub fn max_payload(mut self, bytes: u64) -> Self {
         self.max_payload = Some(bytes);
+        self
+    }
+
+    /// Takes a payload only if the head claims its hash in Content-Digest (RFC 9530), so that the
+    /// signature is checked before a byte of the payload is read; else the reason is
+    /// [`DigestRequired`](super::Reason::DigestRequired). An empty payload needs no claim: its
+    /// signature is checked at the head in any case.
+    ///
+    /// Every head that passes [`Claim::check`] is proven then: method, path and fields are what the
+    /// owner of the access key signed. Ask for it where a request is acted on before its end, or is
+    /// handed on to another service.
+    ///
+    /// ```
+    /// use framesign::verify::Policy;
+    ///
+    /// let policy = Policy::default().require_content_digest();
+    /// assert_eq!(policy, Policy::default().max_payload_without_digest(0));
+    /// ```
+    #[must_use]
+    pub fn require_content_digest(self) -> Self {
+        self.max_payload_without_digest(0)
+    }
+
+    /// Sets the most bytes of a payload whose hash the head does not claim, by its Content-Length;
+    /// any number unless set. See [`require_content_digest`](Self::require_content_digest).
+    #[must_use]
+    pub fn max_payload_without_digest(mut self, bytes: u64) -> Self {
+        self.max_payload_without_digest = Some(bytes);
         self
     }
 
@@ -138,7 +168,7 @@ impl Policy {
 
 impl Default for Policy {
     /// Strict reading with the default limits, freshness on, 15 minutes of skew and of age, any
-    /// host, any payload.
+    /// host, any payload, with or without a claimed hash.
     fn default() -> Self {
         Self {
             rules: Rules::strict(),
@@ -147,6 +177,7 @@ impl Default for Policy {
             age: Some(Self::DEFAULT_SPAN),
             hosts: Vec::new(),
             max_payload: None,
+            max_payload_without_digest: None,
             hides_unknown_keys: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{error, fmt};
 
-use crate::error::{ErrorKind, FrameError};
+use crate::{error::FrameError, problem::Problem};
 
 /// The check that a frame did not pass, in the order of the checks (protocol section 9).
 ///
@@ -28,6 +28,8 @@ pub enum Reason {
     UnknownKey,
     /// Content-Length is above the payload limit.
     TooLarge,
+    /// The head claims no hash of its payload, and the verifier does not take this payload without.
+    DigestRequired,
     /// The signature is that of no live secret.
     Signature,
     /// The payload is not the one whose hash was claimed.
@@ -35,6 +37,25 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, in the order of the checks.
+    ///
+    /// [`Frame`](Self::Frame) stands first, where the head is read; the payload's end is checked
+    /// between [`Signature`](Self::Signature) and [`Digest`](Self::Digest).
+    pub const ALL: [Self; 12] = [
+        Self::Frame,
+        Self::MissingField,
+        Self::RepeatedField,
+        Self::MalformedField,
+        Self::Date,
+        Self::Stale,
+        Self::Host,
+        Self::UnknownKey,
+        Self::TooLarge,
+        Self::DigestRequired,
+        Self::Signature,
+        Self::Digest,
+    ];
+
     /// The reason's name in logs, JSON and test vectors, such as `unknown-key`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +69,7 @@ impl Reason {
             Self::Host => "host",
             Self::UnknownKey => "unknown-key",
             Self::TooLarge => "too-large",
+            Self::DigestRequired => "digest-required",
             Self::Signature => "signature",
             Self::Digest => "digest",
         }
@@ -63,11 +85,15 @@ impl fmt::Display for Reason {
 /// What goes with every answer of status 401 (RFC 9110 section 11.6.1).
 pub const WWW_AUTHENTICATE: &str = "framesign";
 
+/// What goes with the answer to [`Reason::DigestRequired`] as the field `Want-Content-Digest`: the
+/// hash that Content-Digest is to claim (RFC 9530 section 4).
+pub const WANT_CONTENT_DIGEST: &str = "sha-256=10";
+
 /// A frame that is not verified.
 ///
 /// Its message is for the log: it names the check and both times where a time is wrong. A peer is
-/// told the [`status`](Self::status) alone, so that all refusals but `frame` and `too-large` look
-/// the same to it.
+/// told the [`status`](Self::status) alone, so that all refusals but `frame`, `too-large` and
+/// `digest-required` look the same to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     reason: Reason,
@@ -95,16 +121,44 @@ impl Refusal {
 
     /// The status for the peer (RFC 9110 section 15): 400, 411, 413 or 401.
     ///
-    /// To 401 belongs `WWW-Authenticate` with [`WWW_AUTHENTICATE`].
+    /// To 401 belongs `WWW-Authenticate` with [`WWW_AUTHENTICATE`], to `digest-required`
+    /// `Want-Content-Digest` with [`WANT_CONTENT_DIGEST`]. [`http1_response`](Self::http1_response)
+    /// has them.
     #[must_use]
     pub fn status(&self) -> u16 {
-        match self.reason {
-            Reason::Frame => match self.frame_error().map(FrameError::kind) {
-                Some(ErrorKind::TransferEncoding) => 411,
-                _ => 400,
-            },
-            Reason::TooLarge => 413,
-            _ => 401,
+        self.problem().status()
+    }
+
+    /// The answer as the bytes of a whole HTTP/1.1 response, for a connection of one's own: problem
+    /// details (RFC 9457) that tell the [`status`](Self::status) and nothing of the reason.
+    ///
+    /// It has `Connection: close`: send it and close the connection, of which nobody knows where
+    /// the next frame begins. It has no Date, since nothing here knows a clock.
+    ///
+    /// ```
+    /// use framesign::{frame::HeadReader, verify::Policy};
+    ///
+    /// let policy = Policy::default();
+    /// let mut reader = HeadReader::new(policy.rules().clone());
+    /// let head = reader.read(b"GET / HTTP/1.1\r\nHost: test.com\r\n\r\n")?.expect("it is whole");
+    /// let refusal = policy.examine(&head, std::time::SystemTime::now()).unwrap_err();
+    /// assert!(refusal.http1_response().starts_with(b"HTTP/1.1 401 Unauthorized\r\n"));
+    /// # Ok::<(), framesign::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn http1_response(&self) -> Vec<u8> {
+        self.problem().to_http1()
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        match (self.reason, self.frame_error()) {
+            (Reason::Frame, Some(error)) => error.problem(),
+            (Reason::Frame, None) => Problem::BAD_REQUEST,
+            (Reason::TooLarge, _) => Problem::new(413, "Payload Too Large"),
+            (Reason::DigestRequired, _) => {
+                Problem::BAD_REQUEST.with("want-content-digest", WANT_CONTENT_DIGEST)
+            }
+            _ => Problem::new(401, "Unauthorized").with("www-authenticate", WWW_AUTHENTICATE),
         }
     }
 }

@@ -17,6 +17,8 @@ mod http;
 mod memory;
 mod mutations;
 mod naive;
+#[cfg(feature = "verify")]
+mod proof;
 mod properties;
 mod published;
 mod rejects;

@@ -1,5 +1,7 @@
 //! Help, version, completions and manual pages, which all come out of the same definitions.
 
+use framesign::verify::Reason;
+
 use super::{Run, bare};
 use crate::stages::{ACCESS_KEY, SECRET_KEY};
 
@@ -55,12 +57,15 @@ fn help_names_what_a_user_needs() {
         "--no-freshness",
         "--host",
         "--max-payload",
+        "--max-payload-without-digest",
         "--allow-method",
         "--json",
         "Exit status",
     ] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
+    let reasons = Reason::ALL.map(Reason::as_str).join(", ");
+    assert!(help.replace('\n', " ").contains(&reasons), "{reasons} is missing in {help}");
 }
 
 /// [`Run`] asserts the same of the secret key.

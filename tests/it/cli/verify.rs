@@ -142,6 +142,8 @@ fn each_option_of_the_checks_counts() {
     assert_eq!(run(NOON, &["--host", "other", "--host", "TEST.com"]).done(), "valid\n");
     refused(&run(NOON, &["--max-payload", "4"]), "too-large");
     assert_eq!(run(NOON, &["--max-payload", "5"]).done(), "valid\n");
+    refused(&run(NOON, &["--max-payload-without-digest", "4"]), "digest-required");
+    assert_eq!(run(NOON, &["--max-payload-without-digest", "5"]).done(), "valid\n");
     assert!(refused(&run(NOON, &["--max-head", "20"]), "frame").starts_with("head-too-large"));
     assert!(refused(&run(NOON, &["--max-headers", "1"]), "frame").starts_with("too-many-headers"));
     // Reading is strict anyway.

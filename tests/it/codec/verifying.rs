@@ -173,6 +173,18 @@ fn an_unknown_key_is_refused_before_a_byte_of_payload_is_taken() {
 }
 
 #[test]
+fn a_payload_without_a_claim_is_refused_at_its_head_where_one_is_required() {
+    let case = valid();
+    let policy = case.policy.clone().require_content_digest();
+    let (keys, now) = (Arc::clone(&case), case.now);
+    let codec = VerifyingCodec::new(policy, move |claim: &Claim| keys.keys(claim));
+    let mut codec = codec.clock(move || now);
+    let mut buffer = BytesMut::from(&case.frame[..head_len(&case.frame)]);
+    let refused = refusal(codec.decode(&mut buffer).unwrap_err());
+    assert_eq!((refused.reason(), refused.status()), (Reason::DigestRequired, 400));
+}
+
+#[test]
 fn going_on_without_keys_is_a_misuse_that_loses_nothing() {
     let case = valid();
     let mut codec = case.codec(Keys::PerFrame);

@@ -162,6 +162,18 @@ fn the_payload_limit_is_held_against_content_length() {
 }
 
 #[test]
+fn a_payload_without_a_claim_is_refused_where_one_is_required() {
+    let policy = Policy::default().require_content_digest();
+    let check = |payload: &[u8]| {
+        let claim = policy.examine_parts(&upload(payload), now()).unwrap();
+        let key = framesign::SigningKey::derive(&credentials(), claim.date());
+        claim.check(&[key]).map(|pending| pending.is_head_proven())
+    };
+    assert_eq!(check(b"hello").unwrap_err().reason(), Reason::DigestRequired);
+    assert_eq!(check(b""), Ok(true));
+}
+
+#[test]
 fn extended_connect_is_refused() {
     // RFC 8441: with a scheme and a path it is no authority-form.
     let mut parts = parts("GET", "https://h/chat", &[("host", "h")]);

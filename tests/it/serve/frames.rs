@@ -275,6 +275,9 @@ fn checks_of_a_verifier_are_settings() {
     check_verified(&service, "right", &put("test.com", 5), "valid");
     check_verified(&service, "host", &put("other.com", 5), "host");
     check_verified(&service, "long", &put("test.com", 6), "too-large");
+    let claiming = start(&["--max-payload-without-digest", "5", "--log-format", "json"]);
+    check_verified(&claiming, "small", &put("test.com", 5), "valid");
+    check_verified(&claiming, "unclaimed", &put("test.com", 6), "digest-required");
     let other = start(&["--max-headers", "3", "--log-format", "json"]);
     check_verified(&other, "fields", &put("test.com", 5), "frame");
 }
