@@ -3,6 +3,9 @@
 //! What arrives goes into a file whose name begins with a dot. It gets its own name only once the
 //! frame is verified and the file is on the disk, by a rename, which happens whole or not at all.
 //! So a file without the dot is complete, at whatever moment the service was killed.
+//!
+//! Until a frame is verified its path is as untrusted as its payload: it names a temporary file and
+//! brings about nothing else.
 
 use std::{
     fs, io,
@@ -16,8 +19,8 @@ use std::{
 
 use framesign::{
     Credentials, SigningKey,
-    codec::{CodecError, FrameHead, Standing, VerifyingCodec, VerifyingEvent},
-    verify::{Claim, Policy, Verified, WWW_AUTHENTICATE},
+    codec::{CodecError, FrameHead, FrameStream, Standing, VerifyingCodec, VerifyingEvent},
+    verify::{Claim, Policy, Verified},
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -75,10 +78,11 @@ impl Service {
         result
     }
 
-    async fn receive(
-        &self,
-        frames: &mut FramedRead<TcpStream, VerifyingCodec>,
-    ) -> Result<(), CodecError> {
+    /// Receives the uploads of a connection, wherever their payloads are hashed.
+    async fn receive<S>(&self, frames: &mut S) -> Result<(), CodecError>
+    where
+        S: FrameStream<Reader = TcpStream, Codec = VerifyingCodec> + Unpin,
+    {
         let mut upload = None;
         while let Some(event) = frames.next().await {
             match (event?, &mut upload) {
@@ -163,19 +167,16 @@ impl Drop for Upload {
 
 /// Tells the peer no more than the status, and closes.
 async fn refuse(mut socket: TcpStream, error: &CodecError) -> io::Result<()> {
-    let status = match error {
-        CodecError::Refused(refusal) => refusal.status(),
-        CodecError::Io(error) if error.kind() == io::ErrorKind::InvalidInput => 400,
-        _ => 500,
+    let own = |status: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").into_bytes()
     };
-    let challenge = match status {
-        401 => format!("WWW-Authenticate: {WWW_AUTHENTICATE}\r\n"),
-        _ => String::new(),
+    let answer = match error {
+        CodecError::Io(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            own("400 Bad Request")
+        }
+        error => error.http1_response().unwrap_or_else(|| own("500 Internal Server Error")),
     };
-    let answer = format!(
-        "HTTP/1.1 {status} Refused\r\n{challenge}Content-Length: 0\r\nConnection: close\r\n\r\n"
-    );
-    socket.write_all(answer.as_bytes()).await?;
+    socket.write_all(&answer).await?;
     socket.shutdown().await?;
     // What the peer is still sending would reset the connection, and the answer be lost.
     let mut rest = socket.take(1 << 20);

@@ -1,6 +1,6 @@
 //! The machine that signing and verifying share: one frame after another.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 
@@ -46,17 +46,27 @@ pub(super) trait Work {
 }
 
 /// A connection whose frames are worked on one by one.
+///
+/// A frame with payload ends before the piece with its last byte is yielded, so that nobody who
+/// counts bytes takes a refused payload for a whole one:
+///
+/// ```text
+///   last piece received ──► hashed ──► Work::end ──► piece yielded ──► end yielded, next frame
+///                                          └── refused: neither is yielded
+/// ```
 pub(super) struct Connection<W: Work> {
     frames: Frames,
     work: W,
     /// Where payload is hashed, if not here.
     elsewhere: Option<OffloadedHash>,
+    /// The last event of a frame that has ended, to be yielded after its last piece of payload.
+    end: Option<W::Event>,
     refused: Option<W::Refused>,
 }
 
 impl<W: Work> Connection<W> {
     pub(super) fn new(rules: Rules, work: W) -> Self {
-        Self { frames: Frames::new(rules), work, elsewhere: None, refused: None }
+        Self { frames: Frames::new(rules), work, elsewhere: None, end: None, refused: None }
     }
 
     pub(super) fn set_max_read(&mut self, bytes: usize) {
@@ -112,6 +122,22 @@ impl<W: Work> Connection<W> {
         self.elsewhere.as_ref().is_some_and(OffloadedHash::is_hashing)
     }
 
+    /// Whether the last byte of the frame has been received, and its end is to be known.
+    pub(super) fn is_frame_over(&self) -> bool {
+        self.frames.is_frame_over()
+    }
+
+    /// Ends a frame whose payload is hashed elsewhere, once all of it is: whether its last piece may
+    /// be yielded. If not, the next event is the refusal.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let given = match &mut self.elsewhere {
+            Some(hash) => Some(ready!(hash.poll_finish(cx))),
+            None => None,
+        };
+        let end = self.work.end(given);
+        Poll::Ready(end.map(|end| self.end = end).map_err(|refused| self.fail(refused)).is_ok())
+    }
+
     /// The next event that `buffer` holds; `None` until more is received.
     pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<W::Event>, CodecError> {
         self.check(buffer)?;
@@ -157,12 +183,16 @@ impl<W: Work> Connection<W> {
             self.work.proceed()?;
         }
         if self.frames.is_frame_over() {
-            return self.end();
+            return self.next_end();
         }
         Ok(match self.frames.next(buffer)? {
             Some(Piece::Head(head)) => Some(self.work.begin(head)?),
             Some(Piece::Data(data)) => {
                 self.take(&data)?;
+                // Where it is hashed elsewhere a decoder cannot wait: `OffloadedRead` does.
+                if self.frames.is_frame_over() && self.elsewhere.is_none() {
+                    self.end = self.work.end(None)?;
+                }
                 Some(W::data(data))
             }
             None => None,
@@ -180,27 +210,32 @@ impl<W: Work> Connection<W> {
         }
     }
 
-    /// Ends the frame; `None` while its hash is not there.
-    fn end(&mut self) -> Result<Option<W::Event>, W::Refused> {
-        let given = match &mut self.elsewhere {
-            None => None,
-            Some(hash) => match hash.try_finish() {
-                None => return Ok(None),
-                given => given,
+    /// The end of the frame; `None` while its hash is not there.
+    fn next_end(&mut self) -> Result<Option<W::Event>, W::Refused> {
+        let end = match (self.end.take(), &mut self.elsewhere) {
+            (None, None) => self.work.end(None)?,
+            (None, Some(hash)) => match hash.try_finish() {
+                None => None,
+                given => self.work.end(given)?,
             },
+            (end, _) => end,
         };
-        let event = self.work.end(given)?;
-        if event.is_some() {
+        if end.is_some() {
             self.frames.end_frame();
         }
-        Ok(event)
+        Ok(end)
     }
 
     #[cold]
     fn refuse(&mut self, refused: W::Refused, buffer: &mut BytesMut) -> CodecError {
         buffer.clear();
-        self.frames.fail();
-        self.refused = Some(refused.clone());
+        self.fail(refused.clone());
         refused.into()
+    }
+
+    /// Yields nothing more but the refusal.
+    fn fail(&mut self, refused: W::Refused) {
+        self.frames.fail();
+        self.refused = Some(refused);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::{error, fmt, io};
 
-use crate::error::FrameError;
 #[cfg(feature = "verify")]
 use crate::verify::Refusal;
+use crate::{error::FrameError, problem::Problem};
 
 /// Why a codec has no event to yield.
 ///
@@ -37,6 +37,51 @@ pub enum Misuse {
     Tunnel,
     /// Keys were given where no frame waits for them.
     UnaskedKey,
+}
+
+impl CodecError {
+    /// The status for the peer (RFC 9110 section 15), if it is the peer's fault: that of
+    /// `Refusal::status`, and for a frame that breaks a rule 400 or 411. `None` if the caller went
+    /// on too early or reading failed: what the peer is told then, if anything, is the caller's to
+    /// say.
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use framesign::codec::SigningCodec;
+    /// use tokio_util::codec::Decoder;
+    ///
+    /// # let key = framesign::SigningKey::derive(
+    /// #     &framesign::Credentials::new("access", "secret")?, framesign::SigningDate::today());
+    /// let mut received = BytesMut::from("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n");
+    /// let error = SigningCodec::new(key).decode(&mut received).unwrap_err();
+    /// assert_eq!(error.status(), Some(411));
+    /// assert!(error.http1_response().unwrap().starts_with(b"HTTP/1.1 411 Length Required\r\n"));
+    /// # Ok::<(), framesign::InputError>(())
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.problem().map(Problem::status)
+    }
+
+    /// The answer as the bytes of a whole HTTP/1.1 response, where there is a
+    /// [`status`](Self::status): problem details (RFC 9457) with the field that belongs to the
+    /// status and nothing of the reason.
+    ///
+    /// It has `Connection: close`: send it and close the connection. It has no Date, since the
+    /// library knows no clock.
+    #[must_use]
+    pub fn http1_response(&self) -> Option<Vec<u8>> {
+        self.problem().map(Problem::to_http1)
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        match self {
+            Self::Frame(error) => Some(error.problem()),
+            #[cfg(feature = "verify")]
+            Self::Refused(refusal) => Some(refusal.problem()),
+            Self::Misuse(_) | Self::Io(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for CodecError {

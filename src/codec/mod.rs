@@ -13,6 +13,8 @@
 //!   the caller calls `resume`. Look at it after each frame.
 //! - **Nothing is copied.** Heads and pieces of payload are split off the read buffer. The bytes
 //!   of a head that were received together stay where they are.
+//! - **The last piece** of a payload is yielded when the frame has passed every check, right before
+//!   its end. A payload that is refused is never yielded whole.
 //! - **Memory.** The read buffer grows by what was received, never by what a Content-Length
 //!   claims, up to the limit of a head or the largest read. An idle connection holds 8 KiB of it.
 //! - **The end.** A stream that ends without an error ended between two frames. A frame that is
@@ -24,6 +26,7 @@
 
 mod connection;
 mod error;
+mod frame_stream;
 mod frames;
 mod head;
 mod offloaded;
@@ -37,6 +40,7 @@ mod tap;
 mod verifying;
 
 pub use self::error::{CodecError, Misuse};
+pub use self::frame_stream::FrameStream;
 pub use self::head::FrameHead;
 pub use self::offloaded::{FrameCodec, OffloadedRead};
 pub use self::reader::{SigningReader, sign_reader};

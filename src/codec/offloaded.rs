@@ -1,6 +1,7 @@
 //! A connection whose payloads are hashed beside receiving.
 
 use std::{
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -10,18 +11,19 @@ use pin_project_lite::pin_project;
 use tokio::io::AsyncRead;
 use tokio_util::codec::{Decoder, FramedParts, FramedRead};
 
-use super::SigningCodec;
+use super::{CodecError, Event, SigningCodec};
 #[cfg(feature = "verify")]
-use super::VerifyingCodec;
+use super::{VerifyingCodec, VerifyingEvent};
 use crate::offload::HashPool;
 
 pin_project! {
     /// A [`FramedRead`] whose payloads are hashed on another core.
     ///
-    /// It yields what a `FramedRead` with the same codec yields. Pieces of payload are handed on
-    /// while they are being hashed; they wait where the hash falls behind, and the end of a frame
-    /// waits for its hash. No thread of the runtime is held up by either, which is why this is a
-    /// stream of its own: a decoder cannot wait.
+    /// It yields what a `FramedRead` with the same codec yields; [`FrameStream`](super::FrameStream)
+    /// is for functions that take either. Pieces of payload are handed on while they are being
+    /// hashed; they wait where the hash falls behind, and the last piece and the end of a frame wait
+    /// for its hash. No thread of the runtime is held up by either, which is why this is a stream of
+    /// its own: a decoder cannot wait.
     ///
     /// While a thread hashes, the task asks for more at once, up to 128 times, before it leaves that
     /// to a wake-up. Other tasks have their turn in between, and where payloads wait for threads it
@@ -49,10 +51,14 @@ pin_project! {
     /// # Ok(())
     /// # }
     /// ```
-    #[derive(Debug)]
-    pub struct OffloadedRead<R, D> {
+    pub struct OffloadedRead<R, D>
+    where
+        D: Decoder,
+    {
         #[pin]
         frames: FramedRead<R, D>,
+        // The piece with the last byte of a payload, until the frame is known to pass.
+        last: Option<D::Item>,
         looks: u32,
     }
 }
@@ -62,11 +68,11 @@ impl<R: AsyncRead, D: FrameCodec> OffloadedRead<R, D> {
     #[must_use]
     pub fn new(inner: R, mut codec: D, pool: &HashPool) -> Self {
         codec.hash_on(pool);
-        Self { frames: FramedRead::new(inner, codec), looks: 0 }
+        Self { frames: FramedRead::new(inner, codec), last: None, looks: 0 }
     }
 }
 
-impl<R, D> OffloadedRead<R, D> {
+impl<R, D: Decoder> OffloadedRead<R, D> {
     /// What is read from.
     pub fn get_ref(&self) -> &R {
         self.frames.get_ref()
@@ -87,7 +93,8 @@ impl<R, D> OffloadedRead<R, D> {
         self.frames.decoder_mut()
     }
 
-    /// What was read from, the codec, and what was read and is not decoded.
+    /// What was read from, the codec, and what was read and is not decoded. The last piece of a
+    /// payload is lost if its frame has not ended.
     pub fn into_parts(self) -> FramedParts<R, D> {
         self.frames.into_parts()
     }
@@ -99,16 +106,37 @@ impl<R: AsyncRead, D: FrameCodec> Stream for OffloadedRead<R, D> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let mut frames = this.frames;
-        // Once there is room it lasts: a call yields one piece at the most.
-        ready!(frames.as_mut().decoder_pin_mut().poll_hashed(cx));
-        let event = frames.as_mut().poll_next(cx);
-        if event.is_ready() {
-            *this.looks = 0;
-        } else if *this.looks < LOOKS && frames.decoder().is_hashing() {
-            *this.looks += 1;
-            cx.waker().wake_by_ref();
+        loop {
+            let codec = frames.as_mut().decoder_pin_mut();
+            if this.last.is_some() {
+                let has_passed = ready!(codec.poll_end(cx));
+                if let Some(last) = this.last.take().filter(|_| has_passed) {
+                    return Poll::Ready(Some(Ok(last)));
+                }
+            } else {
+                // Once there is room it lasts: a call yields one piece at the most.
+                ready!(codec.poll_hashed(cx));
+            }
+            let event = frames.as_mut().poll_next(cx);
+            if event.is_ready() {
+                *this.looks = 0;
+            } else if *this.looks < LOOKS && frames.decoder().is_hashing() {
+                *this.looks += 1;
+                cx.waker().wake_by_ref();
+            }
+            match event {
+                Poll::Ready(Some(Ok(event))) if frames.decoder().is_last_piece(&event) => {
+                    *this.last = Some(event);
+                }
+                event => return event,
+            }
         }
-        event
+    }
+}
+
+impl<R: fmt::Debug, D: Decoder + fmt::Debug> fmt::Debug for OffloadedRead<R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OffloadedRead").field("frames", &self.frames).finish_non_exhaustive()
     }
 }
 
@@ -118,7 +146,7 @@ impl<R: AsyncRead, D: FrameCodec> Stream for OffloadedRead<R, D> {
 const LOOKS: u32 = 128;
 
 /// The codecs of this module.
-pub trait FrameCodec: Decoder + sealed::Offload {}
+pub trait FrameCodec: Decoder<Error = CodecError> + sealed::Offload {}
 
 impl FrameCodec for SigningCodec {}
 
@@ -133,6 +161,14 @@ impl sealed::Offload for SigningCodec {
 
     fn is_hashing(&self) -> bool {
         self.0.is_hashing()
+    }
+
+    fn is_last_piece(&self, event: &Event) -> bool {
+        self.0.is_frame_over() && matches!(event, Event::Data(_))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.0.poll_end(cx)
     }
 }
 
@@ -152,14 +188,24 @@ impl sealed::Offload for VerifyingCodec {
     fn is_hashing(&self) -> bool {
         self.0.is_hashing()
     }
+
+    fn is_last_piece(&self, event: &VerifyingEvent) -> bool {
+        self.0.is_frame_over() && matches!(event, VerifyingEvent::Data(_))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.0.poll_end(cx)
+    }
 }
 
 mod sealed {
     use std::task::{Context, Poll};
 
+    use tokio_util::codec::Decoder;
+
     use crate::offload::HashPool;
 
-    pub trait Offload {
+    pub trait Offload: Decoder {
         /// Leaves the hashing of payloads to `pool`.
         fn hash_on(&mut self, pool: &HashPool);
 
@@ -168,5 +214,11 @@ mod sealed {
 
         /// Whether a thread hashes what came of the payload, or will at once.
         fn is_hashing(&self) -> bool;
+
+        /// Whether `event`, the last that was decoded, is the piece with the last byte of a payload.
+        fn is_last_piece(&self, event: &Self::Item) -> bool;
+
+        /// Ends the frame of a last piece, once its hash is there: whether the piece may be yielded.
+        fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
     }
 }

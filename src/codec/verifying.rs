@@ -21,9 +21,15 @@ use crate::{
 pub enum VerifyingEvent {
     /// A head, and what it claims. The checks that the head alone decides have passed, and those
     /// that need the keys where the codec has them.
+    ///
+    /// Method, path and fields are as untrusted as the payload until the frame is verified, unless
+    /// the codec has the keys and the head is proven
+    /// ([`Pending::is_head_proven`](crate::verify::Pending::is_head_proven)), which
+    /// [`Policy::require_content_digest`] asks of every head.
     Head(FrameHead, Box<Claim>),
     /// A piece of payload, split off the read buffer without a copy; never empty. It is not to be
-    /// trusted before the frame is verified.
+    /// trusted before the frame is verified. The piece with the last byte comes when every check
+    /// has passed, right before [`Verified`](Self::Verified).
     Data(Bytes),
     /// The last byte was hashed and every check passed.
     Verified(Verified),
@@ -34,9 +40,10 @@ pub enum VerifyingEvent {
 /// It looks up the keys of a claim by a function, or asks the caller for them
 /// ([`with_keys_per_frame`](Self::with_keys_per_frame)), who can get them in whatever way.
 ///
-/// Answer a refusal ([`CodecError::Refused`]) with its [`status`](Refusal::status) and close the
-/// connection: what the peer goes on to send is not read. Commit what a frame is to bring about
-/// only at [`VerifyingEvent::Verified`].
+/// Answer a refusal ([`CodecError::Refused`]) with its
+/// [`http1_response`](CodecError::http1_response) and close the connection: what the peer goes on
+/// to send is not read. Commit what a frame is to bring about only at
+/// [`VerifyingEvent::Verified`].
 ///
 /// ```
 /// use framesign::codec::{VerifyingCodec, VerifyingEvent};

@@ -4,6 +4,8 @@ mod buffer;
 mod connections;
 mod frames;
 mod keys;
+#[cfg(feature = "verify")]
+mod last_piece;
 mod offload;
 mod pipelines;
 mod readers;

@@ -184,7 +184,7 @@ fn what_is_refused_or_cut_becomes_no_file() {
         socket.write_all(&tampered).unwrap();
         let answer = answer(&mut socket);
         assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
-        assert!(answer.contains("WWW-Authenticate: framesign\r\n"), "{answer}");
+        assert!(answer.contains("www-authenticate: framesign\r\n"), "{answer}");
     }
     let mut socket = service.connect();
     socket.write_all(&frame[..frame.len() - 1]).unwrap();

@@ -17,13 +17,13 @@ use crate::{
 
 /// How the keys come to the codec.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Keys {
+pub(super) enum Keys {
     LookedUp,
     PerFrame,
 }
 
 impl Case {
-    fn codec(self: &Arc<Self>, keys: Keys) -> VerifyingCodec {
+    pub(super) fn codec(self: &Arc<Self>, keys: Keys) -> VerifyingCodec {
         let (case, now) = (Arc::clone(self), self.now);
         let codec = match keys {
             Keys::LookedUp => {
@@ -122,7 +122,7 @@ fn every_case_is_verified_or_refused_as_the_core_does() {
     assert!(alone >= 75, "{alone}");
 }
 
-fn valid() -> Arc<Case> {
+pub(super) fn valid() -> Arc<Case> {
     Case::all().into_iter().find(|case| case.name == "fresh").map(Arc::new).unwrap()
 }
 

@@ -1,0 +1,106 @@
+//! What a `FramedRead` and an `OffloadedRead` have in common.
+
+use futures_core::Stream;
+use tokio::io::AsyncRead;
+use tokio_util::codec::{Decoder, FramedRead};
+
+use super::{CodecError, FrameCodec, OffloadedRead};
+
+/// The frames of a connection, wherever their payloads are hashed: a
+/// [`FramedRead`](tokio_util::codec::FramedRead) with a codec of this module, or an
+/// [`OffloadedRead`].
+///
+/// For functions that take either. Its methods are those that both have by themselves.
+///
+/// ```
+/// use framesign::codec::{CodecError, Event, FrameStream, OffloadedRead, SigningCodec, Standing};
+/// use framesign::offload::HashPool;
+/// use futures_util::StreamExt;
+/// use tokio_util::codec::FramedRead;
+///
+/// async fn print<S>(mut frames: S) -> Result<(), CodecError>
+/// where
+///     S: FrameStream<Codec = SigningCodec> + Unpin,
+/// {
+///     while let Some(event) = frames.next().await {
+///         if let Event::Signed(signature) = event? {
+///             println!("{signature}");
+///         }
+///         if frames.decoder().standing() != Standing::Open {
+///             break;
+///         }
+///     }
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let key = framesign::SigningKey::derive(
+/// #     &framesign::Credentials::new("access", "secret")?, framesign::SigningDate::today());
+/// let socket = &b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\nhello"[..];
+/// print(FramedRead::new(socket, SigningCodec::new(key.clone()))).await?;
+/// let pool = HashPool::new(2.try_into()?)?;
+/// print(OffloadedRead::new(socket, SigningCodec::new(key), &pool)).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait FrameStream: Stream<Item = Result<<Self::Codec as Decoder>::Item, CodecError>> {
+    /// What is read from.
+    type Reader: AsyncRead;
+    /// The codec.
+    type Codec: FrameCodec;
+
+    /// What is read from.
+    fn get_ref(&self) -> &Self::Reader;
+
+    /// What is read from; what is read from it here is lost to the frames.
+    fn get_mut(&mut self) -> &mut Self::Reader;
+
+    /// The codec.
+    fn decoder(&self) -> &Self::Codec;
+
+    /// The codec.
+    fn decoder_mut(&mut self) -> &mut Self::Codec;
+}
+
+impl<R: AsyncRead, D: FrameCodec> FrameStream for FramedRead<R, D> {
+    type Reader = R;
+    type Codec = D;
+
+    fn get_ref(&self) -> &R {
+        self.get_ref()
+    }
+
+    fn get_mut(&mut self) -> &mut R {
+        self.get_mut()
+    }
+
+    fn decoder(&self) -> &D {
+        self.decoder()
+    }
+
+    fn decoder_mut(&mut self) -> &mut D {
+        self.decoder_mut()
+    }
+}
+
+impl<R: AsyncRead, D: FrameCodec> FrameStream for OffloadedRead<R, D> {
+    type Reader = R;
+    type Codec = D;
+
+    fn get_ref(&self) -> &R {
+        self.get_ref()
+    }
+
+    fn get_mut(&mut self) -> &mut R {
+        self.get_mut()
+    }
+
+    fn decoder(&self) -> &D {
+        self.decoder()
+    }
+
+    fn decoder_mut(&mut self) -> &mut D {
+        self.decoder_mut()
+    }
+}
