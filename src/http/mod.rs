@@ -11,6 +11,7 @@
 //! The results are those of the raw frame, whichever version of HTTP carries the request. A server
 //! has all of it in one piece in the layer of `framesign::tower` (feature `tower`).
 
+mod buffer;
 mod canonical;
 mod course;
 mod error;

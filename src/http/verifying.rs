@@ -2,8 +2,9 @@
 
 use std::{
     error, fmt,
+    future::poll_fn,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     BodyError, BoxError,
+    buffer::Buffer,
     course::{Slot, Watch},
     watched::Watched,
 };
@@ -27,7 +29,9 @@ pin_project! {
     ///
     /// What it hands on is **not to be trusted** before its end: write it to where nobody takes it
     /// for an upload yet, and commit with the [`Verified`] that
-    /// [`verification`](Self::verification) gives then.
+    /// [`verification`](Self::verification) gives then. Until then method, path and fields are as
+    /// untrusted as the payload, unless the head is proven ([`Pending::is_head_proven`]). Whoever
+    /// acts on them asks for that, or for the proof by [`buffer`](Self::buffer).
     ///
     /// A body that is refused ends in an error, [`BodyError::Refused`], as often as it is polled.
     /// The frame with the last byte is kept back until every check has passed. So a consumer that
@@ -68,13 +72,15 @@ pin_project! {
     pub struct VerifyingBody<B> {
         #[pin]
         body: Watched<B, Pending>,
+        // What was read by `buffer` and not handed on, of the payload before its last frame.
+        buffered: Buffer,
     }
 }
 
 impl<B> VerifyingBody<B> {
     /// Verifies `body` as the payload of the request whose head has passed.
     pub fn new(body: B, pending: Pending) -> Self {
-        Self { body: Watched::new(body, pending) }
+        Self { body: Watched::new(body, pending), buffered: Buffer::default() }
     }
 
     /// Hashes on the threads of `pool`, beside what receives; see [`offload`](crate::offload).
@@ -186,10 +192,67 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    /// Reads on to the end of a body without payload. Of other bodies a frame would be lost.
-    #[cfg(feature = "tower")]
-    pub(crate) fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().body.poll_payload(cx).map(|_| ())
+    /// Reads the whole payload and verifies it before any of it is handed on, so that a request
+    /// without a claimed hash can be proven before it is acted on: method, path and fields too.
+    ///
+    /// **The payload is kept in memory**, in about as much as Content-Length says: hold that to a
+    /// limit beforehand ([`Policy::max_payload`](crate::verify::Policy::max_payload)). The frames
+    /// are then handed on as they came, the same [`Bytes`]; of a body that came in many, those
+    /// before the last are copied together, since each may hold on to a read buffer far larger than
+    /// itself. A peer can take its time: the limit of time is the caller's.
+    ///
+    /// ```
+    /// use framesign::http::{BodyError, VerifyingBody};
+    /// # use framesign::{Credentials, PayloadHash, SigningKey, http::sign_request, verify::Policy};
+    /// # use http_body_util::{BodyExt, Full};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (policy, now) = (Policy::default(), std::time::SystemTime::now());
+    /// # let credentials = Credentials::new("access", "secret")?;
+    /// # let request = http::Request::delete("http://test.com/thing").header("content-length", 5);
+    /// # let (mut parts, body) = request.body(Full::from("hellO"))?.into_parts();
+    /// # sign_request(&mut parts, &credentials, PayloadHash::of(b"hello"), now, &policy)?;
+    /// # let claim = policy.examine_parts(&parts, now)?;
+    /// # let keys = [SigningKey::derive(&credentials, claim.date())];
+    /// # let pending = claim.check(&keys)?;
+    /// let mut body = VerifyingBody::new(body, pending);
+    /// match body.buffer().await {
+    ///     Ok(by) => println!("{} of {:?}, payload {:?}", parts.method, by.access_key(), body),
+    ///     Err(BodyError::Refused(refusal)) => println!("nothing happens: {refusal}"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::Refused`] if the request is not verified, and [`BodyError::Body`] if the body
+    /// inside fails. Nothing of the payload is handed on then.
+    pub async fn buffer(&mut self) -> Result<Verified, BodyError>
+    where
+        B: Unpin,
+    {
+        poll_fn(|cx| Pin::new(&mut *self).poll_buffer(cx)).await
+    }
+
+    fn poll_buffer(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Verified, BodyError>> {
+        let mut this = self.project();
+        let error = loop {
+            match this.body.course.slot().get() {
+                None => {}
+                Some(Ok(verified)) => return Poll::Ready(Ok(verified.clone())),
+                Some(Err(refusal)) => break refusal.clone().into(),
+            }
+            match ready!(this.body.as_mut().poll_payload(cx)).transpose() {
+                Ok(bytes) => bytes.into_iter().for_each(|bytes| this.buffered.push(bytes)),
+                Err(error) => break error,
+            }
+        };
+        this.buffered.clear();
+        Poll::Ready(Err(error))
     }
 }
 
@@ -205,15 +268,25 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        match this.buffered.pop() {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None => this.body.poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.buffered.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (buffered, inner) = (self.buffered.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::default();
+        hint.set_lower(inner.lower().saturating_add(buffered));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(buffered));
+        }
+        hint
     }
 }
 

@@ -1,59 +1,74 @@
 //! The layer and its settings.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
+use http::Extensions;
 use tower_layer::Layer;
 
-use super::Verify;
+use super::{Failure, Verify, verifier::Verifier};
 use crate::{
     offload::HashPool,
-    secrets::{KeyCache, SecretStore, StoreError},
-    verify::{Policy, Refusal},
+    secrets::{KeyCache, SecretStore},
+    verify::Policy,
 };
 
-/// Verifies every request before, and while, the service inside handles it (protocol section 9).
+/// Verifies every request before the service inside is called (protocol section 9).
+///
+/// **A request is proven before the service is called**: its method, path and fields are those that
+/// the owner of its access key signed. How, depends on the request:
+///
+/// | request | is proven | its payload |
+/// |---|---|---|
+/// | claims the hash of its payload (Content-Digest, RFC 9530) | at the head | streams, and ends in an error if it is another one |
+/// | has no payload | at the head | |
+/// | has a payload of up to 64 KiB ([`max_buffered_payload`](Self::max_buffered_payload)) | when its payload has been read | is kept in memory, and handed on verified |
+/// | has a larger one and claims nothing | never | is not read: 400, `digest-required` |
+///
+/// So a service may act on what a request says. **It must not commit a payload that streams before
+/// it has the proof**: the payload is known at its end alone.
 ///
 /// - What the head tells is refused at the head, before a byte of the body is read, and before
-///   `100 Continue`. A request without payload is verified whole there.
-/// - The body of every other request is a [`VerifyingBody`](crate::http::VerifyingBody), which
-///   ends in an error where it is refused. Nothing is buffered.
-/// - Into the extensions goes a [`Verification`](crate::http::Verification). **A service must ask
-///   it for the proof before it commits**: until then its body is untrusted.
-/// - Where the request has been refused by the time the service answers, the answer is replaced by
-///   that of the refusal: 400, 411, 413 or, for every other reason, one and the same 401, as
-///   problem details (RFC 9457). Where the secrets cannot be had it is 503.
-/// - In HTTP/1.1 these answers close the connection. In HTTP/2 and HTTP/3 they end the stream, and
-///   the server tells the peer to stop sending.
+///   `100 Continue`.
+/// - The body of a request is a [`VerifyingBody`](crate::http::VerifyingBody), which ends in an
+///   error if it is refused.
+/// - Into the extensions go the [`Claim`](crate::verify::Claim), which tells the access key and the
+///   date, and a [`Verification`](crate::http::Verification), to ask for the proof. A service can
+///   refuse by the claim before it reads the body: a quota, a size for each access key, the folder
+///   of a tenant.
+/// - Answers to what is refused are 400, 411, 413 or, for every other reason, one and the same 401,
+///   as problem details (RFC 9457). If the secrets cannot be had it is 503. In HTTP/1.1 they close
+///   the connection. In HTTP/2 and HTTP/3 they end the stream, and the server tells the peer to
+///   stop sending.
+/// - If a payload has been refused by the time the service answers, the answer is replaced by that.
+/// - **No time limit is set here** for the payload that is waited for. A server without one gets a
+///   layer for that outside of this one, such as `tower_http::timeout::TimeoutLayer`.
 ///
 /// It works for HTTP/1.1, HTTP/2 and HTTP/3; `:authority` stands for Host where there is none. A
 /// payload needs a Content-Length in all of them. The request must come as it was received: put
 /// the layer outside of whatever changes target or fields, such as a nested router that takes away
 /// the beginning of the path.
 ///
-/// The examples are in [the module](super).
+/// A service behind it that tells tenants apart:
+///
+/// ```
+/// use axum::{Extension, Router, body::Bytes, http::StatusCode, routing::put};
+/// use framesign::{secrets::{MemoryStore, Secret}, tower::VerifyLayer, verify::Claim};
+///
+/// async fn note(Extension(claim): Extension<Claim>, note: Bytes) -> StatusCode {
+///     println!("{} bytes into the folder of {}", note.len(), claim.access_key().escape_ascii());
+///     StatusCode::CREATED
+/// }
+///
+/// let secrets = MemoryStore::new();
+/// secrets.add("access", Secret::new("secret")?)?;
+/// let layer = VerifyLayer::new(secrets).on_failure(|failure| eprintln!("{failure}"));
+/// let app: Router = Router::new().route("/note", put(note)).layer(layer);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [The module](super) has one that receives large uploads.
 pub struct VerifyLayer<S> {
-    pub(super) verifier: Verifier<S>,
-}
-
-/// What checks a request; clones share the keys.
-pub(super) struct Verifier<S> {
-    pub(super) keys: Arc<KeyCache<S>>,
-    pub(super) policy: Arc<Policy>,
-    pub(super) clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
-    pub(super) log: Log,
-    pub(super) pool: Option<HashPool>,
-}
-
-pub(super) type Log = Arc<dyn Fn(Failure<'_>) + Send + Sync>;
-
-/// Why a request did not get through, for the log. Its message is not for the peer.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Failure<'a> {
-    /// It is not verified.
-    Refused(&'a Refusal),
-    /// Nothing is known of it, since the secrets could not be had.
-    Store(&'a StoreError),
+    verifier: Verifier<S>,
 }
 
 impl<S: SecretStore> VerifyLayer<S> {
@@ -65,17 +80,54 @@ impl<S: SecretStore> VerifyLayer<S> {
 
     /// The same with a cache of keys that others use as well.
     pub fn with_keys(keys: Arc<KeyCache<S>>) -> Self {
-        let clock = Arc::new(SystemTime::now);
-        let policy = Arc::new(Policy::default());
-        Self { verifier: Verifier { keys, policy, clock, log: Arc::new(|_| {}), pool: None } }
+        Self { verifier: Verifier::new(keys, Self::DEFAULT_MAX_BUFFERED_PAYLOAD) }
     }
 }
 
 impl<S> VerifyLayer<S> {
+    /// The default of [`max_buffered_payload`](Self::max_buffered_payload): 64 KiB.
+    pub const DEFAULT_MAX_BUFFERED_PAYLOAD: u64 = 64 * 1024;
+
     /// Sets what is asked of a request.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.verifier.policy = Arc::new(policy);
+        self
+    }
+
+    /// Sets the most bytes of a payload that is read and verified before the service is called, if
+    /// the head does not claim its hash; 64 KiB unless set. With 0 none is: every payload needs a
+    /// Content-Digest.
+    ///
+    /// A request holds about so much memory while it is waited for, and no more: what a peer sends
+    /// in many small pieces is copied together.
+    #[must_use]
+    pub fn max_buffered_payload(mut self, bytes: u64) -> Self {
+        self.verifier.max_buffered_payload = bytes;
+        self
+    }
+
+    /// Calls the service with **requests that nobody has proven**, instead of refusing them, if
+    /// their payload is neither claimed nor small enough to be
+    /// [buffered](Self::max_buffered_payload): anybody who knows an access key can send them.
+    /// Their method, path, fields and payload are not to be trusted until the
+    /// [`Verification`](crate::http::Verification) has the proof.
+    ///
+    /// For senders that cannot send a Content-Digest. The service must do nothing that it cannot
+    /// take back before it has read the body to its end. If it answers before that, its answer is
+    /// replaced by the refusal, 401, unless [`answer_unproven`](Self::answer_unproven) is set too.
+    #[must_use]
+    pub fn stream_unproven(mut self) -> Self {
+        self.verifier.streams_unproven = true;
+        self
+    }
+
+    /// Lets **answers to requests that nobody has proven** pass, such as one that refuses a large
+    /// upload early. Whoever reads them may be anybody who knows an access key. It means nothing
+    /// without [`stream_unproven`](Self::stream_unproven).
+    #[must_use]
+    pub fn answer_unproven(mut self) -> Self {
+        self.verifier.answers_unproven = true;
         self
     }
 
@@ -94,11 +146,35 @@ impl<S> VerifyLayer<S> {
         self
     }
 
-    /// Sets what is told why a request did not get through: the log. It is called where the
+    /// Sets what is told of each request that did not get through: the log. It is called where the
     /// request, or its body, is polled, so that a span around the service is the current one.
     #[must_use]
     pub fn on_failure(mut self, log: impl Fn(Failure<'_>) + Send + Sync + 'static) -> Self {
         self.verifier.log = Arc::new(log);
+        self
+    }
+
+    /// Sets how the address of the peer is found in the extensions of a request, for
+    /// [`on_failure`](Self::on_failure); unless set it is a [`SocketAddr`] among them, if there is
+    /// one. Servers differ in where they put it; with `axum::serve`:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use axum::{Router, extract::ConnectInfo};
+    /// use framesign::{secrets::MemoryStore, tower::VerifyLayer};
+    ///
+    /// let layer = VerifyLayer::new(MemoryStore::new()).peer_addr(|extensions| {
+    ///     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address)
+    /// });
+    /// let app: Router = Router::new().layer(layer);
+    /// let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    /// ```
+    #[must_use]
+    pub fn peer_addr(
+        mut self,
+        find: impl Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.verifier.peer_addr = Arc::new(find);
         self
     }
 }
@@ -117,29 +193,14 @@ impl<S> Clone for VerifyLayer<S> {
     }
 }
 
-impl<S> Clone for Verifier<S> {
-    fn clone(&self) -> Self {
-        Self {
-            keys: self.keys.clone(),
-            policy: self.policy.clone(),
-            clock: self.clock.clone(),
-            log: self.log.clone(),
-            pool: self.pool.clone(),
-        }
-    }
-}
-
 impl<S> fmt::Debug for VerifyLayer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyLayer").field("policy", &self.verifier.policy).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Failure<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
-            Self::Store(error) => write!(f, "not verified: {error}"),
-        }
+        let verifier = &self.verifier;
+        f.debug_struct("VerifyLayer")
+            .field("policy", &verifier.policy)
+            .field("max_buffered_payload", &verifier.max_buffered_payload)
+            .field("stream_unproven", &verifier.streams_unproven)
+            .field("answer_unproven", &verifier.answers_unproven)
+            .finish_non_exhaustive()
     }
 }

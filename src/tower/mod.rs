@@ -1,13 +1,19 @@
 //! A tower layer that verifies what a server receives (feature `tower`), for axum, for plain hyper
 //! and for whatever else speaks tower.
 //!
+//! A request is proven before the service is called: by its Content-Digest, or because its payload
+//! is small and was read. What cannot be proven so is refused, unless the layer is told to
+//! [`stream_unproven`](VerifyLayer::stream_unproven). So a service may act on method, path and
+//! fields, and on a payload that was read. **A payload that streams is another matter**: its hash
+//! is claimed and signed, and whether it is the payload's is known at its end.
+//!
 //! ```no_run
 //! use axum::{Extension, Router, body::Body, http::StatusCode, routing::put};
 //! use framesign::{http::Verification, secrets::{MemoryStore, Secret}, tower::VerifyLayer};
 //! use http_body_util::BodyExt;
 //! use tokio::{fs::{self, File}, io::AsyncWriteExt};
 //!
-//! /// Receives an upload, and makes it visible once it is verified.
+//! /// Receives an upload of any size, and makes it visible once it is verified.
 //! async fn upload(
 //!     Extension(verification): Extension<Verification>,
 //!     mut body: Body,
@@ -38,10 +44,13 @@
 //! # Ok(()) }
 //! ```
 
+mod failure;
 mod layer;
 mod response;
 mod service;
+mod verifier;
 
-pub use self::layer::{Failure, VerifyLayer};
+pub use self::failure::{Cause, Failure};
+pub use self::layer::VerifyLayer;
 pub use self::response::ResponseBody;
 pub use self::service::Verify;

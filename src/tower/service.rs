@@ -2,26 +2,25 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     mem,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    ResponseBody,
-    layer::{Failure, Verifier},
+    Cause, ResponseBody,
+    verifier::{Admitted, Verifier},
 };
 use crate::{
     http::{self as structured, BoxError, Unverified, VerifyingBody},
-    problem::Problem,
     secrets::SecretStore,
-    verify::Refusal,
+    verify::UNAUTHORIZED,
 };
 
 /// A service behind a [`VerifyLayer`](super::VerifyLayer).
@@ -73,66 +72,25 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let version = parts.version;
-    let body = match verifier.admit(&parts, body).await {
-        Ok(body) => body,
-        Err(problem) => {
-            return Ok(structured::response(problem, version).map(ResponseBody::problem));
-        }
+    let answer = |problem| Ok(structured::response(problem, version).map(ResponseBody::problem));
+    let Admitted { claim, body, is_proven, info } = match verifier.admit(&parts, body).await {
+        Ok(admitted) => admitted,
+        Err(problem) => return answer(problem),
     };
     let verification = body.verification();
+    parts.extensions.insert(claim);
     parts.extensions.insert(verification.clone());
     let response = inner.call(Request::from_parts(parts, body)).await;
-    if let Err(Unverified::Refused(refusal)) = verification.verified() {
+    match verification.verified() {
         // Whatever the service made of it: to the peer all refusals look the same.
-        return Ok(structured::refusal_response(&refusal, version).map(ResponseBody::problem));
-    }
-    Ok(response?.map(ResponseBody::of))
-}
-
-impl<S: SecretStore> Verifier<S> {
-    /// The body of a request whose head has passed; else the status of the answer.
-    async fn admit<B>(&self, parts: &Parts, body: B) -> Result<VerifyingBody<B>, Problem>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: Into<BoxError>,
-    {
-        let now = (self.clock)();
-        let claim =
-            self.policy.examine_parts(parts, now).map_err(|refusal| self.refuse(&refusal))?;
-        let keys = self.keys.keys(&claim).await.map_err(|error| {
-            (self.log)(Failure::Store(&error));
-            Problem::new(503, "Service Unavailable")
-        })?;
-        let pending = claim.check(&keys).map_err(|refusal| self.refuse(&refusal))?;
-        let log = self.log.clone();
-        let body = VerifyingBody::new(body, pending)
-            .on_refusal(move |refusal| log(Failure::Refused(refusal)));
-        verified_if_empty(match &self.pool {
-            Some(pool) => body.hash_on(pool),
-            None => body,
-        })
-        .await
-    }
-
-    fn refuse(&self, refusal: &Refusal) -> Problem {
-        (self.log)(Failure::Refused(refusal));
-        refusal.problem()
-    }
-}
-
-/// Reads a body to its end where there is no payload to read: a service that has no use for a body
-/// would never do so.
-async fn verified_if_empty<B>(mut body: VerifyingBody<B>) -> Result<VerifyingBody<B>, Problem>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Into<BoxError>,
-{
-    if body.progress().is_some_and(|progress| progress.expected == Some(0)) {
-        poll_fn(|cx| Pin::new(&mut body).poll_end(cx)).await;
-    }
-    match body.verification().verified() {
-        Err(Unverified::Refused(refusal)) => Err(refusal.problem()),
-        Err(Unverified::Unfinished) | Ok(_) => Ok(body),
+        Err(Unverified::Refused(refusal)) => answer(refusal.problem()),
+        Err(Unverified::Unfinished)
+            if response.is_ok() && !is_proven && !verifier.answers_unproven =>
+        {
+            verifier.tell(Cause::Unproven, &info);
+            answer(UNAUTHORIZED)
+        }
+        Err(Unverified::Unfinished) | Ok(_) => Ok(response?.map(ResponseBody::of)),
     }
 }
 

@@ -108,7 +108,7 @@ impl fmt::Debug for Claim {
 }
 
 /// What a peer sent, as far as it belongs into a line of a log.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     const MOST: usize = 64;
     match bytes.get(..MOST) {
         Some(start) if bytes.len() > MOST => format!("{}…", start.escape_ascii()),

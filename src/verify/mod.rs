@@ -37,11 +37,15 @@ pub use self::claim::Claim;
 pub(crate) use self::claim::Signed;
 #[cfg(feature = "http")]
 pub(crate) use self::claim::examine;
+#[cfg(feature = "tower")]
+pub(crate) use self::claim::shown;
 pub(crate) use self::content_digest::claimed;
 pub(crate) use self::moment::Moment;
 pub use self::names::FieldNames;
 pub(crate) use self::names::{CONTENT_DIGEST, TIMESTAMP};
 pub use self::pending::{Pending, Verified};
 pub use self::policy::Policy;
+#[cfg(feature = "tower")]
+pub(crate) use self::refusal::UNAUTHORIZED;
 pub use self::refusal::{Reason, Refusal, WANT_CONTENT_DIGEST, WWW_AUTHENTICATE};
 pub use self::verifier::Verifier;

@@ -85,6 +85,10 @@ impl fmt::Display for Reason {
 /// What goes with every answer of status 401 (RFC 9110 section 11.6.1).
 pub const WWW_AUTHENTICATE: &str = "framesign";
 
+/// The one answer to whoever is not verified.
+pub(crate) const UNAUTHORIZED: Problem =
+    Problem::new(401, "Unauthorized").with("www-authenticate", WWW_AUTHENTICATE);
+
 /// What goes with the answer to [`Reason::DigestRequired`] as the field `Want-Content-Digest`: the
 /// hash that Content-Digest is to claim (RFC 9530 section 4).
 pub const WANT_CONTENT_DIGEST: &str = "sha-256=10";
@@ -158,7 +162,7 @@ impl Refusal {
             (Reason::DigestRequired, _) => {
                 Problem::BAD_REQUEST.with("want-content-digest", WANT_CONTENT_DIGEST)
             }
-            _ => Problem::new(401, "Unauthorized").with("www-authenticate", WWW_AUTHENTICATE),
+            _ => UNAUTHORIZED,
         }
     }
 }

@@ -9,13 +9,14 @@ use std::{
 
 use bytes::BytesMut;
 use framesign::{
-    Credentials, PayloadHash, SigningDate, SigningKey,
+    Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions,
     codec::{
         CodecError, Event, FrameStream, Misuse, OffloadedRead, SigningCodec, Standing,
         VerifyingCodec, VerifyingEvent,
     },
     offload::HashPool,
-    verify::{Claim, Policy, Reason, SealedHead},
+    sign_head,
+    verify::{Claim, Policy, Reason},
 };
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -149,10 +150,11 @@ fn signed(fields: &str, payload: &[u8]) -> Vec<u8> {
     let length = payload.len();
     let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n{fields}\r\n");
     let date = SigningDate::of(now());
-    let sealed =
-        SealedHead::new(head.as_bytes(), "access", date, now(), &Policy::default()).unwrap();
     let key = SigningKey::derive(&credentials(), date);
-    [sealed.sign(&key, PayloadHash::of(payload)), payload.to_vec()].concat()
+    let (hash, options) =
+        (PayloadHash::of(payload), SigningOptions::default().without_content_digest());
+    let head = sign_head(head.as_bytes(), &key, hash, now(), &options).unwrap();
+    [&head, payload].concat()
 }
 
 fn codec() -> VerifyingCodec {

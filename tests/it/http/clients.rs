@@ -29,6 +29,7 @@ use super::{
     server::{Server, layer},
     support::{credentials, key, now},
 };
+use crate::support::content_digest;
 
 /// Takes one request as raw bytes and answers it.
 async fn capture() -> (SocketAddr, JoinHandle<Vec<u8>>) {
@@ -242,6 +243,7 @@ async fn a_file_is_hashed_in_a_first_pass_and_sent_in_a_second() {
     let (file, hash, len) = first_pass.await.unwrap();
     let request =
         Request::put(server.url("/up")).header("content-length", len).header("accept", "*/*");
+    let request = request.header("content-digest", content_digest(&contents));
     let body = reqwest::Body::from(tokio::fs::File::from_std(file));
     let (mut parts, body) = request.body(body).unwrap().into_parts();
     sign(&mut parts, hash);

@@ -22,51 +22,84 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use super::{
     cases::readable,
-    server::{Answer, Connection, Server, app, layer},
+    server::{Answer, Connection, Server, app, layer, streaming},
     support::{key, now, upload},
 };
-use crate::signed::Case;
+use crate::{signed::Case, support::content_digest};
 
 /// The head of a signed frame, as raw bytes.
-fn sealed(head: &str, payload: &[u8]) -> Vec<u8> {
+pub(super) fn sealed(head: &str, payload: &[u8]) -> Vec<u8> {
     let options = SigningOptions::default().without_content_digest();
     sign_head(head.as_bytes(), &key(), PayloadHash::of(payload), now(), &options).unwrap()
 }
 
-fn put(payload: &[u8]) -> Vec<u8> {
+/// The head of an upload to `path` with these fields.
+fn head(path: &str, fields: &str, payload: &[u8]) -> Vec<u8> {
     let length = payload.len();
-    sealed(&format!("PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n"), payload)
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {length}\r\n\r\n");
+    sealed(&head, payload)
 }
 
-fn layer_of(case: &Case) -> VerifyLayer<MemoryStore> {
-    let store = MemoryStore::new();
-    for (access_key, secret) in case.secrets() {
-        store.add(access_key, Secret::new(secret).unwrap()).unwrap();
-    }
+pub(super) fn put(payload: &[u8]) -> Vec<u8> {
+    head("/up", "", payload)
+}
+
+/// The field that claims `payload`.
+pub(super) fn claim(payload: &[u8]) -> String {
+    format!("Content-Digest: {}\r\n", content_digest(payload))
+}
+
+pub(super) fn put_claimed(payload: &[u8]) -> Vec<u8> {
+    head("/up", &claim(payload), payload)
+}
+
+/// The ways in which a payload reaches the service while it is received: what its head is, and the
+/// layer that lets it through.
+fn streamed(payload: &[u8]) -> [(Vec<u8>, VerifyLayer<MemoryStore>); 2] {
+    [(put_claimed(payload), layer()), (put(payload), streaming())]
+}
+
+/// Layers that know what the case does: by default, and one that streams what is not proven.
+fn layers_of(case: &Case) -> [VerifyLayer<MemoryStore>; 2] {
+    let store = || {
+        let store = MemoryStore::new();
+        for (access_key, secret) in case.secrets() {
+            store.add(access_key, Secret::new(secret).unwrap()).unwrap();
+        }
+        store
+    };
     let now = case.now;
-    VerifyLayer::new(store).policy(case.policy.clone()).clock(move || now)
+    let layer = || VerifyLayer::new(store()).policy(case.policy.clone()).clock(move || now);
+    [layer(), layer().max_buffered_payload(0).stream_unproven()]
 }
 
 #[tokio::test]
 async fn every_case_that_hyper_lets_through_gets_its_result() {
     for (case, _, payload) in readable().filter(|(case, ..)| !case.is_longer()) {
-        let server = Server::start(layer_of(&case)).await;
-        let mut connection = server.connect().await;
-        connection.send(&case.frame).await;
-        if case.name.contains("cut") {
-            connection.0.shutdown().await.unwrap();
+        for layer in layers_of(&case) {
+            check(&case, &payload, layer).await;
         }
-        let answer = connection.answer().await;
-        assert_eq!(answer.status, case.status(), "{}", case.name);
-        let valid = case.result == "valid";
-        let committed = if valid { vec![payload.to_vec()] } else { Vec::new() };
-        let failures = if valid { Vec::new() } else { vec![case.result.clone()] };
-        assert_eq!(server.committed(), committed, "{}", case.name);
-        assert_eq!(server.failures(), failures, "{}", case.name);
     }
 }
 
-async fn refused(server: &Server, frame: &[u8]) -> Answer {
+async fn check(case: &Case, payload: &[u8], layer: VerifyLayer<MemoryStore>) {
+    let server = Server::start(layer).await;
+    let mut connection = server.connect().await;
+    connection.send(&case.frame).await;
+    if case.name.contains("cut") {
+        connection.0.shutdown().await.unwrap();
+    }
+    let answer = connection.answer().await;
+    assert_eq!(answer.status, case.status(), "{}", case.name);
+    let valid = case.result == "valid";
+    let committed = if valid { vec![payload.to_vec()] } else { Vec::new() };
+    let failures = if valid { Vec::new() } else { vec![case.result.clone()] };
+    assert_eq!(server.committed(), committed, "{}", case.name);
+    assert_eq!(server.failures(), failures, "{}", case.name);
+}
+
+pub(super) async fn refused(server: &Server, frame: &[u8]) -> Answer {
     let mut connection = server.connect().await;
     connection.send(frame).await;
     let answer = connection.answer().await;
@@ -83,12 +116,17 @@ async fn every_401_is_the_same_answer_and_closes_the_connection() {
         if case.status() != 401 || case.name.contains("cut") {
             continue;
         }
-        let server = Server::start(layer_of(&case)).await;
-        let answer = refused(&server, &case.frame).await;
-        assert!(answer.has("www-authenticate: framesign"), "{answer:?}");
-        answers.push(format!("{answer:?}"));
+        for layer in layers_of(&case) {
+            let server = Server::start(layer).await;
+            let answer = refused(&server, &case.frame).await;
+            assert!(answer.has("www-authenticate: framesign"), "{answer:?}");
+            answers.push(format!("{answer:?}"));
+        }
     }
-    assert!(answers.len() > 30);
+    // What the service answers of what is not proven is replaced by the same.
+    let server = Server::start(streaming()).await;
+    answers.push(format!("{:?}", refused(&server, &head("/unread", "", b"hello")).await));
+    assert!(answers.len() > 60);
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:#?}");
     assert!(
@@ -137,12 +175,14 @@ async fn a_head_is_refused_before_the_payload_is_asked_for() {
 
 #[tokio::test]
 async fn a_forged_payload_is_refused_whatever_the_service_answers() {
-    let server = Server::start(layer()).await;
-    let answer = refused(&server, &[put(b"hello"), b"hellO".into()].concat()).await;
-    // The service would have said 418.
-    assert_eq!((answer.status, server.calls()), (401, 1));
-    assert_eq!(server.failures(), ["signature"]);
-    assert!(server.committed().is_empty());
+    for ((head, layer), reason) in streamed(b"hello").into_iter().zip(["digest", "signature"]) {
+        let server = Server::start(layer).await;
+        let answer = refused(&server, &[head, b"hellO".into()].concat()).await;
+        // The service would have said 418.
+        assert_eq!((answer.status, server.calls()), (401, 1));
+        assert_eq!(server.failures(), [reason]);
+        assert!(server.committed().is_empty());
+    }
 }
 
 #[tokio::test]
@@ -167,11 +207,17 @@ async fn a_request_without_payload_is_verified_before_the_service_is_called() {
 
 #[tokio::test]
 async fn an_unknown_key_can_be_refused_where_the_signature_would_be() {
-    let server = Server::start(layer().policy(Policy::default().hide_unknown_keys())).await;
     let frame = String::from_utf8([put(b"hello"), b"hello".into()].concat()).unwrap();
     let frame = frame.replace("dynata-access-key: access", "dynata-access-key: other");
-    assert_eq!(refused(&server, frame.as_bytes()).await.status, 401);
-    assert_eq!((server.calls(), server.failures()), (1, vec!["unknown-key".to_owned()]));
+    for (layer, calls) in [(layer(), 0), (streaming(), 1)] {
+        let server = Server::start(layer.policy(Policy::default().hide_unknown_keys())).await;
+        // That it is unknown is not told at the head.
+        let mut connection = server.connect().await;
+        connection.send(&frame.as_bytes()[..frame.len() - 1]).await;
+        connection.send(&frame.as_bytes()[frame.len() - 1..]).await;
+        assert_eq!(connection.answer().await.status, 401);
+        assert_eq!((server.calls(), server.failures()), (calls, vec!["unknown-key".to_owned()]));
+    }
 }
 
 /// Cannot tell.
@@ -208,39 +254,65 @@ async fn a_connection_goes_on_after_a_verified_request() {
 
 #[tokio::test]
 async fn pieces_reach_the_service_while_others_are_still_to_come() {
-    let mut server = Server::start(layer()).await;
-    let mut connection = server.connect().await;
-    connection.send(&put(b"hello")).await;
-    for piece in ["h", "el", "l"] {
-        connection.send(piece.as_bytes()).await;
-        assert_eq!(server.pieces.recv().await.unwrap().unwrap(), piece.as_bytes());
+    for (head, layer) in streamed(b"hello") {
+        let mut server = Server::start(layer).await;
+        let mut connection = server.connect().await;
+        connection.send(&head).await;
+        for piece in ["h", "el", "l"] {
+            connection.send(piece.as_bytes()).await;
+            assert_eq!(server.pieces.recv().await.unwrap().unwrap(), piece.as_bytes());
+        }
+        assert!(server.committed().is_empty());
+        connection.send(b"o").await;
+        assert_eq!(connection.answer().await.status, 200);
+        assert_eq!(server.committed(), [b"hello"]);
     }
-    assert!(server.committed().is_empty());
-    connection.send(b"o").await;
-    assert_eq!(connection.answer().await.status, 200);
-    assert_eq!(server.committed(), [b"hello"]);
 }
 
 #[tokio::test]
 async fn a_peer_that_goes_away_leaves_nothing_committed() {
-    let mut server = Server::start(layer()).await;
+    for (head, layer) in streamed(b"hello") {
+        let mut server = Server::start(layer).await;
+        let mut connection = server.connect().await;
+        connection.send(&[head, b"hell".into()].concat()).await;
+        server.pieces.recv().await.unwrap();
+        drop(connection);
+        while server.pieces.recv().await.unwrap().is_some() {}
+        assert_eq!(server.failures(), ["frame"]);
+        assert!(server.committed().is_empty());
+    }
+}
+
+/// What a service answers that has not read the payload, and what the log is told.
+async fn unread(layer: VerifyLayer<MemoryStore>, fields: &str) -> (u16, String, Vec<String>) {
+    let server = Server::start(layer).await;
     let mut connection = server.connect().await;
-    connection.send(&[put(b"hello"), b"hell".into()].concat()).await;
-    server.pieces.recv().await.unwrap();
-    drop(connection);
-    while server.pieces.recv().await.unwrap().is_some() {}
-    assert_eq!(server.failures(), ["frame"]);
-    assert!(server.committed().is_empty());
+    connection.send(&[head("/unread", fields, b"hello"), b"hello".into()].concat()).await;
+    let answer = connection.answer().await;
+    assert_eq!(server.calls(), 1);
+    (answer.status, answer.body, server.failures())
 }
 
 #[tokio::test]
-async fn a_service_that_does_not_read_its_body_has_no_proof() {
-    let server = Server::start(layer()).await;
-    let head = sealed("PUT /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n", b"hello");
-    let mut connection = server.connect().await;
-    connection.send(&[&head[..], b"hello"].concat()).await;
-    let answer = connection.answer().await;
-    assert_eq!((answer.status, answer.body.as_str()), (200, "unread"));
+async fn an_early_answer_passes_if_the_request_is_proven() {
+    let none = Vec::new();
+    assert_eq!(unread(layer(), "").await, (200, "proven".into(), none.clone()));
+    // Its payload is not, and the service has no proof.
+    for layer in [layer(), layer().max_buffered_payload(0), streaming()] {
+        let passed = (200, "unread".into(), none.clone());
+        assert_eq!(unread(layer, &claim(b"hello")).await, passed);
+    }
+}
+
+#[tokio::test]
+async fn an_early_answer_to_what_is_not_proven_is_replaced_and_told() {
+    let (status, body, failures) = unread(streaming(), "").await;
+    let problem = r#"{"type":"about:blank","title":"Unauthorized","status":401}"#;
+    assert_eq!((status, body.as_str()), (401, problem));
+    assert_eq!(failures, ["refused: answered before the request was proven"]);
+    // Who wants it otherwise says so by name.
+    let passed = (200, "unread".into(), Vec::new());
+    assert_eq!(unread(streaming().answer_unproven(), "").await, passed);
 }
 
 #[tokio::test]
@@ -255,16 +327,19 @@ async fn a_router_can_be_called_without_a_connection() {
 #[tokio::test]
 async fn payloads_can_be_hashed_beside_receiving() {
     let pool = HashPool::new(2.try_into().unwrap()).unwrap();
-    let server = Server::start(layer().hash_on(&pool)).await;
     let payload = vec![b'a'; 1_000_000];
-    let mut connection = server.connect().await;
-    for _ in 0..2 {
-        connection.send(&[put(&payload), payload.clone()].concat()).await;
-        assert_eq!(connection.answer().await.status, 200);
+    let buffered = (put(&payload), layer().max_buffered_payload(1_000_000));
+    for (head, layer) in streamed(&payload).into_iter().chain([buffered]) {
+        let server = Server::start(layer.hash_on(&pool)).await;
+        let mut connection = server.connect().await;
+        for _ in 0..2 {
+            connection.send(&[&head[..], &payload].concat()).await;
+            assert_eq!(connection.answer().await.status, 200);
+        }
+        let forged = [&head[..], &payload[1..], b"b"].concat();
+        assert_eq!(refused(&server, &forged).await.status, 401);
+        assert_eq!(server.committed(), [&payload[..], &payload[..]]);
     }
-    let forged = [&put(&payload)[..], &payload[1..], b"b"].concat();
-    assert_eq!(refused(&server, &forged).await.status, 401);
-    assert_eq!(server.committed(), [&payload[..], &payload[..]]);
 }
 
 /// A service of plain hyper.

@@ -15,6 +15,8 @@ mod flips;
 #[cfg(feature = "tower")]
 mod layer;
 #[cfg(feature = "tower")]
+mod proven;
+#[cfg(feature = "tower")]
 mod server;
 #[cfg(feature = "tower")]
 mod versions;

@@ -12,7 +12,7 @@ use axum::{Router, body::Body, extract::State, response::Response};
 use framesign::{
     http::Verification,
     secrets::{MemoryStore, Secret, SecretStore},
-    tower::{Failure, VerifyLayer},
+    tower::{Cause, Failure, VerifyLayer},
 };
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -56,6 +56,11 @@ pub(crate) fn layer() -> VerifyLayer<MemoryStore> {
     VerifyLayer::new(store()).clock(now)
 }
 
+/// One that calls the service with whatever no claim and no empty payload proves.
+pub(crate) fn streaming() -> VerifyLayer<MemoryStore> {
+    layer().max_buffered_payload(0).stream_unproven()
+}
+
 /// Uploads are kept in `Seen` behind `layer`.
 pub(crate) fn app<S: SecretStore + 'static>(
     layer: VerifyLayer<S>,
@@ -65,9 +70,9 @@ pub(crate) fn app<S: SecretStore + 'static>(
     let seen = Seen { committed, failures, calls, pieces: sender };
     let failures = seen.failures.clone();
     let log = move |failure: Failure<'_>| {
-        failures.lock().unwrap().push(match failure {
-            Failure::Refused(refusal) => refusal.reason().to_string(),
-            failure => failure.to_string(),
+        failures.lock().unwrap().push(match failure.cause() {
+            Cause::Refused(refusal) => refusal.reason().to_string(),
+            cause => cause.to_string(),
         });
     };
     let app = Router::new().fallback(upload).with_state(seen.clone());
@@ -80,8 +85,8 @@ async fn upload(State(seen): State<Seen>, request: Request<Body>) -> Result<Resp
     let verification = request.extensions().get::<Verification>().unwrap().clone();
     if request.uri().path() == "/unread" {
         drop(request);
-        verification.verified().unwrap_err();
-        return Ok(Response::new(Body::from("unread")));
+        let is_proven = if verification.verified().is_ok() { "proven" } else { "unread" };
+        return Ok(Response::new(Body::from(is_proven)));
     }
     let mut body = request.into_body();
     let mut payload = Vec::new();

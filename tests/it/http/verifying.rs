@@ -2,9 +2,10 @@
 
 use std::{
     convert::Infallible,
+    future::Future,
     io,
     num::NonZeroUsize,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
@@ -260,6 +261,128 @@ async fn a_body_hashed_on_another_core_has_the_same_outcome() {
         }
         assert_eq!(verification.verified().is_ok(), forged == 0, "{pieces}");
     }
+}
+
+/// A body that is buffered before anything of it is handed on.
+async fn buffered(signed: &[u8], frames: Frames) -> Result<Vec<Bytes>, BodyError> {
+    let mut body = verifying(signed, body(frames));
+    let verification = body.verification();
+    let by = body.buffer().await;
+    match &by {
+        Ok(by) => {
+            // The proof is had before a byte was handed on.
+            assert_eq!(verification.verified().as_ref(), Ok(by));
+            assert_eq!(body.size_hint().lower(), signed.len() as u64);
+            assert!(body.is_end_stream() == signed.is_empty());
+            assert_eq!(body.buffer().await.as_ref().ok(), Some(by), "again it is the same");
+        }
+        Err(_) => assert!(matches!(verification.verified(), Err(Unverified::Refused(_)))),
+    }
+    let (mut pieces, mut left) = (Vec::new(), signed.len());
+    loop {
+        match next(&mut body) {
+            Some(Ok(piece)) => {
+                assert!(by.is_ok() && !piece.is_empty());
+                left -= piece.len();
+                assert_eq!(body.size_hint().lower(), left as u64);
+                assert_eq!(body.is_end_stream(), left == 0);
+                pieces.push(piece);
+            }
+            Some(Err(_)) => {
+                assert!(by.is_err());
+                return by.map(|_| pieces);
+            }
+            None => return by.map(|_| pieces),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_buffered_body_is_handed_on_in_the_frames_it_came_in() {
+    let pieces: Vec<_> = ["first ", "second ", "third"].map(Bytes::from).into();
+    let mut frames: Frames = pieces.iter().cloned().map(Frame::data).map(Ok).collect();
+    frames.insert(1, Ok(Frame::data(Bytes::new())));
+    let handed_on = buffered(b"first second third", frames).await.unwrap();
+    let place = |piece: &Bytes| (piece.as_ptr().addr(), piece.len());
+    let places: Vec<_> = handed_on.iter().map(place).collect();
+    assert_eq!(places, pieces.iter().map(place).collect::<Vec<_>>());
+    assert!(buffered(b"", Vec::new()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_buffered_body_is_whole_in_however_many_frames_it_comes() {
+    let payload: Vec<_> = (0..1_000).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    for size in [1, 2, 7, 100, 111, 112, 125, 126, 143, 999, 1_000] {
+        let handed_on = buffered(&payload, data(payload.chunks(size))).await.unwrap();
+        assert_eq!(handed_on.concat(), payload, "in frames of {size}");
+        // Few are handed on as they came, and of many no more than were copied together.
+        assert!(handed_on.len() <= 9, "{}", handed_on.len());
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_buffered_body_is_handed_on_if_it_is_refused() {
+    let reason = |result: Result<Vec<Bytes>, BodyError>| match result {
+        Err(BodyError::Refused(refusal)) => refusal.reason(),
+        other => panic!("{other:?}"),
+    };
+    for frames in [data([&b"he"[..], b"llO"]), data(b"hellO".chunks(1))] {
+        assert_eq!(reason(buffered(b"hello", frames).await), Reason::Signature);
+    }
+    for frames in [data([&b"hel"[..]]), data([&b"hello"[..], b"!"]), Vec::new()] {
+        assert_eq!(reason(buffered(b"hello", frames).await), Reason::Frame);
+    }
+    let mut frames = data([&b"he"[..]]);
+    frames.push(Err(io::Error::other("reset")));
+    let failed = buffered(b"hello", frames).await;
+    assert!(matches!(failed, Err(BodyError::Body(_))), "{failed:?}");
+}
+
+#[test]
+fn a_wait_for_a_buffered_body_that_is_given_up_loses_nothing() {
+    let mut body = verifying(b"hello", Endless(Some(Bytes::from("he"))));
+    let mut buffering = Box::pin(body.buffer());
+    let polled = buffering.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    drop(buffering);
+    assert_eq!(next(&mut body).unwrap().unwrap(), "he");
+}
+
+/// Pieces of one byte, each of which holds on to memory of 8 KiB: so a server reads of a peer that
+/// sends byte by byte.
+struct Trickle(usize);
+
+impl Body for Trickle {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = Bytes::from(vec![b'a'; 8 * 1024]).split_to(1);
+        let left = self.0.checked_sub(1).map(|left| self.0 = left);
+        Poll::Ready(left.map(|()| Ok(Frame::data(piece))))
+    }
+}
+
+#[test]
+fn a_buffered_body_takes_about_as_much_memory_as_it_has_bytes() {
+    const LEN: usize = 64 * 1024;
+    let mut body = verifying(&[b'a'; LEN], Trickle(LEN));
+    let held = allocation_counter::measure(|| {
+        let mut buffering = pin!(body.buffer());
+        let polled = buffering.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(_))), "{polled:?}");
+    });
+    // Twice as much while the memory grows, and the pieces that are kept as they are.
+    assert!(held.bytes_max < 4 * LEN as u64, "{held:?}");
+    assert!(held.bytes_current < 3 * LEN as i64, "{held:?}");
+    let mut left = LEN;
+    while let Some(piece) = next(&mut body) {
+        left -= piece.unwrap().len();
+    }
+    assert_eq!(left, 0);
 }
 
 #[test]

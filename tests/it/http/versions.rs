@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 use super::{
-    server::{Server, layer},
+    server::{Server, layer, streaming},
     support::{self, Frames, data, now},
 };
 
@@ -46,7 +46,12 @@ async fn send(
 
 #[tokio::test]
 async fn uploads_are_verified_and_forged_ones_refused_on_one_connection() {
-    let server = Server::start(layer()).await;
+    for layer in [layer(), streaming()] {
+        uploads_on_one_connection(Server::start(layer).await).await;
+    }
+}
+
+async fn uploads_on_one_connection(server: Server) {
     let mut sender = connect(&server).await;
     let pieces = [&b"he"[..], b"llo"];
     let response =
@@ -106,17 +111,20 @@ async fn a_payload_without_content_length_never_reaches_the_service() {
 
 #[tokio::test]
 async fn trailers_are_refused() {
-    let server = Server::start(layer()).await;
-    let mut sender = connect(&server).await;
-    for (length, payload, calls) in [(Some(5), &b"hello"[..], 1), (None, b"", 1)] {
-        let mut frames = data([payload]);
-        let mut trailers = HeaderMap::new();
-        trailers.insert("dynata-role", "admin".parse().unwrap());
-        frames.push(Ok(Frame::trailers(trailers)));
-        let request = signed(&server, length, payload, frames);
-        assert_eq!(send(&mut sender, request).await.unwrap().status(), 400);
-        assert_eq!(server.calls(), calls);
+    // Buffered they are seen before the service is called, streamed by the service.
+    for (layer, calls) in [(layer(), 0), (streaming(), 1)] {
+        let server = Server::start(layer).await;
+        let mut sender = connect(&server).await;
+        for (length, payload) in [(Some(5), &b"hello"[..]), (None, b"")] {
+            let mut frames = data([payload]);
+            let mut trailers = HeaderMap::new();
+            trailers.insert("dynata-role", "admin".parse().unwrap());
+            frames.push(Ok(Frame::trailers(trailers)));
+            let request = signed(&server, length, payload, frames);
+            assert_eq!(send(&mut sender, request).await.unwrap().status(), 400);
+            assert_eq!(server.calls(), calls);
+        }
+        assert_eq!(server.failures(), ["frame", "frame"]);
+        assert!(server.committed().is_empty());
     }
-    assert_eq!(server.failures(), ["frame", "frame"]);
-    assert!(server.committed().is_empty());
 }

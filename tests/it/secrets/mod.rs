@@ -10,10 +10,11 @@ mod store;
 use std::time::{Duration, SystemTime};
 
 use framesign::{
-    PayloadHash, SigningDate, SigningKey, StringToSign,
+    PayloadHash, SigningDate, SigningKey, SigningOptions, StringToSign,
     frame::HeadReader,
     secrets::{KeyCache, Secret, SecretStore},
-    verify::{Claim, Policy, SealedHead, Verified, Verifier},
+    sign_head,
+    verify::{Claim, Policy, Verified, Verifier},
 };
 
 /// Noon of the day that claims are for, unless a test moves it.
@@ -47,9 +48,9 @@ fn claim(access_key: &str) -> Claim {
 fn verified(access_key: &str, secret: &Secret) -> Verified {
     let policy = Policy::default();
     let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    let head = SealedHead::new(head, access_key, date(), noon(), &policy).unwrap();
     let key = secret.signing_key(access_key, date()).unwrap();
-    let frame = head.sign(&key, PayloadHash::of(b""));
+    let options = SigningOptions::for_policy(&policy);
+    let frame = sign_head(head, &key, PayloadHash::of(b""), noon(), &options).unwrap();
     let mut verifier = Verifier::new(&policy, |_: &Claim| vec![key.clone()], noon);
     verifier.update(&frame).unwrap();
     verifier.finish().unwrap()

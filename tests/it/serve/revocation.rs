@@ -2,10 +2,7 @@
 
 use std::{net::TcpStream, time::SystemTime};
 
-use framesign::{
-    Credentials, PayloadHash, SigningDate, SigningKey,
-    verify::{Policy, SealedHead},
-};
+use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -26,9 +23,10 @@ fn signed(secret_key: &str, fields: &str, payload: &[u8]) -> (Vec<u8>, usize) {
     let now = SystemTime::now();
     let date = SigningDate::of(now);
     let head = format!("PUT / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-    let head = SealedHead::new(head.as_bytes(), ACCESS_KEY, date, now, &Policy::default()).unwrap();
     let key = SigningKey::derive(&Credentials::new(ACCESS_KEY, secret_key).unwrap(), date);
-    let head = head.sign(&key, PayloadHash::of(payload));
+    let (hash, options) =
+        (PayloadHash::of(payload), SigningOptions::default().without_content_digest());
+    let head = sign_head(head.as_bytes(), &key, hash, now, &options).unwrap();
     ([&head, payload].concat(), head.len())
 }
 

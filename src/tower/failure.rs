@@ -1,0 +1,93 @@
+//! Why a request did not get through, and whose it was: for the log.
+
+use std::{fmt, net::SocketAddr};
+
+use http::Method;
+
+use crate::{
+    secrets::StoreError,
+    verify::{Refusal, shown},
+};
+
+/// A request that did not get through, for the log: why, and what is known of who sent it.
+///
+/// Its message is for the log and not for the peer. Method and access key are what the request
+/// claims; nobody has proven them.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    pub(super) cause: Cause<'a>,
+    pub(super) request: &'a RequestInfo,
+}
+
+/// Why a request did not get through.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Cause<'a> {
+    /// It is not verified.
+    Refused(&'a Refusal),
+    /// The service answered while the request was not proven, which
+    /// [`stream_unproven`](super::VerifyLayer::stream_unproven) makes possible. Its answer was
+    /// replaced.
+    Unproven,
+    /// Nothing is known of it, since the secrets could not be had.
+    Store(&'a StoreError),
+}
+
+/// What is known of a request beside its cause.
+#[derive(Debug)]
+pub(super) struct RequestInfo {
+    pub(super) method: Method,
+    pub(super) access_key: Option<Box<[u8]>>,
+    pub(super) peer_addr: Option<SocketAddr>,
+}
+
+impl<'a> Failure<'a> {
+    /// Why the request did not get through.
+    #[must_use]
+    pub fn cause(&self) -> Cause<'a> {
+        self.cause
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &'a Method {
+        &self.request.method
+    }
+
+    /// The access key that the request claims; `None` unless it has exactly one.
+    #[must_use]
+    pub fn access_key(&self) -> Option<&'a [u8]> {
+        self.request.access_key.as_deref()
+    }
+
+    /// The address that the request came from, where it is known; see
+    /// [`peer_addr`](super::VerifyLayer::peer_addr).
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.request.peer_addr
+    }
+}
+
+impl fmt::Display for Failure<'_> {
+    /// Such as `refused: stale: expected …, found … (PUT of access key AKIA… from [::1]:4096)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}", self.cause, self.method())?;
+        if let Some(access_key) = self.access_key() {
+            write!(f, " of access key {}", shown(access_key))?;
+        }
+        if let Some(peer_addr) = self.peer_addr() {
+            write!(f, " from {peer_addr}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Unproven => f.write_str("refused: answered before the request was proven"),
+            Self::Store(error) => write!(f, "not verified: {error}"),
+        }
+    }
+}

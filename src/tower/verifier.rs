@@ -1,0 +1,147 @@
+//! What the layer does with a request before the service inside is called.
+
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use http::{Extensions, request::Parts};
+use http_body::Body;
+
+use super::{Cause, Failure, failure::RequestInfo};
+use crate::{
+    frame,
+    http::{BodyError, BoxError, VerifyingBody},
+    offload::HashPool,
+    problem::Problem,
+    secrets::{KeyCache, SecretStore},
+    verify::{Claim, Policy, Refusal},
+};
+
+/// The settings of a layer; clones share the keys.
+pub(super) struct Verifier<S> {
+    pub(super) keys: Arc<KeyCache<S>>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) max_buffered_payload: u64,
+    pub(super) streams_unproven: bool,
+    pub(super) answers_unproven: bool,
+    pub(super) clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+    pub(super) log: Arc<dyn Fn(Failure<'_>) + Send + Sync>,
+    pub(super) peer_addr: Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>,
+    pub(super) pool: Option<HashPool>,
+}
+
+/// A request that the service may be called with.
+pub(super) struct Admitted<B> {
+    pub(super) claim: Claim,
+    pub(super) body: VerifyingBody<B>,
+    /// Method, path and fields are, and a payload that is small.
+    pub(super) is_proven: bool,
+    pub(super) info: Arc<RequestInfo>,
+}
+
+impl<S> Verifier<S> {
+    pub(super) fn new(keys: Arc<KeyCache<S>>, max_buffered_payload: u64) -> Self {
+        Self {
+            keys,
+            policy: Arc::new(Policy::default()),
+            max_buffered_payload,
+            streams_unproven: false,
+            answers_unproven: false,
+            clock: Arc::new(SystemTime::now),
+            log: Arc::new(|_| {}),
+            peer_addr: Arc::new(|extensions| extensions.get().copied()),
+            pool: None,
+        }
+    }
+
+    pub(super) fn tell(&self, cause: Cause<'_>, request: &RequestInfo) {
+        (self.log)(Failure { cause, request });
+    }
+
+    fn refuse(&self, refusal: &Refusal, info: &RequestInfo) -> Problem {
+        self.tell(Cause::Refused(refusal), info);
+        refusal.problem()
+    }
+
+    fn info(&self, parts: &Parts) -> RequestInfo {
+        let mut lines = parts.headers.get_all(self.policy.field_names().access_key()).iter();
+        let access_key = match (lines.next(), lines.next()) {
+            (Some(line), None) => Some(frame::trim(line.as_bytes()).into()),
+            _ => None,
+        };
+        let peer_addr = (self.peer_addr)(&parts.extensions);
+        RequestInfo { method: parts.method.clone(), access_key, peer_addr }
+    }
+
+    fn body<B>(&self, body: VerifyingBody<B>, info: &Arc<RequestInfo>) -> VerifyingBody<B> {
+        let (log, info) = (self.log.clone(), info.clone());
+        let body = body.on_refusal(move |refusal| {
+            log(Failure { cause: Cause::Refused(refusal), request: &info });
+        });
+        match &self.pool {
+            Some(pool) => body.hash_on(pool),
+            None => body,
+        }
+    }
+}
+
+impl<S: SecretStore> Verifier<S> {
+    /// Admits a request; else the answer to it.
+    pub(super) async fn admit<B>(&self, parts: &Parts, body: B) -> Result<Admitted<B>, Problem>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<BoxError>,
+    {
+        let now = (self.clock)();
+        let info = Arc::new(self.info(parts));
+        let refuse = |refusal| self.refuse(&refusal, &info);
+        let mut claim = self.policy.examine_parts(parts, now).map_err(refuse)?;
+        let keys = self.keys.keys(&claim).await.map_err(|error| {
+            self.tell(Cause::Store(&error), &info);
+            Problem::new(503, "Service Unavailable")
+        })?;
+        if !self.streams_unproven {
+            claim.limit_payload_without_digest(self.max_buffered_payload);
+        }
+        let pending = claim.clone().check(&keys).map_err(refuse)?;
+        let is_proven = pending.is_head_proven();
+        let mut body = self.body(VerifyingBody::new(body, pending), &info);
+        let length = claim.content_length().unwrap_or_default();
+        let is_small = length <= self.max_buffered_payload;
+        // A body without payload too: nobody else may ever look whether it has none.
+        let is_buffered = length == 0 || (is_small && !is_proven);
+        if is_buffered {
+            buffered(&mut body).await?;
+        }
+        Ok(Admitted { claim, body, is_proven: is_proven || is_buffered, info })
+    }
+}
+
+/// Reads and verifies a body, and keeps it; else the answer to its request.
+async fn buffered<B>(body: &mut VerifyingBody<B>) -> Result<(), Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    match body.buffer().await {
+        Ok(_) => Ok(()),
+        Err(BodyError::Refused(refusal)) => Err(refusal.problem()),
+        // The payload is cut, which is what the log is told.
+        Err(BodyError::Body(_) | BodyError::Frame(_)) => Err(Problem::BAD_REQUEST),
+    }
+}
+
+impl<S> Clone for Verifier<S> {
+    fn clone(&self) -> Self {
+        Self {
+            keys: self.keys.clone(),
+            policy: self.policy.clone(),
+            max_buffered_payload: self.max_buffered_payload,
+            streams_unproven: self.streams_unproven,
+            answers_unproven: self.answers_unproven,
+            clock: self.clock.clone(),
+            log: self.log.clone(),
+            peer_addr: self.peer_addr.clone(),
+            pool: self.pool.clone(),
+        }
+    }
+}
