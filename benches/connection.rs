@@ -71,7 +71,8 @@ fn main() -> Result {
     Ok(())
 }
 
-/// The layer beside the same server without it.
+/// The layer beside the same server without it. The head claims the hash of its payload, so that the
+/// payload streams: it is hashed once, as without the layer.
 #[cfg(feature = "tower")]
 fn layer(paired: &Paired, runtime: &Runtime, upload: &Upload) -> Result {
     let payload = PayloadHash::of(&upload.chunks().collect::<Vec<_>>().concat());

@@ -44,11 +44,10 @@ impl Problem {
     pub(crate) fn to_http1(self) -> Vec<u8> {
         let json = self.json();
         let mut response = format!("HTTP/1.1 {} {}\r\n", self.status, self.title);
-        for (name, value) in self.fields() {
+        for (name, value) in self.fields().chain([("connection", "close")]) {
             response.extend([name, ": ", value, "\r\n"]);
         }
-        let length = json.len();
-        response += &format!("content-length: {length}\r\nconnection: close\r\n\r\n{json}");
+        response.extend(["content-length: ", &json.len().to_string(), "\r\n\r\n", &json]);
         response.into_bytes()
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn count(socket: Socket, received: Arc<Received>) {
 async fn serve(socket: Socket, received: Arc<Received>) -> Result {
     let credentials = keys::credentials()?;
     let store = MemoryStore::new();
-    store.add(credentials.access_key(), Secret::new("secret")?)?;
+    store.add(credentials.access_key(), Secret::new(keys::SECRET_KEY)?)?;
     let service = service_fn(move |request| read(request, Arc::clone(&received)));
     let service = TowerToHyperService::new(VerifyLayer::new(store).layer(service));
     Ok(http1::Builder::new().serve_connection(TokioIo::new(socket), service).await?)

@@ -25,9 +25,12 @@ pub(super) struct Verifier<S> {
     pub(super) answers_unproven: bool,
     pub(super) clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     pub(super) log: Arc<dyn Fn(Failure<'_>) + Send + Sync>,
-    pub(super) peer_addr: Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>,
+    pub(super) peer_addr: Arc<FindPeer>,
     pub(super) pool: Option<HashPool>,
 }
+
+/// Finds the address of the peer among what a server has added to a request.
+type FindPeer = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
 /// A request that the service may be called with.
 pub(super) struct Admitted<B> {

@@ -214,7 +214,7 @@ fn an_answer_for_a_raw_connection_tells_the_status_and_its_field_alone() {
         let length = json.len();
         let response = format!(
             "HTTP/1.1 {line}\r\ncontent-type: application/problem+json\r\n{field}\
-             content-length: {length}\r\nconnection: close\r\n\r\n{json}"
+             connection: close\r\ncontent-length: {length}\r\n\r\n{json}"
         );
         assert_eq!(String::from_utf8(refusal.http1_response()).unwrap(), response);
     }

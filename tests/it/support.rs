@@ -25,8 +25,8 @@ pub(crate) fn head_len(frame: &[u8]) -> usize {
 pub(crate) fn content_digest(payload: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    let hash = hex::decode(framesign::PayloadHash::of(payload).to_string()).unwrap();
-    let groups = hash.chunks(3).flat_map(|group| {
+    let hash = framesign::PayloadHash::of(payload);
+    let groups = hash.as_bytes().chunks(3).flat_map(|group| {
         let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
         let bits = bits << (8 * (3 - group.len()));
         let digit = move |at: usize| char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63]);

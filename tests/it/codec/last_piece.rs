@@ -130,7 +130,8 @@ async fn a_refused_payload_is_never_yielded_whole() {
         let payload = &case.frame[head_len(&case.frame)..];
         for frame in &frames {
             let is_verified = matches!(frame.end, Some(Ok(_)));
-            assert!(!is_verified || frame.payload == payload, "{}", case.name);
+            // More may follow the frame.
+            assert!(payload.starts_with(&frame.payload), "{}", case.name);
             refused += usize::from(!is_verified);
         }
     }
@@ -230,27 +231,28 @@ async fn frames_that_are_signed_keep_the_order_of_their_events() {
     let pool = HashPool::new(1.try_into().unwrap()).unwrap();
     let head = b"PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n";
     let frame = [&head[..], &payload(100_000)].concat();
-    async fn assert_order<S>(mut frames: S)
-    where
-        S: FrameStream<Codec = SigningCodec> + Unpin,
-    {
-        let mut remaining = 0;
-        while let Some(event) = frames.next().await {
-            match event.unwrap() {
-                Event::Head(_) => remaining = 100_000,
-                Event::Data(data) => remaining -= data.len(),
-                Event::Signed(_) => {
-                    assert_eq!((remaining, frames.decoder().standing()), (0, Standing::Closed));
-                    return;
-                }
-                other => panic!("{other:?}"),
-            }
-            assert_eq!(frames.decoder().standing(), Standing::Open);
-        }
-        panic!("it is not signed");
-    }
     assert_order(FramedRead::new(&frame[..], SigningCodec::new(key()))).await;
     assert_order(OffloadedRead::new(&frame[..], SigningCodec::new(key()), &pool)).await;
+}
+
+async fn assert_order<S>(mut frames: S)
+where
+    S: FrameStream<Codec = SigningCodec> + Unpin,
+{
+    let mut remaining = 0;
+    while let Some(event) = frames.next().await {
+        match event.unwrap() {
+            Event::Head(_) => remaining = 100_000,
+            Event::Data(data) => remaining -= data.len(),
+            Event::Signed(_) => {
+                assert_eq!((remaining, frames.decoder().standing()), (0, Standing::Closed));
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(frames.decoder().standing(), Standing::Open);
+    }
+    panic!("it is not signed");
 }
 
 /// The last piece of one frame and the beginning of the next in one buffer.
