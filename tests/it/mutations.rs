@@ -3,7 +3,13 @@
 use framesign::Reading;
 
 use crate::{
-    naive::{self, Maker, Mutated, Mutation, Settings, Verifier},
+    naive::{
+        self, Mutated, Mutation, Settings,
+        connection::read_connection,
+        make::{Maker, make},
+        time::{parse_time, seconds as of_seconds},
+        verify::Verifier,
+    },
     published::{Connection, Signed},
     stages::{ACCESS_KEY, DATE, SECRET_KEY},
     vectors::Vector,
@@ -88,7 +94,7 @@ impl Expected {
 impl Connection {
     fn differs(&self, mutated: Mutated) -> Option<String> {
         let settings = Settings { mutated, ..Settings::strict() };
-        let found = naive::read_connection(ACCESS_KEY, SECRET_KEY, DATE, &settings, &self.input);
+        let found = read_connection(ACCESS_KEY, SECRET_KEY, DATE, &settings, &self.input);
         let is_same = (found.end, &found.signatures) == (self.end.as_str(), &self.signatures);
         (!is_same).then(|| format!("{found:?}"))
     }
@@ -107,10 +113,11 @@ impl Signed {
         (!is_same).then(|| format!("{:?}", made.map(|frame| text(&frame))))
     }
 
-    fn verifier(&self, mutated: Mutated) -> Verifier {
+    /// The naive verifier of the case.
+    pub(crate) fn verifier(&self, mutated: Mutated) -> Verifier {
         let mut verifier = Verifier {
             mutated,
-            now: naive::parse_time(self.fact("now")),
+            now: parse_time(self.fact("now")),
             age: None,
             hosts: Vec::new(),
             max_payload: None,
@@ -120,7 +127,7 @@ impl Signed {
         for (what, rest) in self.lines() {
             match (what, rest) {
                 ("now" | "revoked" | "result", _) | ("age", "off") => {}
-                ("age", seconds) => verifier.age = Some(naive::seconds(seconds.parse().unwrap())),
+                ("age", seconds) => verifier.age = Some(of_seconds(seconds.parse().unwrap())),
                 ("host", name) => verifier.hosts.push(name.to_owned()),
                 ("max-payload", bytes) => verifier.max_payload = Some(bytes.parse().unwrap()),
                 ("digest", "required") => verifier.requires_digest = true,
@@ -137,9 +144,9 @@ impl Signed {
     /// The signed frame that is made, where it is published of what.
     fn make(&self, mutated: Mutated) -> Option<Result<Vec<u8>, &'static str>> {
         let (access_key, secret) = self.secrets().next()?;
-        let now = naive::parse_time(self.fact("now"));
+        let now = parse_time(self.fact("now"));
         let maker = Maker { mutated, access_key, secret, now };
-        Some(naive::make(&maker, self.unsigned.as_ref()?))
+        Some(make(&maker, self.unsigned.as_ref()?))
     }
 }
 

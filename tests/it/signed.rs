@@ -1,6 +1,9 @@
 //! The published signed frames, through the verifier and however they are cut.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use framesign::{
     Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head,
@@ -8,6 +11,7 @@ use framesign::{
 };
 
 use crate::{
+    naive::Mutated,
     published::Signed,
     support::{Numbers, head_len, random_chunks},
 };
@@ -133,6 +137,50 @@ fn every_case_is_verified_or_refused_for_its_reason() {
     for case in Case::all() {
         case.check("whole", &case.verify([&case.frame[..]]));
     }
+}
+
+/// What the verifier says, as the cases write it.
+fn verdict(found: &Result<Verified, Refusal>) -> String {
+    match found.as_ref().map_err(|refusal| (refusal.reason(), refusal.frame_error())) {
+        Ok(_) => "valid".to_owned(),
+        Err((reason, None)) => reason.to_string(),
+        Err((reason, Some(error))) => format!("{reason} {}", error.kind()),
+    }
+}
+
+#[test]
+fn changed_frames_are_judged_as_by_the_naive_implementation() {
+    let mut numbers = Numbers::new(9);
+    let mut verdicts = BTreeMap::new();
+    for case in Case::all() {
+        let naive = case.published.verifier(Mutated::default());
+        for _ in 0..60 {
+            let changed = change(&case.frame, &mut numbers);
+            let expected = naive.verify(&changed).err().unwrap_or_else(|| "valid".to_owned());
+            let found = verdict(&case.verify([&changed[..]]));
+            assert_eq!(found, expected, "{}: {}", case.name, changed.escape_ascii());
+            *verdicts.entry(found).or_insert(0) += 1;
+        }
+    }
+    // Changes that nothing notices would prove nothing.
+    assert!(verdicts.len() > 15, "{verdicts:?}");
+}
+
+/// The frame with a byte, or a few, replaced, removed or inserted.
+fn change(frame: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+    const BYTES: &[u8] = b"\0\t\r\n \"#%()*+,-./0123456789:;=?@ATZ[]_az~\x7f\x80\xff";
+    let mut changed = frame.to_vec();
+    for _ in 0..=numbers.below(2) {
+        let at = numbers.below(changed.len());
+        let byte = BYTES[numbers.below(BYTES.len())];
+        let len = numbers.below(3).min(changed.len() - at);
+        match numbers.below(3) {
+            0 => changed[at] = byte,
+            1 => drop(changed.splice(at..at + len, [])),
+            _ => changed.insert(at, byte),
+        }
+    }
+    changed
 }
 
 #[test]

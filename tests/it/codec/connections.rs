@@ -6,7 +6,7 @@ use tokio_util::codec::FramedRead;
 
 use super::reads::Reads;
 use crate::{
-    properties::codec::{Outcome, drive},
+    properties::codec::{Outcome, drive, end_name},
     published::Connection,
     stages::key,
     support::{Numbers, random_chunks},
@@ -19,23 +19,7 @@ impl Connection {
     }
 
     fn check_outcome(&self, how: &str, outcome: &Outcome) {
-        let signatures = outcome.frames.iter().filter_map(|frame| frame.signature);
-        let signatures: Vec<_> = signatures.map(|signature| signature.to_string()).collect();
-        let end = match &outcome.end {
-            Ok(standing) => end(*standing),
-            Err(error) => error.kind().as_str(),
-        };
-        self.check(how, &signatures, end);
-    }
-}
-
-fn end(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Ended => "clean",
-        Standing::Tunnel => "tunnel",
-        Standing::Closed => "closed",
-        Standing::Upgrade => "upgrade",
-        other => panic!("{other:?}"),
+        self.check(how, &outcome.signatures(), outcome.end_name());
     }
 }
 
@@ -80,7 +64,7 @@ async fn connections_end_as_published_behind_framed_read() {
                     break;
                 }
             }
-            let end = error.unwrap_or_else(|| end(frames.decoder().standing()));
+            let end = error.unwrap_or_else(|| end_name(frames.decoder().standing()));
             connection.check(&format!("in reads of up to {most}"), &signatures, end);
         }
     }

@@ -5,6 +5,7 @@ mod cases;
 mod parts;
 mod sign_request;
 mod signing;
+mod structured;
 mod support;
 mod verifying;
 

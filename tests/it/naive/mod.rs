@@ -8,28 +8,24 @@
 //! switched on. They show that the published vectors notice each (`tests/it/mutations.rs`).
 
 mod canonical;
-mod connection;
+pub(crate) mod connection;
 mod dictionary;
 mod fields;
 mod frame;
 mod lines;
-mod make;
+pub(crate) mod make;
 mod mutation;
 mod request_line;
-mod time;
-mod verify;
+pub(crate) mod time;
+pub(crate) mod verify;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use canonical::canonical_headers;
 pub(crate) use canonical::{canonical_path, canonical_query};
-pub(crate) use connection::read_connection;
 use frame::Head;
-pub(crate) use make::{Maker, make};
 pub(crate) use mutation::{Mutated, Mutation};
-pub(crate) use time::{parse_time, seconds};
-pub(crate) use verify::Verifier;
 
 /// Why a frame is refused: the kind of section 7, and the offset that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]

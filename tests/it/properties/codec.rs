@@ -10,8 +10,8 @@ use tokio_util::codec::Decoder;
 
 use super::{cuts::chunks, split_settings};
 use crate::{
-    naive::{Reading, Settings},
-    stages::key,
+    naive::{Reading, Settings, connection::read_connection},
+    stages::{ACCESS_KEY, DATE, SECRET_KEY, key},
 };
 
 /// All that came of a connection.
@@ -21,6 +21,33 @@ pub(crate) struct Outcome {
     pub(crate) end: Result<Standing, FrameError>,
     /// What was received and is not of the frames, where it is no error.
     pub(crate) rest: Vec<u8>,
+}
+
+impl Outcome {
+    /// The signatures of the frames that were read whole.
+    pub(crate) fn signatures(&self) -> Vec<String> {
+        let signatures = self.frames.iter().filter_map(|frame| frame.signature);
+        signatures.map(|signature| signature.to_string()).collect()
+    }
+
+    /// How the connection ends, or the kind of the error.
+    pub(crate) fn end_name(&self) -> &'static str {
+        match &self.end {
+            Ok(standing) => end_name(*standing),
+            Err(error) => error.kind().as_str(),
+        }
+    }
+}
+
+/// The name that protocol section 8 gives to an end.
+pub(crate) fn end_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Ended => "clean",
+        Standing::Tunnel => "tunnel",
+        Standing::Closed => "closed",
+        Standing::Upgrade => "upgrade",
+        other => panic!("{other:?}"),
+    }
 }
 
 /// What came of a frame; only the last one can be without a signature.
@@ -37,12 +64,16 @@ impl Frame {
     }
 }
 
-/// Holds a connection that is read in these lengths to what the core says of it.
+/// Holds a connection that is read in these lengths to what the core says of it, and to the oracle.
 pub(crate) fn check(settings: &Settings, connection: &[u8], lengths: &[usize]) {
     let settings = Settings { reading: Reading::Strict, ..settings.clone() };
     let found = drive(codec(&settings), chunks(connection, lengths));
     let expected = by_core(&super::rules(&settings), connection);
-    assert_eq!(found, expected, "{settings:?} {lengths:?} {}", connection.escape_ascii());
+    let what = || format!("{settings:?} {lengths:?} {}", connection.escape_ascii());
+    assert_eq!(found, expected, "{}", what());
+    let expected = read_connection(ACCESS_KEY, SECRET_KEY, DATE, &settings, connection);
+    let found = (found.signatures(), found.end_name());
+    assert_eq!(found, (expected.signatures, expected.end), "{}", what());
 }
 
 fn codec(settings: &Settings) -> SigningCodec {
