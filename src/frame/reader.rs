@@ -177,7 +177,7 @@ impl HeadReader {
         Ok(())
     }
 
-    /// Checks what only the whole head can tell (protocol rows 7.9 and 7.15 to 7.18).
+    /// Checks what only the whole head can tell (protocol rows 7.9, 7.15 to 7.18 and 7.25).
     fn end(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
         let head = bytes.get(..self.lines.position()).unwrap_or_default();
         let (fields, rules) = (&self.fields, &self.rules);

@@ -17,6 +17,7 @@ mod http;
 mod memory;
 mod mutations;
 mod naive;
+mod page;
 #[cfg(feature = "verify")]
 mod proof;
 mod properties;

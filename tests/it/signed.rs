@@ -106,7 +106,10 @@ impl Case {
         assert_eq!((result, kind), expected, "{} {how}: {found:?}", self.name);
     }
 
-    fn verify<'a>(&self, chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Verified, Refusal> {
+    pub(crate) fn verify<'a>(
+        &self,
+        chunks: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Verified, Refusal> {
         let mut verifier =
             Verifier::new(&self.policy, |claim: &Claim| self.keys(claim), || self.now);
         for chunk in chunks {

@@ -1,4 +1,4 @@
-//! Rows 7.9 to 7.18 and 7.24: field lines, and the fields that decide how the frame is read.
+//! Rows 7.9 to 7.18, 7.24 and 7.25: field lines, and the fields that decide how the frame is read.
 
 use super::canonical::trim;
 use super::lines::Line;
@@ -279,7 +279,7 @@ pub(crate) fn check_transfer_encoding(
     }
 }
 
-/// Rows 7.17 and 7.18: the length of the payload where a field states it.
+/// Rows 7.17, 7.18 and 7.25: the length of the payload where a field states it.
 pub(crate) fn content_length(
     settings: &Settings,
     method: &[u8],
@@ -293,7 +293,7 @@ pub(crate) fn content_length(
             Mutation::ConnectLengthRefusedLeniently,
         );
         if method == b"CONNECT" && has_none {
-            return refused("content-length", field.start); // 7.18
+            return refused("content-length", field.start); // 7.25
         }
         let is_one = settings.holds_strictly(
             Mutation::EqualLengthsAcceptedStrictly,

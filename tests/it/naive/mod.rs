@@ -180,7 +180,7 @@ fn signing_key(mutated: Mutated, access: &str, secret: &str, date: &str) -> Vec<
     hex::encode(hmac(&date_key, second.as_bytes())).into_bytes()
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message);
     mac.finalize().into_bytes().to_vec()
