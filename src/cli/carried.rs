@@ -57,11 +57,12 @@ impl Carried {
     }
 
     /// The access key, if a key can be derived for it.
-    fn access_key(&self) -> Option<&str> {
+    pub(crate) fn access_key(&self) -> Option<&str> {
         str::from_utf8(self.access_key.as_deref()?).ok().filter(|key| !key.is_empty())
     }
 
-    fn date(&self) -> Option<SigningDate> {
+    /// The date, if a key can be derived for it.
+    pub(crate) fn date(&self) -> Option<SigningDate> {
         parse(self.date.as_deref())
     }
 

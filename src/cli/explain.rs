@@ -200,9 +200,16 @@ impl Explanation<'_> {
             None => "if the signatures differ, ",
         };
         write!(f, "  {condition}what is left is the derivation of the key: the secret key")?;
-        if let Some(key) = &self.key {
-            write!(f, ", the date {}", key.date())?;
-            write!(f, ", the access key {}", Bytes(key.access_key().as_bytes()))?;
+        let (date, access_key) = match (&self.key, &self.carried) {
+            (Some(key), _) => (Some(key.date()), Some(key.access_key())),
+            (None, Some(carried)) => (carried.date(), carried.access_key()),
+            (None, None) => (None, None),
+        };
+        if let Some(date) = date {
+            write!(f, ", the date {date}")?;
+        }
+        if let Some(access_key) = access_key {
+            write!(f, ", the access key {}", Bytes(access_key.as_bytes()))?;
         }
         writeln!(f)
     }

@@ -23,6 +23,9 @@ use super::{queue::Turn, spares::Spares};
 /// keeps a core busy, so that more threads than cores gain nothing, and payloads take turns here.
 /// No runtime is needed either.
 ///
+/// A panic of foreign code on one of them, in a waker or at the end of a piece's owner, fails its own
+/// payload; the threads and all other payloads go on (see [`offload`](crate::offload)).
+///
 /// ```
 /// use framesign::offload::HashPool;
 ///
