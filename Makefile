@@ -34,7 +34,7 @@ fuzz: ## Each fuzz target for ten seconds; FUZZ_SECONDS says how long
 
 serve: secrets ## The service on 127.0.0.1:8080, with the secrets in secrets/
 	SECRET_FILE=secrets/secret FRAMESIGN_CALLERS=secrets/callers.toml \
-		cargo run --release --features serve -- serve
+		cargo run --release -p framesign-cli -- serve
 
 secrets: ## Secrets to try the service with, once
 	scripts/new-secrets secrets

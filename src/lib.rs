@@ -198,8 +198,9 @@
 //! - `tower`: a layer that verifies what a server receives, for axum and hyper.
 //! - `secrets`: stores of secrets, and a cache of the keys that are derived from them.
 //!   `secrets-file`: a store that is a file.
-//! - `cli`: the command `framesign`, which signs and verifies frames from files and pipes, and
-//!   explains signatures. `serve`: its service, which does so over HTTP.
+//!
+//! The command `framesign`, which signs, verifies and explains frames from files and pipes, and its
+//! service are the package `framesign-cli`.
 
 #[cfg(feature = "codec")]
 pub mod codec;

@@ -6,8 +6,6 @@
     reason = "a test fails by panicking"
 )]
 
-#[cfg(feature = "cli")]
-mod cli;
 #[cfg(feature = "codec")]
 mod codec;
 mod differential;
@@ -21,13 +19,10 @@ mod page;
 #[cfg(feature = "verify")]
 mod proof;
 mod properties;
-mod published;
 mod rejects;
 mod replay;
 #[cfg(feature = "secrets-file")]
 mod secrets;
-#[cfg(feature = "serve")]
-mod serve;
 #[cfg(feature = "verify")]
 mod signed;
 #[cfg(feature = "verify")]
@@ -37,3 +32,5 @@ mod support;
 #[cfg(feature = "verify")]
 mod trust;
 mod vectors;
+
+use framesign_test_support::published;

@@ -10,9 +10,9 @@ use crate::{
         time::{parse_time, seconds as of_seconds},
         verify::Verifier,
     },
+    published::Vector,
     published::{Connection, Signed},
     stages::{ACCESS_KEY, DATE, SECRET_KEY},
-    vectors::Vector,
 };
 
 /// Everything that the protocol publishes.
@@ -63,12 +63,11 @@ impl Published {
             })
         });
         let connections = self.connections.iter().filter_map(move |connection| {
-            Some(format!("{}: {}", connection.name, connection.differs(mutated)?))
+            Some(format!("{}: {}", connection.name, connection_differs(connection, mutated)?))
         });
-        let signed = self
-            .signed
-            .iter()
-            .filter_map(move |case| Some(format!("{}: {}", case.name, case.differs(mutated)?)));
+        let signed = self.signed.iter().filter_map(move |case| {
+            Some(format!("{}: {}", case.name, case_differs(case, mutated)?))
+        });
         vectors.chain(connections).chain(signed)
     }
 }
@@ -91,63 +90,60 @@ impl Expected {
     }
 }
 
-impl Connection {
-    fn differs(&self, mutated: Mutated) -> Option<String> {
-        let settings = Settings { mutated, ..Settings::strict() };
-        let found = read_connection(ACCESS_KEY, SECRET_KEY, DATE, &settings, &self.input);
-        let is_same = (found.end, &found.signatures) == (self.end.as_str(), &self.signatures);
-        (!is_same).then(|| format!("{found:?}"))
-    }
+fn connection_differs(connection: &Connection, mutated: Mutated) -> Option<String> {
+    let settings = Settings { mutated, ..Settings::strict() };
+    let found = read_connection(ACCESS_KEY, SECRET_KEY, DATE, &settings, &connection.input);
+    let is_same =
+        (found.end, &found.signatures) == (connection.end.as_str(), &connection.signatures);
+    (!is_same).then(|| format!("{found:?}"))
 }
 
-impl Signed {
-    fn differs(&self, mutated: Mutated) -> Option<String> {
-        let found = self.verifier(mutated).verify(&self.frame);
-        let result = found.err().unwrap_or_else(|| "valid".to_owned());
-        if result != self.fact("result") {
-            return Some(result);
-        }
-        let made = self.make(mutated)?;
-        let text = |frame: &[u8]| frame.escape_ascii().to_string();
-        let is_same = made.as_ref() == Ok(&self.frame);
-        (!is_same).then(|| format!("{:?}", made.map(|frame| text(&frame))))
+fn case_differs(case: &Signed, mutated: Mutated) -> Option<String> {
+    let found = naive_verifier(case, mutated).verify(&case.frame);
+    let result = found.err().unwrap_or_else(|| "valid".to_owned());
+    if result != case.fact("result") {
+        return Some(result);
     }
+    let made = make_signed(case, mutated)?;
+    let text = |frame: &[u8]| frame.escape_ascii().to_string();
+    let is_same = made.as_ref() == Ok(&case.frame);
+    (!is_same).then(|| format!("{:?}", made.map(|frame| text(&frame))))
+}
 
-    /// The naive verifier of the case.
-    pub(crate) fn verifier(&self, mutated: Mutated) -> Verifier {
-        let mut verifier = Verifier {
-            mutated,
-            now: parse_time(self.fact("now")),
-            age: None,
-            hosts: Vec::new(),
-            max_payload: None,
-            requires_digest: false,
-            secrets: Vec::new(),
-        };
-        for (what, rest) in self.lines() {
-            match (what, rest) {
-                ("now" | "revoked" | "result", _) | ("age", "off") => {}
-                ("age", seconds) => verifier.age = Some(of_seconds(seconds.parse().unwrap())),
-                ("host", name) => verifier.hosts.push(name.to_owned()),
-                ("max-payload", bytes) => verifier.max_payload = Some(bytes.parse().unwrap()),
-                ("digest", "required") => verifier.requires_digest = true,
-                ("secret", pair) => {
-                    let (access_key, secret) = pair.split_once(' ').unwrap();
-                    verifier.secrets.push((access_key.to_owned(), secret.to_owned()));
-                }
-                (what, _) => panic!("{}: {what} is unknown", self.name),
+/// The naive verifier of the case.
+pub(crate) fn naive_verifier(case: &Signed, mutated: Mutated) -> Verifier {
+    let mut verifier = Verifier {
+        mutated,
+        now: parse_time(case.fact("now")),
+        age: None,
+        hosts: Vec::new(),
+        max_payload: None,
+        requires_digest: false,
+        secrets: Vec::new(),
+    };
+    for (what, rest) in case.lines() {
+        match (what, rest) {
+            ("now" | "revoked" | "result", _) | ("age", "off") => {}
+            ("age", seconds) => verifier.age = Some(of_seconds(seconds.parse().unwrap())),
+            ("host", name) => verifier.hosts.push(name.to_owned()),
+            ("max-payload", bytes) => verifier.max_payload = Some(bytes.parse().unwrap()),
+            ("digest", "required") => verifier.requires_digest = true,
+            ("secret", pair) => {
+                let (access_key, secret) = pair.split_once(' ').unwrap();
+                verifier.secrets.push((access_key.to_owned(), secret.to_owned()));
             }
+            (what, _) => panic!("{}: {what} is unknown", case.name),
         }
-        verifier
     }
+    verifier
+}
 
-    /// The signed frame that is made, where it is published of what.
-    fn make(&self, mutated: Mutated) -> Option<Result<Vec<u8>, &'static str>> {
-        let (access_key, secret) = self.secrets().next()?;
-        let now = parse_time(self.fact("now"));
-        let maker = Maker { mutated, access_key, secret, now };
-        Some(make(&maker, self.unsigned.as_ref()?))
-    }
+/// The signed frame that is made, where it is published of what.
+fn make_signed(case: &Signed, mutated: Mutated) -> Option<Result<Vec<u8>, &'static str>> {
+    let (access_key, secret) = case.secrets().next()?;
+    let now = parse_time(case.fact("now"));
+    let maker = Maker { mutated, access_key, secret, now };
+    Some(make(&maker, case.unsigned.as_ref()?))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What docs/protocol.md has to name.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs};
 
 use framesign::ErrorKind;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 fn page() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protocol.md")).unwrap()
+    fs::read_to_string(crate::support::repository().join("docs/protocol.md")).unwrap()
 }
 
 /// The cells of the rows of a table, for tables whose header begins with this cell.
@@ -58,7 +58,7 @@ fn every_kind_has_a_place_for_its_offset() {
 #[test]
 fn vectors_stand_under_sections_and_rows_of_the_page() {
     let page = page();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let root = crate::support::repository().join("tests/vectors");
     for folder in fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()) {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
         let is_named =

@@ -12,7 +12,7 @@ use crate::{Result, cores::Cores, process::Server, request::SECRET};
 
 /// Builds the program with its service, and gives its path.
 pub(crate) fn build() -> Result<PathBuf> {
-    let build = ["build", "--quiet", "--release", "--features", "serve"];
+    let build = ["build", "--quiet", "--release", "--package", "framesign-cli"];
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo).args(build).current_dir(repository()))?;
     let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);

@@ -12,15 +12,13 @@ use crate::{
     support::{Numbers, random_chunks},
 };
 
-impl Connection {
-    fn check(&self, how: &str, signatures: &[String], end: &str) {
-        assert_eq!(signatures, self.signatures, "{} {how}", self.name);
-        assert_eq!(end, self.end, "{} {how}", self.name);
-    }
+fn check(connection: &Connection, how: &str, signatures: &[String], end: &str) {
+    assert_eq!(signatures, connection.signatures, "{} {how}", connection.name);
+    assert_eq!(end, connection.end, "{} {how}", connection.name);
+}
 
-    fn check_outcome(&self, how: &str, outcome: &Outcome) {
-        self.check(how, &outcome.signatures(), outcome.end_name());
-    }
+fn check_outcome(connection: &Connection, how: &str, outcome: &Outcome) {
+    check(connection, how, &outcome.signatures(), outcome.end_name());
 }
 
 #[test]
@@ -28,7 +26,7 @@ fn connections_end_as_published_in_any_reads() {
     for connection in Connection::all() {
         let input = &connection.input[..];
         let run = |how: &str, reads: Vec<&[u8]>| {
-            connection.check_outcome(how, &drive(SigningCodec::new(key()), reads));
+            check_outcome(&connection, how, &drive(SigningCodec::new(key()), reads));
         };
         run("whole", vec![input]);
         run("byte by byte", input.chunks(1).collect());
@@ -65,7 +63,7 @@ async fn connections_end_as_published_behind_framed_read() {
                 }
             }
             let end = error.unwrap_or_else(|| end_name(frames.decoder().standing()));
-            connection.check(&format!("in reads of up to {most}"), &signatures, end);
+            check(&connection, &format!("in reads of up to {most}"), &signatures, end);
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::{
     frames::{cuts, lenient, mutated, valid},
     naive::Settings,
     properties::codec::{check, drive},
+    published::Vector,
     stages::key,
     support::{Numbers, head_len},
-    vectors::Vector,
 };
 
 #[test]

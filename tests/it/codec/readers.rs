@@ -13,9 +13,9 @@ use tokio::io::AsyncReadExt;
 
 use super::reads::Reads;
 use crate::{
+    published::Vector,
     stages::{key, string_to_sign},
     support::{Numbers, random_chunks},
-    vectors::Vector,
 };
 
 fn pool() -> HashPool {

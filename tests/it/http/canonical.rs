@@ -8,7 +8,7 @@ use framesign::{
 use http::{HeaderValue, Request, Version, request::Parts};
 
 use super::support::{key, now, read};
-use crate::{stages::stages, vectors::Vector};
+use crate::{published::Vector, stages::stages};
 
 fn parts(request: http::request::Builder) -> Parts {
     request.body(()).unwrap().into_parts().0

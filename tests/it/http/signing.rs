@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use proptest::prelude::*;
 
 use super::support::{Frames, body, credentials, data, read};
-use crate::{frames, vectors::Vector};
+use crate::{frames, published::Vector};
 
 fn key() -> SigningKey {
     SigningKey::derive(&credentials(), "20230801".parse().unwrap())

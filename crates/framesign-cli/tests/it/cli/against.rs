@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Folder, Run, example, framesign};
 use crate::{
+    published::Vector,
     stages::{ACCESS_KEY, DATE},
-    vectors::Vector,
 };
 
 /// The canonical request of example 1.

@@ -19,8 +19,11 @@ fn missing_file_is_3() {
     for subcommand in ["sign", "explain"] {
         let run = Run::of(framesign(subcommand).arg("no/such/file"));
         assert!(run.complaint(3).starts_with("no/such/file: "), "{run:?}");
-        let run = Run::of(framesign(subcommand).arg(env!("CARGO_MANIFEST_DIR")));
-        assert!(run.complaint(3).starts_with(env!("CARGO_MANIFEST_DIR")), "{run:?}");
+        let run = Run::of(framesign(subcommand).arg(crate::support::repository()));
+        assert!(
+            run.complaint(3).starts_with(crate::support::repository().to_str().unwrap()),
+            "{run:?}"
+        );
     }
 }
 

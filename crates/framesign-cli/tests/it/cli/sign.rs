@@ -6,8 +6,8 @@ use framesign::{Credentials, Reading, SigningDate, SigningKey};
 
 use super::{Folder, Run, SIGNATURE_1, SIGNATURE_2, bare, example, framesign, long_frame};
 use crate::{
+    published::Vector,
     stages::{ACCESS_KEY, SECRET_KEY, key, string_to_sign},
-    vectors::Vector,
 };
 
 #[test]

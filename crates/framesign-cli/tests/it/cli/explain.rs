@@ -3,7 +3,7 @@
 use framesign::Reading;
 
 use super::{Run, example, framesign, long_frame};
-use crate::vectors::Vector;
+use crate::published::Vector;
 
 #[test]
 fn stages_of_an_example_are_shown() {

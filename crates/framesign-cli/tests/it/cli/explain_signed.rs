@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Folder, Run, bare, framesign as with_keys};
 use crate::{
-    signed::Case,
+    published::Signed as Case,
     stages::{ACCESS_KEY, DATE, SECRET_KEY},
 };
 
@@ -206,7 +206,7 @@ fn published_signed_frames_are_explained_as_they_are_verified() {
         let [(_, secret_key)] = secrets.as_slice() else { continue };
         let file = folder.file("frame", &case.frame);
         let run = Run::of(explain(None, Some(secret_key)).arg("--strict").arg(file));
-        match case.result.as_str() {
+        match case.result() {
             "valid" => {
                 assert!(run.done().ends_with("\n  equal\n"), "{}: {run:?}", case.name);
                 equal += 1;
@@ -218,7 +218,7 @@ fn published_signed_frames_are_explained_as_they_are_verified() {
                 let is_claimed = run.out.contains("\n  content-digest: that of another payload\n");
                 let differs = run.out.ends_with("\n  differs\n");
                 assert!(is_claimed || differs, "{}: {run:?}", case.name);
-                assert!(is_claimed || case.result == "signature", "{}: {run:?}", case.name);
+                assert!(is_claimed || case.result() == "signature", "{}: {run:?}", case.name);
                 assert_eq!(run.code, 1, "{}: {run:?}", case.name);
                 differing += 1;
             }

@@ -32,7 +32,7 @@ const BAD_FRAME: &[u8] = b"BREW / HTTP/1.1\r\nHost: h\r\n\r\n";
 /// The program without any key.
 fn bare() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_framesign"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.current_dir(crate::support::repository());
     command.env_remove("FRAMESIGN_ACCESS_KEY").env_remove("FRAMESIGN_SECRET_KEY");
     command
 }

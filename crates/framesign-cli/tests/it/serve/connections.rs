@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{PATIENCE, Service, head, token_of, wait_until};
-use crate::{support::Numbers, vectors::Vector};
+use crate::{published::Vector, support::Numbers};
 
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n";
 

@@ -7,7 +7,7 @@ use std::{
 
 use super::Service;
 
-const PAGE: &str = include_str!("../../../docs/operations.md");
+const PAGE: &str = include_str!("../../../../../docs/operations.md");
 
 #[test]
 fn every_option_is_documented_with_its_variable_and_default() {

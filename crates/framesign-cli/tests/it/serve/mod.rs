@@ -48,7 +48,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The command `framesign serve` on a free port, with a secret and nothing else of the environment.
 pub(crate) fn serve(options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_framesign"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear();
+    command.current_dir(crate::support::repository()).env_clear();
     command.env("SECRET", SECRET).env("FRAMESIGN_LISTEN", "127.0.0.1:0");
     command.arg("serve").args(options);
     command

@@ -29,7 +29,7 @@ fn connection_over_the_limit_waits_for_one_to_end() {
 fn after(shell: &str, options: &[&str]) -> Command {
     let service = serve(options);
     let mut command = Command::new("/bin/sh");
-    command.env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env_clear().current_dir(crate::support::repository());
     command.envs(service.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.args(["-c", &format!("{shell} && exec \"$@\""), "sh"]);
     command.arg(service.get_program()).args(service.get_args());
