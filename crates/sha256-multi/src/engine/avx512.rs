@@ -1,0 +1,158 @@
+//! Sixteen lanes in the vectors of 512 bits of AVX-512.
+
+use core::arch::x86_64::{
+    __m512i, _mm512_add_epi32, _mm512_castsi256_si512, _mm512_castsi512_si256, _mm512_loadu_si512,
+    _mm512_ror_epi32, _mm512_set1_epi32, _mm512_set4_epi32, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_srli_epi32, _mm512_ternarylogic_epi32,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm256_loadu_si256, _mm256_storeu_si256,
+};
+
+use super::{Lane, vector::vector_compress};
+use crate::constants::ROUNDS;
+
+vector_compress!("avx512f,avx512bw", 16, __m512i);
+
+// Truth tables of vpternlogd: the bit that stands for the operands x, y and z is 4x + 2y + z.
+const XOR: i32 = 0x96;
+const CHOOSE: i32 = 0xca;
+const MAJORITY: i32 = 0xe8;
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn add(x: __m512i, y: __m512i) -> __m512i {
+    _mm512_add_epi32(x, y)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn broadcast(word: u32) -> __m512i {
+    _mm512_set1_epi32(word.cast_signed())
+}
+
+/// Ch (4.2): `y` where `x` has a one, `z` where it has a zero.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn choose(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi32::<CHOOSE>(x, y, z)
+}
+
+/// Maj (4.3).
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn majority(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi32::<MAJORITY>(x, y, z)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn xor(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi32::<XOR>(x, y, z)
+}
+
+/// Σ0 (4.4).
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn big_sigma0(x: __m512i) -> __m512i {
+    xor(_mm512_ror_epi32::<2>(x), _mm512_ror_epi32::<13>(x), _mm512_ror_epi32::<22>(x))
+}
+
+/// Σ1 (4.5).
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn big_sigma1(x: __m512i) -> __m512i {
+    xor(_mm512_ror_epi32::<6>(x), _mm512_ror_epi32::<11>(x), _mm512_ror_epi32::<25>(x))
+}
+
+/// σ0 (4.6).
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn small_sigma0(x: __m512i) -> __m512i {
+    xor(_mm512_ror_epi32::<7>(x), _mm512_ror_epi32::<18>(x), _mm512_srli_epi32::<3>(x))
+}
+
+/// σ1 (4.7).
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn small_sigma1(x: __m512i) -> __m512i {
+    xor(_mm512_ror_epi32::<17>(x), _mm512_ror_epi32::<19>(x), _mm512_srli_epi32::<10>(x))
+}
+
+/// The words of a row of blocks: vector `t` holds word `t` of every lane.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load_blocks(blocks: &[&[[u8; 64]]; 16], row: usize) -> [__m512i; 16] {
+    // The bytes of each word from the other end: the message is big-endian.
+    let swap = _mm512_set4_epi32(0x0c0d_0e0f, 0x0809_0a0b, 0x0405_0607, 0x0001_0203);
+    let mut rows = [_mm512_setzero_si512(); 16];
+    for (vector, blocks) in rows.iter_mut().zip(blocks) {
+        *vector = _mm512_shuffle_epi8(load(&blocks[row]), swap);
+    }
+    transpose(rows)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(block: &[u8; 64]) -> __m512i {
+    // SAFETY: the 64 bytes that are read are those of the array; no alignment is asked for.
+    unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
+}
+
+/// The hash values of all lanes: vector `i` holds word `i` of every lane.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_hash(lanes: &[Lane<'_>]) -> [__m512i; 8] {
+    let mut rows = [_mm512_setzero_si512(); 16];
+    for (vector, lane) in rows.iter_mut().zip(lanes) {
+        // SAFETY: the 32 bytes that are read are the eight words; no alignment is asked for.
+        let words = unsafe { _mm256_loadu_si256(lane.words.as_ptr().cast()) };
+        *vector = _mm512_castsi256_si512(words);
+    }
+    let [a, b, c, d, e, f, g, h, ..] = transpose(rows);
+    [a, b, c, d, e, f, g, h]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_hash(hash: [__m512i; 8], lanes: &mut [Lane<'_>]) {
+    let mut words = [_mm512_setzero_si512(); 16];
+    words[..8].copy_from_slice(&hash);
+    for (vector, lane) in transpose(words).into_iter().zip(lanes) {
+        let words = _mm512_castsi512_si256(vector);
+        // SAFETY: the 32 bytes that are written are the eight words; no alignment is asked for.
+        unsafe { _mm256_storeu_si256(lane.words.as_mut_ptr().cast(), words) };
+    }
+}
+
+/// Transposes sixteen rows of sixteen words.
+///
+/// Pairs of rows, then of pairs, within each quarter of the vectors; then the quarters.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transpose(mut rows: [__m512i; 16]) -> [__m512i; 16] {
+    for [x, y] in rows.as_chunks_mut().0 {
+        (*x, *y) = (_mm512_unpacklo_epi32(*x, *y), _mm512_unpackhi_epi32(*x, *y));
+    }
+    // Of rows r to r + 3, quarter q: now word 4q + i, for i the place among the four.
+    for [x0, x1, y0, y1] in rows.as_chunks_mut().0 {
+        let four = [
+            _mm512_unpacklo_epi64(*x0, *y0),
+            _mm512_unpackhi_epi64(*x0, *y0),
+            _mm512_unpacklo_epi64(*x1, *y1),
+            _mm512_unpackhi_epi64(*x1, *y1),
+        ];
+        [*x0, *x1, *y0, *y1] = four;
+    }
+    let mut out = [_mm512_setzero_si512(); 16];
+    for i in 0..4 {
+        let [p, q, r, s] = [rows[i], rows[i + 4], rows[i + 8], rows[i + 12]];
+        // Quarters 0 and 2 of two rows, then quarters 1 and 3.
+        let even = [_mm512_shuffle_i32x4::<0x88>(p, q), _mm512_shuffle_i32x4::<0x88>(r, s)];
+        let odd = [_mm512_shuffle_i32x4::<0xdd>(p, q), _mm512_shuffle_i32x4::<0xdd>(r, s)];
+        out[i] = _mm512_shuffle_i32x4::<0x88>(even[0], even[1]);
+        out[i + 4] = _mm512_shuffle_i32x4::<0x88>(odd[0], odd[1]);
+        out[i + 8] = _mm512_shuffle_i32x4::<0xdd>(even[0], even[1]);
+        out[i + 12] = _mm512_shuffle_i32x4::<0xdd>(odd[0], odd[1]);
+    }
+    out
+}

@@ -1,0 +1,160 @@
+//! Engines: a kernel for each number of lanes.
+
+mod cost;
+mod kernel;
+mod portable;
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512vl;
+#[cfg(target_arch = "x86_64")]
+mod sha_ni;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+
+use core::{fmt, slice};
+
+pub(crate) use self::kernel::Kernel;
+use crate::{
+    schedule::{WINDOW, run},
+    state::{Digest, State, digest},
+};
+
+/// The blocks of a message that wait to be compressed, and its hash value.
+pub(crate) struct Lane<'a> {
+    pub(crate) words: &'a mut [u32; 8],
+    pub(crate) blocks: &'a [[u8; 64]],
+}
+
+/// What compresses the lanes: a kernel for each number of messages that have bytes at the same time.
+///
+/// [`detect`](Self::detect) gives the one for this machine; a single kernel can be asked for
+/// [by name](Self::by_name), for tests and measurements. It is small and can be copied.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    name: &'static str,
+    /// The kernel for `i + 1` lanes.
+    kernels: [Kernel; WINDOW],
+}
+
+impl Engine {
+    /// The engine for this machine, which takes for each number of lanes the kernel that costs
+    /// least.
+    ///
+    /// The first call asks the processor what it has and measures its kernels; that takes some
+    /// hundred microseconds. Later calls read what was found.
+    #[must_use]
+    pub fn detect() -> Self {
+        let costs = cost::measured();
+        let mut kernels = [Kernel::PORTABLE; WINDOW];
+        for (i, kernel) in kernels.iter_mut().enumerate() {
+            *kernel = cost::cheapest(&costs, i + 1);
+        }
+        Self { name: "auto", kernels }
+    }
+
+    /// The engine of that name, if this machine can run it: `"auto"`, or one of
+    /// [`available`](Self::available).
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        if name == "auto" {
+            return Some(Self::detect());
+        }
+        Self::available().find(|engine| engine.name == name)
+    }
+
+    /// The engines of one kernel that this machine can run; `"portable"` comes first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Kernel::available().map(|kernel| Self { name: kernel.name(), kernels: [kernel; WINDOW] })
+    }
+
+    /// The name of the engine.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The name of the kernel for a number of messages that have bytes at the same time.
+    #[must_use]
+    pub fn kernel_name(&self, messages: usize) -> &'static str {
+        self.kernel(messages.clamp(1, WINDOW)).name()
+    }
+
+    /// The most lanes that one of the kernels has: as many messages fill the engine.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.kernels.iter().map(|kernel| kernel.lanes()).max().unwrap_or(1)
+    }
+
+    /// Hashes the next piece of each message.
+    ///
+    /// The pieces can be of any lengths, also empty. The order has no meaning, except that
+    /// at most sixteen are at work at a time: if there are more, give the longest first.
+    pub fn update_many(&self, inputs: &mut [(&mut State, &[u8])]) {
+        if let [(state, piece)] = inputs
+            && self.kernel(1).lanes() == 1
+        {
+            return state.update(piece);
+        }
+        // The blocks that earlier pieces began.
+        run(
+            self,
+            inputs.iter_mut().filter_map(|(state, piece)| {
+                let (words, block) = state.fill_block(&state.split(piece))?;
+                Some(Lane { words, blocks: slice::from_ref(block) })
+            }),
+        );
+        run(
+            self,
+            inputs.iter_mut().map(|(state, piece)| {
+                let blocks = state.split(piece).body;
+                Lane { words: &mut state.words, blocks }
+            }),
+        );
+        for (state, piece) in inputs {
+            state.keep_tail(&state.split(piece));
+        }
+    }
+
+    /// Computes the digest of each message, as if it ended here. The states can go on.
+    pub fn finalize_many(&self, outputs: &mut [(&State, &mut Digest)]) {
+        for outputs in outputs.chunks_mut(WINDOW) {
+            let mut last: [State; WINDOW] = Default::default();
+            for (last, (state, _)) in last.iter_mut().zip(&*outputs) {
+                last.clone_from(state);
+            }
+            let padding = last.each_ref().map(State::padding);
+            run(
+                self,
+                last.iter_mut()
+                    .zip(&padding)
+                    .take(outputs.len())
+                    .map(|(state, padding)| Lane { words: &mut state.words, blocks: padding.blocks() }),
+            );
+            for (last, (_, out)) in last.iter().zip(outputs) {
+                **out = digest(&last.words);
+            }
+        }
+    }
+
+    /// The kernel for a number of lanes, from one to [`WINDOW`].
+    pub(crate) fn kernel(&self, lanes: usize) -> Kernel {
+        self.kernels[lanes - 1]
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::detect()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("name", &self.name).finish_non_exhaustive()
+    }
+}
