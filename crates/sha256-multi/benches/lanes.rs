@@ -1,30 +1,41 @@
 //! Temporary.
-use std::time::Instant;
 use sha256_multi::*;
-fn main(){
-  let e: Vec<_> = std::iter::once(Engine::detect()).chain(Engine::available()).collect();
-  for e in &e { println!("{:?} {}", e.name(), e.lanes()); }
-  for n in 1..=16 { print!("{}:{} ", n, e[0].kernel_name(n)); } println!();
-  for n in [1usize,2,3,4,5,6,7,8,10,12,14,16,17,64] {
-    print!("{n:3} ");
-    let data: Vec<Vec<u8>> = (0..n).map(|i| vec![i as u8; 65536]).collect();
-    for e in &e {
-      let mut rs=vec![];
-      for _ in 0..15 {
-        let t=Instant::now();
-        for d in &data { use sha2::Digest; let mut h=sha2::Sha256::new(); h.update(d); std::hint::black_box(h.finalize()); }
-        let a=t.elapsed().as_secs_f64();
-        let t=Instant::now();
-        let mut s=vec![State::new(); n];
-        let mut i: Vec<_> = s.iter_mut().zip(data.iter().map(|d|&d[..])).collect();
-        e.update_many(&mut i);
-        std::hint::black_box(&s);
-        let b=t.elapsed().as_secs_f64();
-        rs.push(a/b);
-      }
-      rs.sort_by(f64::total_cmp);
-      print!("{}={:.2} ", e.name(), rs[7]);
+fn main() {
+    let rd = || unsafe { core::arch::x86_64::_rdtsc() };
+    let mut per = f64::MAX;
+    for _ in 0..50 {
+        let mut y = 3u64;
+        let t0 = rd();
+        for _ in 0..1000u64 {
+            unsafe { core::arch::asm!(".rept 100","imul {0},{0}",".endr", inout(reg) y) };
+        }
+        std::hint::black_box(y);
+        per = per.min((rd() - t0) as f64 / 3e5);
     }
-    println!();
-  }
+    println!("tsc per cycle {per:.3}");
+    let only: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    for e in Engine::available() {
+        if !only.is_empty() && !only.iter().any(|o| o == e.name()) {
+            continue;
+        }
+        let n = e.lanes();
+        for blocks in [1usize, 4, 64, 1024] {
+            let data: Vec<Vec<u8>> = (0..n).map(|i| vec![i as u8; blocks * 64]).collect();
+            let mut best = f64::MAX;
+            for _ in 0..400 {
+                let mut s = vec![State::new(); n];
+                let mut i: Vec<_> = s.iter_mut().zip(data.iter().map(|d| &d[..])).collect();
+                let t0 = rd();
+                e.update_many(&mut i);
+                let t = (rd() - t0) as f64;
+                best = best.min(t);
+            }
+            let c = best / per / blocks as f64;
+            println!(
+                "{:20} {blocks} blocks: {c:.0} cycles a row, {:.1} a block",
+                e.name(),
+                c / n as f64
+            );
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! that no lane waits for the longest. If more are at work than the kernel has lanes, those with
 //! the most blocks left go first: what is left at the end is even, and runs side by side.
 
-use core::{cmp::Reverse, slice};
+use core::cmp::Reverse;
 
 use crate::engine::{Engine, Lane};
 
@@ -16,13 +16,17 @@ const TURN: usize = 32;
 
 /// Compresses all blocks of all lanes.
 pub(crate) fn run<'a>(engine: &Engine, lanes: impl Iterator<Item = Lane<'a>>) {
-    let mut lanes = lanes.filter(|lane| !lane.blocks.is_empty()).fuse();
-    let mut idle = [[0; 8]; WINDOW];
-    let mut window = idle.each_mut().map(|words| Lane { words, blocks: &[] });
+    let mut lanes = lanes.filter(|lane| !lane.blocks.is_empty()).peekable();
+    if lanes.peek().is_none() {
+        return;
+    }
+    let mut window: [Lane<'_>; WINDOW] = core::array::from_fn(|_| Lane::idle());
     let mut busy = 0;
     loop {
-        for (place, lane) in window[busy..].iter_mut().zip(&mut lanes) {
-            *place = lane;
+        while busy < WINDOW
+            && let Some(lane) = lanes.next()
+        {
+            window[busy] = lane;
             busy += 1;
         }
         if busy == 0 {
@@ -55,11 +59,13 @@ fn advance(engine: &Engine, window: &mut [Lane<'_>; WINDOW], busy: usize) {
     }
 }
 
-/// Moves the lanes that have blocks left to the front, and tells how many they are.
+/// Finishes the lanes whose blocks have run out, moves the others to the front, and counts them.
 fn retain_busy(window: &mut [Lane<'_>; WINDOW], busy: usize) -> usize {
     let mut left = 0;
     for i in 0..busy {
-        if !window[i].blocks.is_empty() {
+        if window[i].blocks.is_empty() {
+            window[i].finish();
+        } else {
             window.swap(left, i);
             left += 1;
         }

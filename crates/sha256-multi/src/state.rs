@@ -116,6 +116,7 @@ impl State {
     }
 
     /// How many bytes of a block wait for its rest.
+    #[expect(clippy::cast_possible_truncation, reason = "less than a block")]
     pub(crate) const fn buffered(&self) -> usize {
         (self.length % BLOCK as u64) as usize
     }
@@ -247,7 +248,10 @@ impl fmt::Display for InvalidState {
         match self {
             Self::Length => f.write_str("expected a length below 2^61, found more at byte 32"),
             Self::Block(place) => {
-                write!(f, "expected zeros behind the bytes of the block, found another at byte {place}")
+                write!(
+                    f,
+                    "expected zeros behind the bytes of the block, found another at byte {place}"
+                )
             }
         }
     }

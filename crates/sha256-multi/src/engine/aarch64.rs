@@ -22,7 +22,7 @@ pub(super) fn compress<const LANES: usize>(lanes: &mut [Lane<'_>], rows: usize) 
     let blocks: [&[[u8; 64]]; LANES] = core::array::from_fn(|i| &lanes[i].blocks[..rows]);
     let mut hash = [[vdupq_n_u32(0); 2]; LANES];
     for (hash, lane) in hash.iter_mut().zip(&*lanes) {
-        *hash = load_hash(lane.words);
+        *hash = load_hash(&lane.words);
     }
     for row in 0..rows {
         let mut working = hash;
@@ -33,7 +33,7 @@ pub(super) fn compress<const LANES: usize>(lanes: &mut [Lane<'_>], rows: usize) 
         }
     }
     for (hash, lane) in hash.into_iter().zip(lanes) {
-        store_hash(hash, lane.words);
+        store_hash(hash, &mut lane.words);
     }
 }
 

@@ -1,11 +1,12 @@
 //! Eight lanes in the vectors of 256 bits of AVX2.
 
 use core::arch::x86_64::{
-    __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_loadu_si256,
-    _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setr_epi8,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
-    _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
-    _mm256_unpacklo_epi64, _mm256_xor_si256,
+    __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256,
+    _mm256_castsi128_si256, _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_or_si256,
+    _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_si256,
+    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    _mm256_xor_si256,
 };
 
 use super::{Lane, vector::vector_compress};
@@ -82,6 +83,9 @@ fn small_sigma1(x: __m256i) -> __m256i {
 }
 
 /// The words of a row of blocks: vector `t` holds word `t` of every lane.
+///
+/// The halves of a vector come from the same quarter of two blocks, inserted as they are loaded:
+/// no word has to cross from one half to the other.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn load_blocks(blocks: &[&[[u8; 64]]; 8], row: usize) -> [__m256i; 16] {
@@ -91,24 +95,27 @@ pub(super) fn load_blocks(blocks: &[&[[u8; 64]]; 8], row: usize) -> [__m256i; 16
         3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12,
         3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12,
     );
-    let mut halves = [[_mm256_setzero_si256(); 8]; 2];
-    for (i, blocks) in blocks.iter().enumerate() {
-        let (parts, _) = blocks[row].as_chunks();
-        for (half, part) in halves.iter_mut().zip(parts) {
-            half[i] = _mm256_shuffle_epi8(load(part), swap);
-        }
-    }
+    let blocks = blocks.map(|blocks| &blocks[row]);
     let mut words = [_mm256_setzero_si256(); 16];
-    words[..8].copy_from_slice(&transpose(halves[0]));
-    words[8..].copy_from_slice(&transpose(halves[1]));
+    for (quarter, words) in words.as_chunks_mut().0.iter_mut().enumerate() {
+        let mut rows = [_mm256_setzero_si256(); 4];
+        for (i, row) in rows.iter_mut().enumerate() {
+            let low = _mm256_castsi128_si256(load(blocks[i], quarter));
+            let vector = _mm256_inserti128_si256::<1>(low, load(blocks[i + 4], quarter));
+            *row = _mm256_shuffle_epi8(vector, swap);
+        }
+        *words = transpose_halves(rows);
+    }
     words
 }
 
+/// A quarter of a block.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load(half_block: &[u8; 32]) -> __m256i {
-    // SAFETY: the 32 bytes that are read are those of the array; no alignment is asked for.
-    unsafe { _mm256_loadu_si256(half_block.as_ptr().cast()) }
+fn load(block: &[u8; 64], quarter: usize) -> __m128i {
+    let bytes: &[u8; 16] = &block.as_chunks().0[quarter];
+    // SAFETY: the 16 bytes that are read are those of the array; no alignment is asked for.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
 /// The hash values of all lanes: vector `i` holds word `i` of every lane.
@@ -120,12 +127,12 @@ pub(super) fn load_hash(lanes: &[Lane<'_>]) -> [__m256i; 8] {
         // SAFETY: the 32 bytes that are read are the eight words; no alignment is asked for.
         *vector = unsafe { _mm256_loadu_si256(lane.words.as_ptr().cast()) };
     }
-    transpose(rows)
+    transpose(&rows)
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn store_hash(hash: [__m256i; 8], lanes: &mut [Lane<'_>]) {
+pub(super) fn store_hash(hash: &[__m256i; 8], lanes: &mut [Lane<'_>]) {
     for (vector, lane) in transpose(hash).into_iter().zip(lanes) {
         // SAFETY: the 32 bytes that are written are the eight words; no alignment is asked for.
         unsafe { _mm256_storeu_si256(lane.words.as_mut_ptr().cast(), vector) };
@@ -133,27 +140,28 @@ pub(super) fn store_hash(hash: [__m256i; 8], lanes: &mut [Lane<'_>]) {
 }
 
 /// Transposes eight rows of eight words.
-///
-/// Pairs of rows, then of pairs, within each half of the vectors; then the halves.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn transpose(mut rows: [__m256i; 8]) -> [__m256i; 8] {
-    for [x, y] in rows.as_chunks_mut().0 {
-        (*x, *y) = (_mm256_unpacklo_epi32(*x, *y), _mm256_unpackhi_epi32(*x, *y));
-    }
-    for [x0, x1, y0, y1] in rows.as_chunks_mut().0 {
-        let four = [
-            _mm256_unpacklo_epi64(*x0, *y0),
-            _mm256_unpackhi_epi64(*x0, *y0),
-            _mm256_unpacklo_epi64(*x1, *y1),
-            _mm256_unpackhi_epi64(*x1, *y1),
-        ];
-        [*x0, *x1, *y0, *y1] = four;
-    }
+fn transpose(&[a, b, c, d, e, f, g, h]: &[__m256i; 8]) -> [__m256i; 8] {
+    let [upper, lower] = [transpose_halves([a, b, c, d]), transpose_halves([e, f, g, h])];
     let mut out = [_mm256_setzero_si256(); 8];
     for i in 0..4 {
-        out[i] = _mm256_permute2x128_si256::<0x20>(rows[i], rows[i + 4]);
-        out[i + 4] = _mm256_permute2x128_si256::<0x31>(rows[i], rows[i + 4]);
+        out[i] = _mm256_permute2x128_si256::<0x20>(upper[i], lower[i]);
+        out[i + 4] = _mm256_permute2x128_si256::<0x31>(upper[i], lower[i]);
     }
     out
+}
+
+/// Transposes the four words of four rows, in each half of the vectors for itself.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn transpose_halves([w, x, y, z]: [__m256i; 4]) -> [__m256i; 4] {
+    let [wx_low, wx_high] = [_mm256_unpacklo_epi32(w, x), _mm256_unpackhi_epi32(w, x)];
+    let [yz_low, yz_high] = [_mm256_unpacklo_epi32(y, z), _mm256_unpackhi_epi32(y, z)];
+    [
+        _mm256_unpacklo_epi64(wx_low, yz_low),
+        _mm256_unpackhi_epi64(wx_low, yz_low),
+        _mm256_unpacklo_epi64(wx_high, yz_high),
+        _mm256_unpackhi_epi64(wx_high, yz_high),
+    ]
 }

@@ -8,11 +8,14 @@ use super::Lane;
 struct Entry {
     name: &'static str,
     lanes: usize,
+    /// Roughly what a row costs, where nothing can be measured: cycles, or anything in proportion.
+    estimate: u32,
     /// Whether the processor and the operating system have what `compress` is compiled for.
     detect: fn() -> bool,
-    /// Compresses a number of blocks of every lane; panics unless there are `lanes` lanes of that.
+    /// Compresses a number of blocks of every lane; panics unless there are `lanes` lanes with
+    /// as many blocks.
     ///
-    /// To call it is sound if `detect` says yes: that is all that makes it `unsafe`.
+    /// The call is sound if `detect` says yes: that is all that makes it `unsafe`.
     compress: unsafe fn(&mut [Lane<'_>], usize),
 }
 
@@ -24,10 +27,15 @@ impl Kernel {
     /// One lane, by the `sha2` crate. Every machine can run it.
     pub(crate) const PORTABLE: Self = Self(&PORTABLE);
 
-    /// Every kernel that this machine can run, those of few lanes first.
-    pub(crate) fn available() -> impl Iterator<Item = Self> {
-        // The only other place that makes a `Kernel`: of those that are detected.
-        ENTRIES.iter().filter(|entry| (entry.detect)()).map(Self)
+    /// The kernel at a place of the table, if this machine can run it.
+    pub(crate) fn at(place: usize) -> Option<Self> {
+        // Beside `PORTABLE` the only place that makes a `Kernel`.
+        KERNELS.get(place).filter(|entry| (entry.detect)()).map(Self)
+    }
+
+    /// Every kernel that this machine can run, with its place; those of few lanes first.
+    pub(crate) fn available() -> impl Iterator<Item = (usize, Self)> {
+        (0..KERNELS.len()).filter_map(|place| Some((place, Self::at(place)?)))
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -36,6 +44,10 @@ impl Kernel {
 
     pub(crate) fn lanes(self) -> usize {
         self.0.lanes
+    }
+
+    pub(crate) fn estimate(self) -> u32 {
+        self.0.estimate
     }
 
     /// Compresses `rows` blocks of every lane.
@@ -50,11 +62,21 @@ impl Kernel {
     }
 }
 
-static PORTABLE: Entry =
-    Entry { name: "portable", lanes: 1, detect: || true, compress: super::portable::compress };
+static PORTABLE: Entry = portable(131);
 
+const fn portable(estimate: u32) -> Entry {
+    Entry {
+        name: "portable",
+        lanes: 1,
+        estimate,
+        detect: || true,
+        compress: super::portable::compress,
+    }
+}
+
+// The estimates are cycles that were measured on Sapphire Rapids.
 #[cfg(target_arch = "x86_64")]
-static ENTRIES: [Entry; 8] = {
+static KERNELS: [Entry; 8] = {
     use super::{avx2, avx512, avx512vl, sha_ni};
 
     // What a function is compiled for is what is asked for, feature by feature.
@@ -65,55 +87,85 @@ static ENTRIES: [Entry; 8] = {
     cpufeatures::new!(vector16, "avx512f", "avx512bw");
 
     [
-        Entry { name: "portable", lanes: 1, detect: || true, compress: super::portable::compress },
+        portable(131),
         Entry {
             name: "sha-ni-x2",
             lanes: 2,
+            estimate: 216,
             detect: sha::get,
             compress: sha_ni::plain::compress::<2>,
         },
         Entry {
             name: "sha-ni-avx512vl-x2",
             lanes: 2,
+            estimate: 199,
             detect: sha_vl::get,
             compress: sha_ni::with_vl::compress::<2>,
         },
         Entry {
             name: "sha-ni-x4",
             lanes: 4,
+            estimate: 432,
             detect: sha::get,
             compress: sha_ni::plain::compress::<4>,
         },
         Entry {
             name: "sha-ni-avx512vl-x4",
             lanes: 4,
+            estimate: 412,
             detect: sha_vl::get,
             compress: sha_ni::with_vl::compress::<4>,
         },
-        Entry { name: "avx2-x8", lanes: 8, detect: vector8::get, compress: avx2::compress },
+        Entry {
+            name: "avx2-x8",
+            lanes: 8,
+            estimate: 1186,
+            detect: vector8::get,
+            compress: avx2::compress,
+        },
         Entry {
             name: "avx512vl-x8",
             lanes: 8,
+            estimate: 612,
             detect: vector8_vl::get,
             compress: avx512vl::compress,
         },
-        Entry { name: "avx512-x16", lanes: 16, detect: vector16::get, compress: avx512::compress },
+        Entry {
+            name: "avx512-x16",
+            lanes: 16,
+            estimate: 917,
+            detect: vector16::get,
+            compress: avx512::compress,
+        },
     ]
 };
 
+// The estimates are from the latency and throughput that Arm's optimization guide of the
+// Neoverse N1 gives: a chain of 16 times 4 cycles, and 56 SHA instructions of a cycle each.
 #[cfg(target_arch = "aarch64")]
-static ENTRIES: [Entry; 3] = {
+static KERNELS: [Entry; 3] = {
     use super::aarch64;
 
-    cpufeatures::new!(sha2, "sha2");
+    cpufeatures::new!(sha, "sha2");
 
     [
-        Entry { name: "portable", lanes: 1, detect: || true, compress: super::portable::compress },
-        Entry { name: "armv8-x2", lanes: 2, detect: sha2::get, compress: aarch64::compress::<2> },
-        Entry { name: "armv8-x4", lanes: 4, detect: sha2::get, compress: aarch64::compress::<4> },
+        portable(70),
+        Entry {
+            name: "armv8-x2",
+            lanes: 2,
+            estimate: 120,
+            detect: sha::get,
+            compress: aarch64::compress::<2>,
+        },
+        Entry {
+            name: "armv8-x4",
+            lanes: 4,
+            estimate: 230,
+            detect: sha::get,
+            compress: aarch64::compress::<4>,
+        },
     ]
 };
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-static ENTRIES: [Entry; 1] =
-    [Entry { name: "portable", lanes: 1, detect: || true, compress: super::portable::compress }];
+static KERNELS: [Entry; 1] = [portable(1)];

@@ -1,8 +1,5 @@
 //! Engines: a kernel for each number of lanes.
 
-mod cost;
-mod kernel;
-mod portable;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "x86_64")]
@@ -11,6 +8,9 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512vl;
+mod cost;
+mod kernel;
+mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 #[cfg(target_arch = "x86_64")]
@@ -26,8 +26,26 @@ use crate::{
 
 /// The blocks of a message that wait to be compressed, and its hash value.
 pub(crate) struct Lane<'a> {
-    pub(crate) words: &'a mut [u32; 8],
+    pub(crate) words: [u32; 8],
     pub(crate) blocks: &'a [[u8; 64]],
+    /// Where the words go once all blocks are compressed: the eight words of the state.
+    state: &'a mut [u32],
+}
+
+impl<'a> Lane<'a> {
+    /// A lane without a message: what becomes of its words has no meaning.
+    pub(crate) fn idle() -> Self {
+        Self { words: [0; 8], blocks: &[], state: &mut [] }
+    }
+
+    pub(crate) fn new(words: &'a mut [u32; 8], blocks: &'a [[u8; 64]]) -> Self {
+        Self { words: *words, blocks, state: words }
+    }
+
+    /// Gives the words back to the state.
+    pub(crate) fn finish(&mut self) {
+        self.state.copy_from_slice(&self.words);
+    }
 }
 
 /// What compresses the lanes: a kernel for each number of messages that have bytes at the same time.
@@ -45,16 +63,12 @@ impl Engine {
     /// The engine for this machine, which takes for each number of lanes the kernel that costs
     /// least.
     ///
-    /// The first call asks the processor what it has and measures its kernels; that takes some
-    /// hundred microseconds. Later calls read what was found.
+    /// The first call of the process asks the processor what it has and, on x86-64, measures each
+    /// kernel with the time-stamp counter. That takes some hundred microseconds; later calls read
+    /// what was found. On other processors a table decides.
     #[must_use]
     pub fn detect() -> Self {
-        let costs = cost::measured();
-        let mut kernels = [Kernel::PORTABLE; WINDOW];
-        for (i, kernel) in kernels.iter_mut().enumerate() {
-            *kernel = cost::cheapest(&costs, i + 1);
-        }
-        Self { name: "auto", kernels }
+        Self { name: "auto", kernels: cost::cheapest_kernels() }
     }
 
     /// The engine of that name, if this machine can run it: `"auto"`, or one of
@@ -69,7 +83,8 @@ impl Engine {
 
     /// The engines of one kernel that this machine can run; `"portable"` comes first.
     pub fn available() -> impl Iterator<Item = Self> {
-        Kernel::available().map(|kernel| Self { name: kernel.name(), kernels: [kernel; WINDOW] })
+        Kernel::available()
+            .map(|(_, kernel)| Self { name: kernel.name(), kernels: [kernel; WINDOW] })
     }
 
     /// The name of the engine.
@@ -105,14 +120,14 @@ impl Engine {
             self,
             inputs.iter_mut().filter_map(|(state, piece)| {
                 let (words, block) = state.fill_block(&state.split(piece))?;
-                Some(Lane { words, blocks: slice::from_ref(block) })
+                Some(Lane::new(words, slice::from_ref(block)))
             }),
         );
         run(
             self,
             inputs.iter_mut().map(|(state, piece)| {
                 let blocks = state.split(piece).body;
-                Lane { words: &mut state.words, blocks }
+                Lane::new(&mut state.words, blocks)
             }),
         );
         for (state, piece) in inputs {
@@ -133,7 +148,7 @@ impl Engine {
                 last.iter_mut()
                     .zip(&padding)
                     .take(outputs.len())
-                    .map(|(state, padding)| Lane { words: &mut state.words, blocks: padding.blocks() }),
+                    .map(|(state, padding)| Lane::new(&mut state.words, padding.blocks())),
             );
             for (last, (_, out)) in last.iter().zip(outputs) {
                 **out = digest(&last.words);

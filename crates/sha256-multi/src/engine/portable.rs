@@ -14,6 +14,6 @@ use super::Lane;
 /// If a lane has fewer blocks.
 pub(super) fn compress(lanes: &mut [Lane<'_>], rows: usize) {
     for lane in lanes {
-        compress256(lane.words, &lane.blocks[..rows]);
+        compress256(&mut lane.words, &lane.blocks[..rows]);
     }
 }

@@ -7,8 +7,8 @@
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_loadu_si128, _mm_ror_epi32, _mm_set_epi8,
     _mm_setzero_si128, _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32,
-    _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srli_epi32, _mm_storeu_si128,
-    _mm_ternarylogic_epi32, _mm_unpackhi_epi64, _mm_unpacklo_epi64,
+    _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srli_epi32, _mm_storeu_si128, _mm_ternarylogic_epi32,
+    _mm_unpackhi_epi64, _mm_unpacklo_epi64,
 };
 
 use super::Lane;
@@ -31,16 +31,13 @@ macro_rules! sha_ni_compress {
             ///
             /// If the number of lanes is not `LANES`, or a lane has fewer blocks.
             #[target_feature(enable = $features)]
-            pub(crate) fn compress<const LANES: usize>(
-                lanes: &mut [Lane<'_>],
-                rows: usize,
-            ) {
+            pub(crate) fn compress<const LANES: usize>(lanes: &mut [Lane<'_>], rows: usize) {
                 assert_eq!(lanes.len(), LANES, "as many lanes as the engine has");
                 let blocks: [&[[u8; 64]]; LANES] =
                     core::array::from_fn(|i| &lanes[i].blocks[..rows]);
                 let mut hash = [[_mm_setzero_si128(); 2]; LANES];
                 for (hash, lane) in hash.iter_mut().zip(&*lanes) {
-                    *hash = load_hash(lane.words);
+                    *hash = load_hash(&lane.words);
                 }
                 for row in 0..rows {
                     let mut working = hash;
@@ -51,7 +48,7 @@ macro_rules! sha_ni_compress {
                     }
                 }
                 for (hash, lane) in hash.into_iter().zip(lanes) {
-                    store_hash(hash, lane.words);
+                    store_hash(hash, &mut lane.words);
                 }
             }
 

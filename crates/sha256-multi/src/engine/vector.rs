@@ -22,19 +22,19 @@ macro_rules! vector_compress {
             let mut hash = load_hash(lanes);
             for row in 0..rows {
                 let mut schedule = load_blocks(&blocks, row);
-                let working = rounds(hash, &mut schedule);
+                let working = rounds(&hash, &mut schedule);
                 for (hash, working) in hash.iter_mut().zip(working) {
                     *hash = add(*hash, working);
                 }
             }
-            store_hash(hash, lanes);
+            store_hash(&hash, lanes);
         }
 
         /// The 64 rounds: step 3 of section 6.2.2, with step 1 on the way.
         #[inline]
         #[target_feature(enable = $features)]
-        fn rounds(hash: [$vector; 8], w: &mut [$vector; 16]) -> [$vector; 8] {
-            let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = hash;
+        fn rounds(hash: &[$vector; 8], w: &mut [$vector; 16]) -> [$vector; 8] {
+            let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *hash;
 
             // One round, from T1 and T2 on. What was h is what will be a; the callers rename.
             macro_rules! round {

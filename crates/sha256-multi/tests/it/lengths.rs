@@ -1,0 +1,61 @@
+//! Every engine against `sha2` for every length, and for every cut of a message.
+
+use crate::{engines, finalize, hash_many, noise, oracle};
+use sha256_multi::State;
+
+const LONGEST: usize = if cfg!(miri) { 150 } else { 4096 };
+
+/// All lengths side by side, so that lanes run out and are filled again at every row.
+#[test]
+fn all_lengths_side_by_side() {
+    let noise = noise(2 * LONGEST, 1);
+    let messages: Vec<_> = (0..=LONGEST).map(|length| &noise[length..2 * length]).collect();
+    let expected: Vec<_> = messages.iter().map(|message| oracle(message)).collect();
+    for engine in engines() {
+        assert!(hash_many(engine, &messages, usize::MAX) == expected, "{engine:?}");
+        let reversed: Vec<_> = messages.iter().rev().collect();
+        let mut hashed = hash_many(engine, &reversed, usize::MAX);
+        hashed.reverse();
+        assert!(hashed == expected, "{engine:?}, longest first");
+    }
+}
+
+/// Every number of messages, each as long as the others and with other bytes.
+#[test]
+fn every_number_of_messages() {
+    let most = if cfg!(miri) { 17 } else { 35 };
+    let messages: Vec<_> = (0..most).map(|i| noise(200, i)).collect();
+    let expected: Vec<_> = messages.iter().map(|message| oracle(message)).collect();
+    for engine in engines() {
+        for count in 0..=messages.len() {
+            for piece in [usize::MAX, 64, 67] {
+                let hashed = hash_many(engine, &messages[..count], piece);
+                assert_eq!(hashed, expected[..count], "{engine:?}, pieces of {piece}");
+            }
+        }
+    }
+}
+
+/// A message cut in two at every byte, all cuts side by side.
+#[test]
+fn every_cut() {
+    let message = noise(if cfg!(miri) { 130 } else { 700 }, 2);
+    let (first, second): (Vec<_>, Vec<_>) =
+        (0..=message.len()).map(|cut| message.split_at(cut)).unzip();
+    for engine in engines() {
+        let mut states = vec![State::new(); first.len()];
+        engine.update_many(&mut states.iter_mut().zip(first.iter().copied()).collect::<Vec<_>>());
+        engine.update_many(&mut states.iter_mut().zip(second.iter().copied()).collect::<Vec<_>>());
+        let expected = vec![oracle(&message); states.len()];
+        assert!(finalize(engine, &states) == expected, "{engine:?}");
+    }
+}
+
+#[test]
+fn byte_by_byte() {
+    let messages: Vec<_> = [0, 1, 55, 56, 63, 64, 65, 119, 128, 129].map(|n| noise(n, 3)).into();
+    let expected: Vec<_> = messages.iter().map(|message| oracle(message)).collect();
+    for engine in engines() {
+        assert_eq!(hash_many(engine, &messages, 1), expected, "{engine:?}");
+    }
+}
