@@ -1,41 +1,57 @@
-//! Temporary.
-use sha256_multi::*;
-fn main() {
-    let rd = || unsafe { core::arch::x86_64::_rdtsc() };
-    let mut per = f64::MAX;
-    for _ in 0..50 {
-        let mut y = 3u64;
-        let t0 = rd();
-        for _ in 0..1000u64 {
-            unsafe { core::arch::asm!(".rept 100","imul {0},{0}",".endr", inout(reg) y) };
-        }
-        std::hint::black_box(y);
-        per = per.min((rd() - t0) as f64 / 3e5);
-    }
-    println!("tsc per cycle {per:.3}");
-    let only: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    for e in Engine::available() {
-        if !only.is_empty() && !only.iter().any(|o| o == e.name()) {
-            continue;
-        }
-        let n = e.lanes();
-        for blocks in [1usize, 4, 64, 1024] {
-            let data: Vec<Vec<u8>> = (0..n).map(|i| vec![i as u8; blocks * 64]).collect();
-            let mut best = f64::MAX;
-            for _ in 0..400 {
-                let mut s = vec![State::new(); n];
-                let mut i: Vec<_> = s.iter_mut().zip(data.iter().map(|d| &d[..])).collect();
-                let t0 = rd();
-                e.update_many(&mut i);
-                let t = (rd() - t0) as f64;
-                best = best.min(t);
-            }
-            let c = best / per / blocks as f64;
-            println!(
-                "{:20} {blocks} blocks: {c:.0} cycles a row, {:.1} a block",
-                e.name(),
-                c / n as f64
-            );
+//! Messages hashed side by side, beside `sha2` one after the other and the bare compressions.
+//!
+//! `cargo bench --bench lanes`; a word behind `--` chooses some, and `-- --test` runs each once.
+
+#![expect(clippy::cast_possible_truncation, reason = "bytes of noise")]
+
+use std::{hint::black_box, time::Duration};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sha256_multi::Engine;
+
+mod support {
+    pub(crate) mod workload;
+}
+
+use support::workload::{KIB, Workload};
+
+const MESSAGES: [usize; 9] = [1, 2, 3, 4, 8, 15, 16, 17, 64];
+const PIECES: [usize; 4] = [64, KIB, 16 * KIB, 64 * KIB];
+
+/// Each message is one piece.
+fn lanes(criterion: &mut Criterion) {
+    for messages in MESSAGES {
+        for piece in PIECES {
+            let equal = Workload::new(vec![piece; messages], piece);
+            compare(criterion, &format!("equal/{messages}x{piece}B"), &equal);
+            // From a part of the piece to the whole of it.
+            let lengths = (1..=messages).map(|i| (piece * i).div_ceil(messages));
+            let different = Workload::new(lengths, piece);
+            compare(criterion, &format!("different/{messages}x{piece}B"), &different);
         }
     }
 }
+
+fn compare(criterion: &mut Criterion, name: &str, workload: &Workload) {
+    let engine = Engine::detect();
+    assert_eq!(workload.multi(engine), workload.sha2(), "{name}");
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Bytes(workload.bytes()));
+    group.bench_function("multi", |bencher| bencher.iter(|| black_box(workload).multi(engine)));
+    group.bench_function("sha2", |bencher| bencher.iter(|| black_box(workload).sha2()));
+    group.bench_function("compressions", |bencher| {
+        bencher.iter(|| black_box(workload).compressions());
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    // 216 measurements: short ones.
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(400));
+    targets = lanes
+}
+criterion_main!(benches);

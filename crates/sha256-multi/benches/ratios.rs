@@ -1,40 +1,74 @@
-//! Temporary.
-use sha256_multi::*;
-use std::time::Instant;
+//! How many times as fast messages are hashed side by side as one after the other by `sha2`.
+//!
+//! `cargo bench --bench ratios` prints a line for each; a word behind `--` chooses some. Both sides
+//! are timed in turns in one thread.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of runs, bytes of noise"
+)]
+
+use sha256_multi::Engine;
+
+mod support {
+    pub(crate) mod paired;
+    pub(crate) mod workload;
+}
+
+use support::{
+    paired::Paired,
+    workload::{KIB, Workload},
+};
+
+const MIB: usize = 1024 * KIB;
+
 fn main() {
-    let e: Vec<_> = std::iter::once(Engine::detect()).chain(Engine::available()).collect();
-    for e in &e {
-        println!("{:?} {}", e.name(), e.lanes());
+    let paired = Paired::from_args();
+    let auto = Engine::detect();
+    let ratio = |name: &str, target: f64, workload: &Workload| {
+        paired.ratio(name, Some(target), || workload.sha2(), || workload.multi(auto));
+    };
+
+    // A piece of each.
+    let equal = |messages: usize| Workload::new(vec![64 * KIB; messages], 64 * KIB);
+    ratio("equal/16x64KiB", 1.9, &equal(16));
+    ratio("equal/4x64KiB", 1.8, &equal(4));
+    ratio("equal/2x64KiB", 1.25, &equal(2));
+    ratio("equal/1x64KiB", 0.99, &equal(1));
+    // Half a mebibyte of each in such pieces: what does not fit the caches next to a core.
+    ratio("equal/16x8x64KiB", 1.9, &Workload::new(vec![512 * KIB; 16], 64 * KIB));
+
+    // From 4 KiB to 1 MiB; each length as far from the next, or as many times the next.
+    let even = || (0..16).map(|i| 4 * KIB + i * (MIB - 4 * KIB) / 15);
+    let powers = || (0..16).map(|i| (4096.0 * 256_f64.powf(f64::from(i) / 15.0)) as usize);
+    ratio("unequal/even/whole", 1.7, &Workload::new(even(), MIB));
+    ratio("unequal/even/64KiB", 1.7, &Workload::new(even(), 64 * KIB));
+    ratio("unequal/powers/whole", 1.7, &Workload::new(powers(), MIB));
+    ratio("unequal/powers/64KiB", 1.7, &Workload::new(powers(), 64 * KIB));
+
+    // Each kernel with all its lanes filled; what the engine that chooses takes is chosen from these.
+    for engine in Engine::available() {
+        let workload = equal(engine.lanes());
+        let name = format!("kernel/{}", engine.name());
+        paired.ratio(&name, None, || workload.sha2(), || workload.multi(engine));
     }
-    for n in 1..=16 {
-        print!("{}:{} ", n, e[0].kernel_name(n));
+    for messages in 1..=17 {
+        let workload = equal(messages);
+        let name = format!("messages/{messages}/{}", auto.kernel_name(messages));
+        paired.ratio(&name, None, || workload.sha2(), || workload.multi(auto));
     }
-    println!();
-    for n in [1usize, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 17, 64] {
-        print!("{n:3} ");
-        let data: Vec<Vec<u8>> = (0..n).map(|i| vec![i as u8; 65536]).collect();
-        for e in &e {
-            let mut rs = vec![];
-            for _ in 0..15 {
-                let t = Instant::now();
-                for d in &data {
-                    use sha2::Digest;
-                    let mut h = sha2::Sha256::new();
-                    h.update(d);
-                    std::hint::black_box(h.finalize());
-                }
-                let a = t.elapsed().as_secs_f64();
-                let t = Instant::now();
-                let mut s = vec![State::new(); n];
-                let mut i: Vec<_> = s.iter_mut().zip(data.iter().map(|d| &d[..])).collect();
-                e.update_many(&mut i);
-                std::hint::black_box(&s);
-                let b = t.elapsed().as_secs_f64();
-                rs.push(a / b);
-            }
-            rs.sort_by(f64::total_cmp);
-            print!("{}={:.2} ", e.name(), rs[7]);
-        }
-        println!();
+    let portable = Engine::by_name("portable").unwrap_or(auto);
+    for (messages, piece) in [(2, 64), (4, 64), (16, 64), (2, KIB), (4, KIB), (16, KIB), (64, KIB)]
+    {
+        let workload = Workload::new(vec![4 * piece; messages], piece);
+        let name = format!("small/{messages}x{piece}B");
+        paired.ratio(&name, None, || workload.sha2(), || workload.multi(auto));
+        paired.ratio(
+            &format!("{name}/portable"),
+            None,
+            || workload.sha2(),
+            || workload.multi(portable),
+        );
     }
 }

@@ -87,10 +87,17 @@ impl State {
     /// The digest of the message, which ends here.
     #[must_use]
     pub fn finalize(self) -> Digest {
-        let mut last = self;
-        let padding = last.padding();
-        compress256(&mut last.words, padding.blocks());
-        digest(&last.words)
+        self.digest()
+    }
+
+    /// The digest of the message, as if it ended here.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut padding = Padding::NONE;
+        self.pad(&mut padding);
+        let mut words = self.words;
+        compress256(&mut words, padding.blocks());
+        digest(&words)
     }
 
     /// The number of bytes hashed so far.
@@ -152,21 +159,18 @@ impl State {
         self.length += parts.tail.len() as u64;
     }
 
-    /// The blocks that end the message (FIPS 180-4, section 5.1.1).
-    pub(crate) fn padding(&self) -> Padding {
-        let mut padding = Padding { blocks: [[0; BLOCK]; 2], count: 1 };
+    /// Writes the blocks that end the message (FIPS 180-4, section 5.1.1).
+    pub(crate) fn pad(&self, padding: &mut Padding) {
         let buffered = self.buffered();
-        let bytes = padding.blocks.as_flattened_mut();
+        padding.count = if buffered < BLOCK - 8 { 1 } else { 2 };
+        let bytes = padding.blocks[..padding.count].as_flattened_mut();
+        bytes.fill(0);
         bytes[..buffered].copy_from_slice(&self.block[..buffered]);
         bytes[buffered] = 0x80;
-        if buffered >= BLOCK - 8 {
-            padding.count = 2;
-        }
-        let end = padding.count * BLOCK;
-        // Of a message of at most 2^61 - 1 bytes nothing is shifted out.
+        // Of a message of at most 2^61 - 1 bytes no bit is shifted out.
         let bits = self.length << 3;
-        padding.blocks.as_flattened_mut()[end - 8..end].copy_from_slice(&bits.to_be_bytes());
-        padding
+        let end = bytes.len();
+        bytes[end - 8..].copy_from_slice(&bits.to_be_bytes());
     }
 }
 
@@ -212,6 +216,8 @@ pub(crate) struct Padding {
 }
 
 impl Padding {
+    pub(crate) const NONE: Self = Self { blocks: [[0; BLOCK]; 2], count: 0 };
+
     pub(crate) fn blocks(&self) -> &[[u8; BLOCK]] {
         &self.blocks[..self.count]
     }

@@ -16,12 +16,12 @@ mod sha_ni;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 
-use core::{fmt, slice};
+use core::{fmt, iter, slice};
 
 pub(crate) use self::kernel::Kernel;
 use crate::{
     schedule::{WINDOW, run},
-    state::{Digest, State, digest},
+    state::{Digest, Padding, State, digest},
 };
 
 /// The blocks of a message that wait to be compressed, and its hash value.
@@ -57,7 +57,15 @@ pub struct Engine {
     name: &'static str,
     /// The kernel for `i + 1` lanes.
     kernels: [Kernel; WINDOW],
+    /// Whether few short pieces are hashed one after the other. They are not if a kernel was asked
+    /// for by name.
+    adapts: bool,
 }
+
+/// Lanes and bytes up to which nothing is gained: the processor begins the next message while it
+/// waits for the end of one by itself, if that is near.
+const FEW: usize = 4;
+const SHORT: usize = 256;
 
 impl Engine {
     /// The engine for this machine, which takes for each number of lanes the kernel that costs
@@ -68,7 +76,7 @@ impl Engine {
     /// what was found. On other processors a table decides.
     #[must_use]
     pub fn detect() -> Self {
-        Self { name: "auto", kernels: cost::cheapest_kernels() }
+        Self { name: "auto", kernels: cost::cheapest_kernels(), adapts: true }
     }
 
     /// The engine of that name, if this machine can run it: `"auto"`, or one of
@@ -83,8 +91,11 @@ impl Engine {
 
     /// The engines of one kernel that this machine can run; `"portable"` comes first.
     pub fn available() -> impl Iterator<Item = Self> {
-        Kernel::available()
-            .map(|(_, kernel)| Self { name: kernel.name(), kernels: [kernel; WINDOW] })
+        Kernel::available().map(|(_, kernel)| Self {
+            name: kernel.name(),
+            kernels: [kernel; WINDOW],
+            adapts: false,
+        })
     }
 
     /// The name of the engine.
@@ -110,10 +121,12 @@ impl Engine {
     /// The pieces can be of any lengths, also empty. The order has no meaning, except that
     /// at most sixteen are at work at a time: if there are more, give the longest first.
     pub fn update_many(&self, inputs: &mut [(&mut State, &[u8])]) {
-        if let [(state, piece)] = inputs
-            && self.kernel(1).lanes() == 1
-        {
-            return state.update(piece);
+        let is_short = inputs.iter().all(|(_, piece)| piece.len() < SHORT);
+        if (is_short || inputs.len() == 1) && self.takes_one_by_one(inputs.len()) {
+            for (state, piece) in inputs {
+                state.update(piece);
+            }
+            return;
         }
         // The blocks that earlier pieces began.
         run(
@@ -138,22 +151,37 @@ impl Engine {
     /// Computes the digest of each message, as if it ended here. The states can go on.
     pub fn finalize_many(&self, outputs: &mut [(&State, &mut Digest)]) {
         for outputs in outputs.chunks_mut(WINDOW) {
-            let mut last: [State; WINDOW] = Default::default();
-            for (last, (state, _)) in last.iter_mut().zip(&*outputs) {
-                last.clone_from(state);
-            }
-            let padding = last.each_ref().map(State::padding);
-            run(
-                self,
-                last.iter_mut()
-                    .zip(&padding)
-                    .take(outputs.len())
-                    .map(|(state, padding)| Lane::new(&mut state.words, padding.blocks())),
-            );
-            for (last, (_, out)) in last.iter().zip(outputs) {
-                **out = digest(&last.words);
+            if self.takes_one_by_one(outputs.len()) {
+                for (state, out) in outputs {
+                    **out = state.digest();
+                }
+            } else {
+                self.finalize_window(outputs);
             }
         }
+    }
+
+    /// The padding of at most [`WINDOW`] messages, side by side.
+    fn finalize_window(&self, outputs: &mut [(&State, &mut Digest)]) {
+        let mut words = [[0; 8]; WINDOW];
+        let mut padding = [const { Padding::NONE }; WINDOW];
+        for ((state, _), (words, padding)) in
+            iter::zip(&*outputs, iter::zip(&mut words, &mut padding))
+        {
+            *words = state.words;
+            state.pad(padding);
+        }
+        let lanes = iter::zip(&mut words, &padding);
+        run(self, lanes.map(|(words, padding)| Lane::new(words, padding.blocks())));
+        for ((_, out), words) in iter::zip(outputs, &words) {
+            **out = digest(words);
+        }
+    }
+
+    /// Whether a number of messages with little to hash are hashed one after the other.
+    fn takes_one_by_one(&self, messages: usize) -> bool {
+        let lanes = self.kernel(messages.clamp(1, WINDOW)).lanes();
+        self.adapts && lanes <= FEW
     }
 
     /// The kernel for a number of lanes, from one to [`WINDOW`].

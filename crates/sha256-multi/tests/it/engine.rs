@@ -60,3 +60,12 @@ fn engines_are_those_of_the_processor() {
     assert_eq!(has("avx512vl-x8"), vl);
     assert_eq!(has("avx512-x16"), is_x86_feature_detected!("avx512bw"));
 }
+
+/// The same on Arm.
+#[cfg(all(target_arch = "aarch64", not(miri)))]
+#[test]
+fn engines_are_those_of_the_processor() {
+    let sha = std::arch::is_aarch64_feature_detected!("sha2");
+    assert_eq!(Engine::by_name("armv8-x2").is_some(), sha);
+    assert_eq!(Engine::by_name("armv8-x4").is_some(), sha);
+}

@@ -59,7 +59,9 @@ fn no_engine_reads_beyond_a_piece() {
             for piece in [&bytes[bytes.len() - length..], &bytes[..length]] {
                 for begun in [0, 5] {
                     let mut states = vec![State::new(); engine.lanes() + 1];
-                    states.iter_mut().for_each(|state| state.update(&page[..begun]));
+                    for state in &mut states {
+                        state.update(&page[..begun]);
+                    }
                     engine.update_many(
                         &mut states.iter_mut().map(|s| (s, piece)).collect::<Vec<_>>(),
                     );

@@ -6,8 +6,7 @@ use sha256_multi::State;
 use crate::{engines, finalize, hash_many, noise, oracle, property};
 
 fn cases() -> ProptestConfig {
-    let cases = if cfg!(miri) { 2 } else { 128 };
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
@@ -59,5 +58,14 @@ proptest! {
     #[test]
     fn random_input_of_the_fuzz_target(input in vec(any::<u8>(), 0..600)) {
         property::check(&input);
+    }
+}
+
+/// Every prefix of a sample, as the fuzzer would give it.
+#[test]
+fn property_holds_of_every_prefix_of_a_sample() {
+    let sample = noise(400, 4);
+    for length in 0..=sample.len() {
+        property::check(&sample[..length]);
     }
 }

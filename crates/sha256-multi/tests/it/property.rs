@@ -33,7 +33,8 @@ fn parse(input: &[u8]) -> impl Iterator<Item = Piece> {
 ///
 /// If two digests differ.
 pub(crate) fn check(input: &[u8]) {
-    let noise: Vec<u8> = (0..LONGEST + 256).map(|i| (i * i / 7 + i) as u8).collect();
+    #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+    let noise: Vec<u8> = (0..LONGEST + 256).map(|i| (i * i / 7 % 256) as u8).collect();
     let mut oracles = vec![<sha2::Sha256 as sha2::Digest>::new(); LANES];
     for piece in parse(input) {
         let bytes = &noise[piece.start..piece.start + piece.length];
@@ -67,13 +68,4 @@ fn hash(engine: Engine, input: &[u8], noise: &[u8]) -> Vec<Digest> {
     let mut digests = vec![[0; 32]; LANES];
     engine.finalize_many(&mut states.iter().zip(&mut digests).collect::<Vec<_>>());
     digests
-}
-
-/// Every prefix of a sample, as the fuzzer would give it.
-#[test]
-fn property_holds_of_every_prefix_of_a_sample() {
-    let sample = crate::noise(if cfg!(miri) { 24 } else { 400 }, 4);
-    for length in 0..=sample.len() {
-        check(&sample[..length]);
-    }
 }

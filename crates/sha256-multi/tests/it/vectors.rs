@@ -26,6 +26,7 @@ fn examples_of_the_standard() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn short_messages_of_nist() {
     check_messages(include_str!("../vectors/SHA256ShortMsg.rsp"), 65, &[usize::MAX, 64, 13, 1]);
 }
