@@ -159,12 +159,11 @@ impl State {
         self.length += parts.tail.len() as u64;
     }
 
-    /// Writes the blocks that end the message (FIPS 180-4, section 5.1.1).
+    /// Writes the blocks that end the message into zeros (FIPS 180-4, section 5.1.1).
     pub(crate) fn pad(&self, padding: &mut Padding) {
         let buffered = self.buffered();
         padding.count = if buffered < BLOCK - 8 { 1 } else { 2 };
         let bytes = padding.blocks[..padding.count].as_flattened_mut();
-        bytes.fill(0);
         bytes[..buffered].copy_from_slice(&self.block[..buffered]);
         bytes[buffered] = 0x80;
         // Of a message of at most 2^61 - 1 bytes no bit is shifted out.

@@ -108,7 +108,7 @@ sha_ni_compress!(
     with_vl,
     "sha,sse2,ssse3,sse4.1,avx512f,avx512vl",
     super::far_with_vl,
-    "With σ0 by AVX-512VL: `sha256msg1` is five operations on Intel's cores, and in the way of `sha256rnds2`."
+    "With σ0 by AVX-512VL: on Sapphire Rapids a `sha256msg1` can start every 4 cycles only, and delays `sha256rnds2`."
 );
 
 /// Four times `w[t - 16] + σ0(w[t - 15])`.
