@@ -58,17 +58,10 @@ fn main() {
         let name = format!("messages/{messages}/{}", auto.kernel_name(messages));
         paired.ratio(&name, None, || workload.sha2(), || workload.multi(auto));
     }
-    let portable = Engine::by_name("portable").unwrap_or(auto);
     for (messages, piece) in [(2, 64), (4, 64), (16, 64), (2, KIB), (4, KIB), (16, KIB), (64, KIB)]
     {
         let workload = Workload::new(vec![4 * piece; messages], piece);
         let name = format!("small/{messages}x{piece}B");
         paired.ratio(&name, None, || workload.sha2(), || workload.multi(auto));
-        paired.ratio(
-            &format!("{name}/portable"),
-            None,
-            || workload.sha2(),
-            || workload.multi(portable),
-        );
     }
 }

@@ -28,23 +28,25 @@ use crate::{
 pub(crate) struct Lane<'a> {
     pub(crate) words: [u32; 8],
     pub(crate) blocks: &'a [[u8; 64]],
-    /// Where the words go once all blocks are compressed: the eight words of the state.
-    state: &'a mut [u32],
+    /// Where the words go once all blocks are compressed; none of a lane without a message.
+    state: Option<&'a mut [u32; 8]>,
 }
 
 impl<'a> Lane<'a> {
     /// A lane without a message: what becomes of its words has no meaning.
     pub(crate) fn idle() -> Self {
-        Self { words: [0; 8], blocks: &[], state: &mut [] }
+        Self { words: [0; 8], blocks: &[], state: None }
     }
 
     pub(crate) fn new(words: &'a mut [u32; 8], blocks: &'a [[u8; 64]]) -> Self {
-        Self { words: *words, blocks, state: words }
+        Self { words: *words, blocks, state: Some(words) }
     }
 
     /// Gives the words back to the state.
     pub(crate) fn finish(&mut self) {
-        self.state.copy_from_slice(&self.words);
+        if let Some(state) = &mut self.state {
+            **state = self.words;
+        }
     }
 }
 

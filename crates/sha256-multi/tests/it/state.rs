@@ -96,3 +96,18 @@ fn finalize_many_leaves_the_states_as_they_were() {
         assert_eq!(digests, [oracle(message.as_bytes()), oracle(b"")]);
     }
 }
+
+#[cfg(feature = "zeroize")]
+#[test]
+fn dropped_state_is_zero() {
+    use std::{mem::ManuallyDrop, slice};
+
+    let mut state = ManuallyDrop::new(State::new());
+    state.update(b"secret");
+    // SAFETY: it is dropped once, here.
+    unsafe { ManuallyDrop::drop(&mut state) };
+    // SAFETY: the memory is still that of the variable; numbers and bytes without padding between.
+    let bytes =
+        unsafe { slice::from_raw_parts((&raw const state).cast::<u8>(), size_of::<State>()) };
+    assert!(bytes.iter().all(|&byte| byte == 0), "{bytes:?}");
+}
