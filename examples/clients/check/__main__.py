@@ -1,6 +1,6 @@
 """Tries what docs/recipes.md says.
 
-Call: python3 -B scripts/recipes PROGRAMS
+Call: python3 -B examples/clients/check PROGRAMS
 """
 
 import signal
