@@ -7,7 +7,7 @@ use std::{
     fmt::Display,
     hint::black_box,
     io::{self, BufRead, BufReader, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc,
@@ -135,15 +135,17 @@ fn send_large(port: u16, length: u64) -> Result<TcpStream> {
     for _ in 0..length / CHUNK as u64 {
         socket.write_all(&chunk)?;
     }
+    // No further request: the layer's connection ends, also after an upload that is valid.
+    socket.shutdown(Shutdown::Write)?;
     Ok(socket)
 }
 
-/// Signed for another payload, which nobody knows before the end.
+/// Signed for another payload if there is one, which nobody knows before the end.
 fn head(length: u64) -> Result<Vec<u8>> {
     let now = SystemTime::now();
     let head = format!("PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
     let key = SigningKey::derive(&keys::credentials()?, SigningDate::of(now));
-    let payload = PayloadHash::of(b"another");
+    let payload = PayloadHash::of(if length > 0 { b"another" } else { b"" });
     Ok(sign_head(head.as_bytes(), &key, payload, now, &SigningOptions::default())?)
 }
 
