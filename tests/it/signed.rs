@@ -67,7 +67,7 @@ impl Case {
         match (self.result.as_str(), self.kind.as_deref()) {
             ("valid", _) => 200,
             ("frame", Some("transfer-encoding")) => 411,
-            ("frame", _) => 400,
+            ("frame" | "digest-required", _) => 400,
             ("too-large", _) => 413,
             _ => 401,
         }
@@ -118,6 +118,7 @@ fn policy(published: &Signed) -> Policy {
             ("age", "off") => policy.without_freshness(),
             ("age", seconds) => policy.max_age(Duration::from_secs(seconds.parse().unwrap())),
             ("host", name) => policy.host(name),
+            ("digest", "required") => policy.require_content_digest(),
             ("max-payload", bytes) => policy.max_payload(bytes.parse().unwrap()),
             ("now" | "secret" | "revoked" | "result", _) => policy,
             (what, _) => panic!("{}: {what} is unknown", published.name),
@@ -187,13 +188,13 @@ fn signed_frames_are_made_as_published() {
         let (access_key, secret) = case.secrets().next().unwrap();
         let date = SigningDate::of(case.now);
         let key = SigningKey::derive(&Credentials::new(access_key, secret).unwrap(), date);
-        let options = SigningOptions::for_policy(&case.policy).without_content_digest();
+        let options = SigningOptions::for_policy(&case.policy);
         let head = sign_head(head, &key, PayloadHash::of(payload), case.now, &options).unwrap();
         let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
         assert_eq!(text(&[&head, payload].concat()), text(&case.frame), "{}", case.name);
         made += 1;
     }
-    assert_eq!(made, 5);
+    assert_eq!(made, 8);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::dictionary::encode_base64;
+use super::dictionary::{claimed_hash, encode_base64};
 use super::frame::{payload, read_head};
 use super::{Mutated, Mutation, Settings, hash, signing_key, stages, time};
 
@@ -33,7 +33,12 @@ pub(crate) fn make(maker: &Maker<'_>, frame: &[u8]) -> Result<Vec<u8>, &'static 
     if adds_time {
         added.push(("timestamp", now));
     }
-    if head.values("content-digest").is_empty() {
+    let digests = head.values("content-digest");
+    let is_left_out = mutated.by(Mutation::MadeWithoutDigest)
+        || mutated.by(Mutation::MadeWithoutDigestOfNoPayload) && body.is_empty();
+    let claims_nothing = claimed_hash(mutated, &digests).is_none();
+    let is_beside = mutated.by(Mutation::MadeDigestBesideOneThatClaimsNothing) && claims_nothing;
+    if (digests.is_empty() || is_beside) && !is_left_out {
         let hash = encode_base64(&Sha256::digest(&body));
         added.push(("content-digest", format!("sha-256=:{hash}:")));
     }

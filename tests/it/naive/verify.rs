@@ -50,13 +50,14 @@ impl Verifier {
         if self.has(Mutation::TooLargeBeforeUnknownKey) {
             self.check_size(&head)?;
         }
-        let secrets = self.secrets_of(&access_key)?;
-        self.check_size(&head)?;
-
-        let claimed = self.claimed(&head);
-        if claimed.is_none() && self.requires_digest {
-            return refused("digest-required");
+        if self.has(Mutation::DigestRequiredBeforeUnknownKey) {
+            self.check_claim(&head)?;
         }
+        let secrets = self.secrets_of(&access_key)?;
+        if self.has(Mutation::DigestRequiredBeforeTooLarge) {
+            self.check_claim(&head)?;
+        }
+        self.check_size(&head)?;
         let is_signed = |payload: &str| {
             let of_secret = |secret: &String| {
                 let access_key = String::from_utf8_lossy(&access_key);
@@ -66,25 +67,32 @@ impl Verifier {
             };
             if secrets.iter().any(of_secret) { Ok(()) } else { refused("signature") }
         };
-        if let Some(claimed) = claimed {
+        if self.has(Mutation::PayloadBeforeDigestRequired) {
+            received()?;
+        }
+        if self.has(Mutation::SignatureBeforeDigestRequired) && self.claimed(&head).is_none() {
+            is_signed(&hash(self.mutated, &received()?))?;
+        }
+        self.check_claim(&head)?;
+
+        let rest = &frame[head.len.min(frame.len())..];
+        let has_payload = head.content_length.unwrap_or(0) > 0;
+        if let Some(claimed) = self.claimed(&head) {
             if self.has(Mutation::PayloadBeforeClaimedSignature) {
                 received()?;
             }
-            is_signed(&hex::encode(&claimed))?;
-            let found = hash(self.mutated, &received()?);
-            let is_other =
-                found != hex::encode(&claimed) && !self.has(Mutation::ClaimNotHeldToPayload);
-            return if is_other { refused("digest") } else { Ok(()) };
+            is_signed(&claimed)?;
+            let is_other = hash(self.mutated, &received()?) != claimed;
+            let is_held = !self.has(Mutation::ClaimNotHeldToPayload);
+            return if is_other && is_held { refused("digest") } else { Ok(()) };
         }
-        let found = match received() {
-            Err(_) if self.has(Mutation::SignatureBeforePayload) => {
-                let cut = &frame[head.len.min(frame.len())..];
-                is_signed(&hash(self.mutated, cut))?;
-                received()?
-            }
-            found => found?,
-        };
-        is_signed(&hash(self.mutated, &found))
+        if !has_payload && !self.has(Mutation::NoPayloadJudgedAtTheEnd) {
+            is_signed(&hash(self.mutated, b""))?;
+        }
+        if self.has(Mutation::SignatureBeforePayload) && received().is_err() {
+            is_signed(&hash(self.mutated, rest))?;
+        }
+        is_signed(&hash(self.mutated, &received()?))
     }
 
     fn has(&self, mutation: Mutation) -> bool {
@@ -232,9 +240,26 @@ impl Verifier {
         if length > most || is_at_limit { refused("too-large") } else { Ok(()) }
     }
 
-    fn claimed(&self, head: &Head) -> Option<Vec<u8>> {
+    fn check_claim(&self, head: &Head) -> Check {
+        let has_payload = head.content_length.unwrap_or(0) > 0
+            || self.has(Mutation::DigestRequiredWithoutPayload);
+        let has_line = !head.values("content-digest").is_empty();
+        let is_claimed =
+            self.claimed(head).is_some() || has_line && self.has(Mutation::DigestLineIsEnough);
+        let is_required = self.requires_digest && !self.has(Mutation::DigestNeverRequired);
+        if is_required && has_payload && !is_claimed {
+            return refused("digest-required");
+        }
+        Ok(())
+    }
+
+    /// The claimed hash, in hexadecimal.
+    fn claimed(&self, head: &Head) -> Option<String> {
+        let is_empty = head.content_length.unwrap_or(0) == 0;
+        let is_nothing = self.has(Mutation::DigestsDoNotCount)
+            || self.has(Mutation::ClaimOfNoPayloadDoesNotCount) && is_empty;
         let claimed = claimed_hash(self.mutated, &head.values("content-digest"));
-        claimed.filter(|_| !self.has(Mutation::DigestsDoNotCount))
+        claimed.filter(|_| !is_nothing).map(hex::encode)
     }
 
     /// The head without the one field that carries the signature.
