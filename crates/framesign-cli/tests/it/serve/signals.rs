@@ -6,11 +6,12 @@ use std::{
     net::SocketAddr,
     process::{Child, ChildStderr, ChildStdout, Stdio},
     thread,
+    time::Instant,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Connection, request::Request, serve, wait_until};
+use super::{Connection, PATIENCE, request::Request, serve, wait_until};
 
 /// A service that has just been started, and may not have read its options yet.
 struct Starting {
@@ -53,7 +54,9 @@ impl Starting {
 
     /// Waits, without a pause, until its status `is_so`, which it comes to within moments.
     fn wait_for(&self, is_so: impl Fn(&Status) -> bool) -> Status {
+        let begun = Instant::now();
         loop {
+            assert!(begun.elapsed() < PATIENCE, "waited for a status in vain");
             let status = self.status();
             if is_so(&status) {
                 return status;
