@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -10,7 +13,14 @@ use tokio::time::{Instant, sleep_until};
 
 /// What requests a connection is at.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Activity(Arc<Mutex<State>>);
+pub(super) struct Activity(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// No request may begin any more.
+    is_ending: AtomicBool,
+    state: Mutex<State>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -48,8 +58,14 @@ impl Activity {
         InProgress(self.clone())
     }
 
-    pub(super) fn is_in_progress(&self) -> bool {
-        self.state().in_progress > 0
+    /// The request in progress is the last one: a head that is not whole by now is not waited for.
+    pub(super) fn begin_no_more(&self) {
+        self.0.is_ending.store(true, Relaxed);
+    }
+
+    /// Whether the last request has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.is_ending.load(Relaxed) && self.state().in_progress == 0
     }
 
     /// When it was last at a request: now if it is at one, and when it began if there was none.
@@ -83,7 +99,7 @@ impl Activity {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while the lock is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -210,14 +226,30 @@ mod tests {
     async fn answer_that_is_not_written_is_no_idleness() {
         let (activity, begun) = (Activity::default(), Instant::now());
         let answer = activity.begin().answered();
-        assert!(activity.is_in_progress());
+        activity.begin_no_more();
+        assert!(!activity.has_ended());
         let written = async {
             sleep(2 * PATIENCE).await;
             drop(answer);
         };
         tokio::join!(written, activity.idle_for(PATIENCE));
         assert_eq!(begun.elapsed(), 3 * PATIENCE);
-        assert!(!activity.is_in_progress());
+        assert!(activity.has_ended());
+    }
+
+    #[test]
+    fn connection_has_ended_after_its_last_request() {
+        let activity = Activity::default();
+        let request = activity.begin();
+        assert!(!activity.has_ended());
+        activity.begin_no_more();
+        assert!(!activity.has_ended());
+        drop(request);
+        assert!(activity.has_ended());
+        let idle = Activity::default();
+        assert!(!idle.has_ended());
+        idle.begin_no_more();
+        assert!(idle.has_ended());
     }
 
     #[tokio::test(start_paused = true)]

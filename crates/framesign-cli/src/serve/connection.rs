@@ -2,9 +2,9 @@
 
 use std::{convert::Infallible, fmt, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::{Router, routing::future::RouteFuture};
 use hyper::{
-    Request, Response,
+    Request,
     body::Incoming,
     server::conn::{http1, http2},
     service::service_fn,
@@ -122,16 +122,15 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let address = peer.address;
-        let portions =
-            Portions::new(stream, Arc::clone(&self.shared), activity.clone(), drain.clone());
-        let (app, requests) = (self.app.clone(), drain.clone());
+        let portions = Portions::new(stream, Arc::clone(&self.shared), activity.clone());
+        let (app, requests, begun) = (self.app.clone(), drain.clone(), activity.clone());
         let service = service_fn(move |request| {
-            let in_progress = (activity.begin(), requests.request());
+            let in_progress = (begun.begin(), requests.request());
             let answer = answer(&app, &peer, request);
             async move {
                 let answer = answer.await;
                 drop(in_progress);
-                Ok::<_, Infallible>(answer)
+                answer
             }
         });
         let mut connection = pin!(self.http1.serve_connection(TokioIo::new(portions), service));
@@ -139,6 +138,7 @@ impl Server {
             biased;
             ended = connection.as_mut() => ended,
             () = drain.asked() => {
+                activity.begin_no_more();
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     biased;
@@ -162,7 +162,7 @@ impl Server {
             // Requests have tasks of their own, which do not end with the connection.
             let answer = requests.unless_cut(answer(&app, &peer, request));
             async move {
-                let answer = answer.await?;
+                let Ok(answer) = answer.await?;
                 drop(counted);
                 Ok::<_, Cut>(until_written(answer, in_progress))
             }
@@ -181,19 +181,9 @@ impl Server {
 }
 
 /// What the application answers to a request of one connection.
-fn answer(
-    app: &Router,
-    peer: &Peer,
-    mut request: Request<Incoming>,
-) -> impl Future<Output = Response<Body>> + Send + use<> {
+fn answer(app: &Router, peer: &Peer, mut request: Request<Incoming>) -> RouteFuture<Infallible> {
     request.extensions_mut().insert(peer.clone());
-    let answer = app.clone().call(request);
-    async {
-        match answer.await {
-            Ok(answer) => answer,
-            Err(never) => match never {},
-        }
-    }
+    app.clone().call(request)
 }
 
 /// Serves `connection` until it ends, or stands idle and its client does not react to being told so.

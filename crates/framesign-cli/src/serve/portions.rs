@@ -1,5 +1,5 @@
-//! A stream that is read in portions, which shrink as connections grow in number, and that ends for
-//! the service when the service ends.
+//! A stream that is read in portions, which shrink as connections grow in number, and that ends
+//! after the last request.
 
 use std::{
     io::{self, IoSlice},
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
-use super::{activity::Activity, shared::Shared, shutdown::Drain};
+use super::{activity::Activity, shared::Shared};
 
 /// What all connections together read at a time.
 const TOGETHER: usize = 1024 * 1024;
@@ -28,17 +28,11 @@ pub(super) struct Portions<S> {
     stream: Take<S>,
     shared: Arc<Shared>,
     activity: Activity,
-    drain: Drain,
 }
 
 impl<S: AsyncRead> Portions<S> {
-    pub(super) fn new(stream: S, shared: Arc<Shared>, activity: Activity, drain: Drain) -> Self {
-        Self { stream: stream.take(0), shared, activity, drain }
-    }
-
-    /// Whether a head that is not whole is not waited for any more.
-    fn has_ended(&self) -> bool {
-        self.drain.is_asked() && !self.activity.is_in_progress()
+    pub(super) fn new(stream: S, shared: Arc<Shared>, activity: Activity) -> Self {
+        Self { stream: stream.take(0), shared, activity }
     }
 
     /// The bytes that the next read takes at the most.
@@ -59,7 +53,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Portions<S> {
         self.stream.set_limit(next as u64);
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             // As if the client had gone: hyper ends the connection, and has no other way to be told.
-            Poll::Pending if self.has_ended() => Poll::Ready(Ok(())),
+            Poll::Pending if self.activity.has_ended() => Poll::Ready(Ok(())),
             read => read,
         }
     }

@@ -106,12 +106,12 @@ impl Drain {
         self.connections.spawn(connection)
     }
 
-    /// The same for one connection. It has a lock of its own, so that connections which look at it
-    /// whenever they are woken do not wait for each other.
+    /// The same for one connection. What it looks at whenever it is woken has a lock of its own, so
+    /// that connections do not wait for each other.
     pub(super) fn for_connection(&self) -> Self {
         Self {
             asked: self.asked.child_token(),
-            cut: self.cut.child_token(),
+            cut: self.cut.clone(),
             connections: self.connections.clone(),
             requests: self.requests.clone(),
         }
@@ -125,10 +125,6 @@ impl Drain {
     /// Waits until connections are to end.
     pub(super) async fn asked(&self) {
         self.asked.cancelled().await;
-    }
-
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.is_cancelled()
     }
 
     /// What comes of `future`, unless connections are to end before.

@@ -81,6 +81,7 @@ mod tests {
     #[tokio::test]
     async fn request_is_in_progress_until_the_last_byte_is_dropped() {
         let activity = Activity::default();
+        activity.begin_no_more();
         let answer = Response::new(Body::from("answer"));
         let mut body = until_written(answer, activity.begin()).into_body();
         let mut bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -88,16 +89,17 @@ mod tests {
         drop(body);
         let last = bytes.split_off(5);
         drop(bytes);
-        assert!(activity.is_in_progress());
+        assert!(!activity.has_ended());
         drop(last);
-        assert!(!activity.is_in_progress());
+        assert!(activity.has_ended());
     }
 
     #[test]
     fn answer_without_a_body_is_written_with_its_head() {
         let activity = Activity::default();
+        activity.begin_no_more();
         let answer = until_written(Response::new(Body::empty()), activity.begin());
-        assert!(!activity.is_in_progress());
+        assert!(activity.has_ended());
         drop(answer);
     }
 }
