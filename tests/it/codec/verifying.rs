@@ -44,7 +44,7 @@ impl Case {
 
     /// The part of the input that is a frame by itself: on a connection bytes that follow it would
     /// be another one.
-    fn frame_alone(&self) -> &[u8] {
+    pub(super) fn frame_alone(&self) -> &[u8] {
         match self.by_core(&self.frame).map_err(|refusal| refusal.frame_error().cloned()) {
             Err(Some(error)) if error.kind() == ErrorKind::TrailingBytes => {
                 &self.frame[..usize::try_from(error.offset()).unwrap()]

@@ -67,7 +67,7 @@ fn the_signature_alone_is_left_out() {
 #[test]
 fn published_vectors_look_as_the_raw_frame_does() {
     let mut seen = 0;
-    for vector in Vector::all() {
+    for vector in Vector::all().into_iter().filter(|vector| !vector.looks_signed()) {
         let Some(expected) = vector.expected(Reading::Strict, "canonical-request") else {
             continue;
         };

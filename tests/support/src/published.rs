@@ -45,6 +45,12 @@ impl Vector {
         Self { name, folder, frame }
     }
 
+    /// Whether the frame has a field as signed frames have it, which is shown without that field.
+    #[must_use]
+    pub fn looks_signed(&self) -> bool {
+        self.name == "headers-named-signature"
+    }
+
     /// What the file of `reading` (`Strict` or `Lenient` by its `Debug`) says, or the one for both.
     pub fn expected(&self, reading: impl fmt::Debug, what: &str) -> Option<Vec<u8>> {
         let reading = format!("{reading:?}").to_lowercase();

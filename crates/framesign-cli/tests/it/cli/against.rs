@@ -40,7 +40,7 @@ fn equal_request_is_0_and_leaves_the_key() {
 
 #[test]
 fn canonical_requests_of_published_vectors_are_equal() {
-    for vector in Vector::all() {
+    for vector in Vector::all().into_iter().filter(|vector| !vector.looks_signed()) {
         let files = ["both", "lenient"].map(|reading| format!("{reading}.canonical-request"));
         let files = files.map(|name| vector.folder.join(name));
         for theirs in files.iter().filter(|file| file.exists()) {

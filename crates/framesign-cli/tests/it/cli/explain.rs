@@ -57,7 +57,7 @@ fn section(text: &str, title: &str) -> Vec<u8> {
 fn stages_of_published_vectors_are_shown_without_loss() {
     let mut shown = 0;
     for reading in [Reading::Lenient, Reading::Strict] {
-        for vector in Vector::all() {
+        for vector in Vector::all().into_iter().filter(|vector| !vector.looks_signed()) {
             let Some(request) = vector.expected(reading, "canonical-request") else { continue };
             let mut command = framesign("explain");
             if reading == Reading::Strict {
