@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::missing_panics_doc,
+    clippy::must_use_candidate,
     reason = "a test fails by panicking"
 )]
 

@@ -46,7 +46,6 @@ impl Vector {
     }
 
     /// Whether the frame has a field as signed frames have it, which is shown without that field.
-    #[must_use]
     pub fn looks_signed(&self) -> bool {
         self.name == "headers-named-signature"
     }
