@@ -2,12 +2,17 @@
 //!
 //! A program over the public interface of the library; `framesign --help` says what it does.
 
-mod cli;
+mod commands;
+mod exit;
+mod input;
+mod options;
+mod output;
 #[cfg(feature = "serve")]
 mod serve;
+mod text;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run()
+    commands::run()
 }

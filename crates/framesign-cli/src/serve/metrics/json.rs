@@ -4,10 +4,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use serde_json::{Map, Value, json};
 
-use super::{Metrics, PerRoute, Route, process};
+use crate::serve::metrics::{
+    counters::{Metrics, PerRoute},
+    process,
+    route::Route,
+};
 
 /// All numbers.
-pub(in super::super) fn json(metrics: &Metrics) -> Value {
+pub(crate) fn json(metrics: &Metrics) -> Value {
     let routes: Map<_, _> = Route::ALL
         .into_iter()
         .map(|route| (route.as_str().to_owned(), of_route(metrics.of(route))))

@@ -6,13 +6,13 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use super::{Metrics, Route, process};
+use crate::serve::metrics::{counters::Metrics, process, route::Route};
 
 const HTTP_REQUESTS: &str = "framesign_http_requests";
 const DURATION: &str = "framesign_http_request_duration_seconds";
 
 /// All numbers as text.
-pub(in super::super) fn openmetrics(metrics: &Metrics) -> String {
+pub(crate) fn openmetrics(metrics: &Metrics) -> String {
     let mut text = Text(String::with_capacity(16 * 1024));
     // A string takes whatever is written to it.
     let _ = text.all(metrics);

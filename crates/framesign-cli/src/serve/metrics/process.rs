@@ -3,7 +3,7 @@
 use std::fs;
 
 /// The memory in use, in bytes; `None` where the kernel does not say so in /proc.
-pub(super) fn resident_memory() -> Option<u64> {
+pub(crate) fn resident_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
@@ -11,7 +11,7 @@ pub(super) fn resident_memory() -> Option<u64> {
 }
 
 /// How many file descriptors are open; `None` as above.
-pub(in crate::serve) fn open_fds() -> Option<u64> {
+pub(crate) fn open_fds() -> Option<u64> {
     // One of them is that of the folder itself.
     let descriptors = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
     Some(descriptors.saturating_sub(1))

@@ -75,7 +75,8 @@ fn file_whose_name_is_not_utf_8_is_signed() {
 
     let folder = Folder::new("not-utf-8");
     let name = OsStr::from_bytes(b"a\xE9\n.http");
-    let file = folder.file(name, &std::fs::read(example(1)).unwrap());
+    let file =
+        folder.file(name, &std::fs::read(crate::support::repository().join(example(1))).unwrap());
     let run = Run::of(framesign("sign").args([&file, &file]));
     assert!(run.done().lines().all(|line| line.ends_with("/a\\xe9\\n.http")), "{run:?}");
     assert_eq!(run.out.lines().count(), 2);

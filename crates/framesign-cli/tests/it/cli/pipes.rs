@@ -35,7 +35,7 @@ fn broken_pipe_is_a_clean_end() {
         let mut child = command.spawn().unwrap();
         drop(child.stdout.take());
         // Only now is there something to print.
-        let frame = std::fs::read(example(1)).unwrap();
+        let frame = std::fs::read(crate::support::repository().join(example(1))).unwrap();
         child.stdin.take().unwrap().write_all(&frame).unwrap();
         let run = end_of(child);
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{arguments:?}");

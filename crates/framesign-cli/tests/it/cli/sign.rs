@@ -49,7 +49,7 @@ fn published_vectors_are_signed_or_refused() {
 
 #[test]
 fn frame_without_a_file_is_standard_input() {
-    let frame = std::fs::read(example(2)).unwrap();
+    let frame = std::fs::read(crate::support::repository().join(example(2))).unwrap();
     for arguments in [&[][..], &["-"]] {
         let run = Run::with_stdin(framesign("sign").args(arguments), &frame);
         assert_eq!(run.done(), format!("{SIGNATURE_2}\n"));
@@ -58,7 +58,7 @@ fn frame_without_a_file_is_standard_input() {
 
 #[test]
 fn several_files_are_a_line_each() {
-    let frame = std::fs::read(example(2)).unwrap();
+    let frame = std::fs::read(crate::support::repository().join(example(2))).unwrap();
     let files = [example(1), "-".into(), example(2)];
     let run = Run::with_stdin(framesign("sign").args(&files), &frame);
     let lines = [
@@ -86,7 +86,7 @@ fn long_frame_is_signed_however_it_comes() {
 #[test]
 fn date_is_today_unless_given() {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY).unwrap();
-    let frame = std::fs::read(example(1)).unwrap();
+    let frame = std::fs::read(crate::support::repository().join(example(1))).unwrap();
     let string_to_sign = string_to_sign(&framesign::Rules::lenient(), [&frame[..]]).unwrap();
     let of_today = || {
         let key = SigningKey::derive(&credentials, SigningDate::today());

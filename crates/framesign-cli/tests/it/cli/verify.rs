@@ -91,11 +91,14 @@ fn every_published_case_is_valid_or_refused_for_its_reason() {
 
 #[test]
 fn frame_may_come_from_a_pipe_or_by_redirection() {
-    let frame = std::fs::read(VALID).unwrap();
+    let frame = std::fs::read(crate::support::repository().join(VALID)).unwrap();
     assert_eq!(Run::of(at_noon().arg(VALID)).done(), "valid\n");
     assert_eq!(Run::with_stdin(&mut at_noon(), &frame).done(), "valid\n");
     assert_eq!(Run::with_stdin(at_noon().arg("-"), &frame).done(), "valid\n");
-    let redirected = at_noon().stdin(File::open(VALID).unwrap()).output().unwrap();
+    let redirected = at_noon()
+        .stdin(File::open(crate::support::repository().join(VALID)).unwrap())
+        .output()
+        .unwrap();
     assert_eq!(Run::from(redirected).done(), "valid\n");
 }
 

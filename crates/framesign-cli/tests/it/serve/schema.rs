@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Answer;
 
 /// What is served at `/openapi.json`.
-pub(super) const TEXT: &str = include_str!("../../../src/serve/openapi.json");
+pub(super) const TEXT: &str = include_str!("../../../src/serve/routes/openapi.json");
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(TEXT).unwrap());
 

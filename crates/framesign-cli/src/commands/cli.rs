@@ -1,0 +1,108 @@
+//! The arguments of the program, and the command that they name.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+#[cfg(feature = "serve")]
+use crate::commands::{healthcheck, serve};
+use crate::{
+    commands::{completions, explain, man, sign, verify},
+    exit::{Exit, Stop},
+};
+
+/// Signs and verifies HTTP/1.1 request frames as they stream, in constant memory
+///
+/// A frame is a request as it goes over the wire: request line, fields, an empty line, and the
+/// payload. It is read once, from a file or a pipe, whatever its size.
+#[derive(Debug, Parser)]
+#[command(name = "framesign", version, max_term_width = 100, after_long_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sign(sign::Options),
+    Explain(explain::Options),
+    Verify(verify::Options),
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Options>),
+    #[cfg(feature = "serve")]
+    Healthcheck(healthcheck::Options),
+    #[command(hide = true)]
+    Completions(completions::Options),
+    #[command(hide = true)]
+    Man(man::Options),
+}
+
+impl Cli {
+    /// Reads the arguments, and for the service the environment.
+    fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::definition().try_get_matches()?)
+    }
+
+    /// The definition that arguments, help, completions and manual pages come from.
+    fn definition() -> clap::Command {
+        let command = Self::command();
+        #[cfg(feature = "serve")]
+        let command = command.mut_subcommand("serve", serve::with_environment);
+        command
+    }
+}
+
+const AFTER_HELP: &str = "\
+Environment:
+  FRAMESIGN_ACCESS_KEY  the access key, unless --access-key gives it
+  FRAMESIGN_SECRET_KEY  the secret key, unless --secret-key-file gives it; never an argument,
+                        because arguments are public
+
+Exit status:
+  0  done
+  1  a frame was refused, is not what it claims to be, or differs from what it was held against
+  2  wrong usage or configuration
+  3  input or output failed
+  Of several files the worst counts.
+
+Errors are one line on standard error: framesign: FILE: what was expected, what was found, at
+which byte. With --json they are objects on standard output, as results are.
+
+Examples:
+  framesign sign upload.http            one signature
+  framesign sign --json *.http          an object a line
+  framesign explain --against theirs.txt upload.http
+  framesign sign --emit upload.http | framesign verify
+
+Shell completions: framesign completions bash|elvish|fish|powershell|zsh
+Manual pages:      framesign man [COMMAND]";
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let result = Cli::read().map_err(Stop::Arguments).and_then(|cli| dispatch(&cli.command));
+    result.unwrap_or_else(Stop::report).into()
+}
+
+fn dispatch(command: &Command) -> Result<Exit, Stop> {
+    match command {
+        Command::Sign(options) => sign::run(options),
+        Command::Explain(options) => explain::run(options),
+        Command::Verify(options) => verify::run(options),
+        #[cfg(feature = "serve")]
+        Command::Serve(options) => serve::run(options),
+        #[cfg(feature = "serve")]
+        Command::Healthcheck(options) => healthcheck::run(options),
+        Command::Completions(options) => completions::run(options, Cli::definition()),
+        Command::Man(options) => man::run(options, Cli::definition()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+
+    #[test]
+    fn definitions_are_sound() {
+        Cli::definition().debug_assert();
+    }
+}

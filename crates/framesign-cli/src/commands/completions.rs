@@ -1,0 +1,22 @@
+//! `framesign completions`: shell completions, out of the definitions of the arguments.
+
+use clap::{Args, Command};
+use clap_complete::Shell;
+
+use crate::{
+    exit::{Exit, Stop},
+    output,
+};
+
+/// Print the completions of a shell
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    shell: Shell,
+}
+
+/// Prints the completions of the program that `definition` defines.
+pub(crate) fn run(options: &Options, mut definition: Command) -> Result<Exit, Stop> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut definition, "framesign", &mut script);
+    output::print(&script)
+}

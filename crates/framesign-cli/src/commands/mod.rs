@@ -1,0 +1,14 @@
+//! The commands: a file or a folder for each, with its options and its `run`.
+
+mod cli;
+mod completions;
+mod explain;
+#[cfg(feature = "serve")]
+mod healthcheck;
+mod man;
+#[cfg(feature = "serve")]
+mod serve;
+mod sign;
+mod verify;
+
+pub(crate) use self::cli::run;

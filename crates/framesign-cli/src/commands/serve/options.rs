@@ -1,0 +1,294 @@
+//! The options of the service.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{Args, Command, ValueEnum, ValueHint};
+
+use crate::{
+    exit::Stop,
+    options::{
+        policy::PolicyOptions,
+        reading::ReadingOptions,
+        seconds::{seconds, seconds_or_none},
+    },
+    serve::state::settings::{Limits, Settings, TlsFiles},
+};
+
+/// Answer token, signing and verifying requests over HTTP
+///
+/// POST /token answers the HMAC-SHA256 of a body under the shared secret, POST /sign the signature
+/// of a frame, POST /verify whether a signed frame is what it claims to be. GET /health, /livez,
+/// /readyz and /metrics are for those who operate it, GET /openapi.json describes it all.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) listening: ListeningOptions,
+
+    #[command(flatten)]
+    pub(crate) callers: CallerOptions,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsOptions,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+
+    #[command(flatten)]
+    pub(crate) shutdown: ShutdownOptions,
+
+    #[command(flatten)]
+    pub(crate) logs: LogOptions,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingOptions,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+}
+
+/// Where it listens.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Listening")]
+pub(crate) struct ListeningOptions {
+    /// Listen here; port 0 takes a free one and prints it
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Have /health, /livez, /readyz, /metrics and /openapi.json here and nowhere else, without TLS
+    /// and open to all
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+
+    /// The threads that serve [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// Who may call.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Callers")]
+pub(crate) struct CallerOptions {
+    /// Answer only callers with a bearer token of FILE; TOML: "NAME" = ["token", "older
+    /// token"]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) callers: Option<PathBuf>,
+
+    /// Answer everybody, although it listens on more than loopback
+    #[arg(long)]
+    pub(crate) allow_anonymous: bool,
+
+    /// The most requests of one caller at a time
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_requests_per_caller: u32,
+}
+
+/// Encryption.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
+pub(crate) struct TlsOptions {
+    /// The certificate and the chain to its root, in PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Take only clients that show a certificate of these authorities, in PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(requires = "tls_certificate")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+}
+
+/// What one client can take.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitOptions {
+    /// The most bytes of a body, or `unlimited`
+    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Some(1 << 30)))]
+    pub(crate) max_body: Bytes,
+
+    /// The most bytes of a request's head, at the most 65536
+    #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1024..=65536))]
+    pub(crate) max_request_head: u32,
+
+    /// How long a client may take for a head, for a TLS handshake, and between two requests
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) head_timeout: Duration,
+
+    /// How long a body may stand still, and an answer go unread
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) idle_timeout: Duration,
+
+    /// The least bytes of a body a second, over each idle time-out; 0 asks for none
+    #[arg(long, value_name = "BYTES", default_value_t = 1024)]
+    pub(crate) min_rate: u64,
+
+    /// The most connections; further ones wait in the kernel's queue
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections: u32,
+
+    /// The most requests at a time; further ones are answered with 503
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_requests: u32,
+}
+
+/// How it ends.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Shutdown")]
+pub(crate) struct ShutdownOptions {
+    /// How long it goes on accepting after SIGTERM while /readyz says 503 already
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds_or_none)]
+    pub(crate) shutdown_delay: Duration,
+
+    /// How long requests have to finish after that
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds_or_none)]
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// What it says on standard error.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logs")]
+pub(crate) struct LogOptions {
+    /// How a line of the log looks
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+
+    /// The least important lines that are logged
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// A number of bytes, or any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) Option<u64>);
+
+const AFTER_HELP: &str = "\
+Secrets come from the environment or from files, never from arguments, which are public. Each has
+two names: NAME holds it, NAME_FILE names a file that does. One line end at its end does not count.
+  SECRET                         of /token; must be there; at least 16 bytes
+  SECRET_PREVIOUS                the one before, while it is rotated
+  FRAMESIGN_ACCESS_KEY           of /sign and /verify, which answer 404 without
+  FRAMESIGN_SECRET_KEY           its secret key; at least 16 bytes
+  FRAMESIGN_SECRET_KEY_PREVIOUS  the one before, which /verify still takes
+
+Every option has a variable of its name: --max-body is FRAMESIGN_MAX_BODY.
+
+Signals: SIGTERM and SIGINT let requests finish, a second one ends at once. SIGHUP reads all files
+again: secrets, callers, certificates. What cannot be read stays as it was.
+
+Exit status: 0 ended when asked to, 2 wrong usage or configuration, 3 input or output failed, or
+requests were cut off at the end.";
+
+impl Options {
+    /// Checks the options that concern the service.
+    pub(crate) fn settings(&self) -> Result<Settings, Stop> {
+        let settings = Settings {
+            listen: self.listening.listen,
+            admin_listen: self.listening.admin_listen,
+            callers: self.callers.callers.clone(),
+            max_requests_per_caller: self.callers.max_requests_per_caller as usize,
+            tls: self.tls_files(),
+            limits: self.limits(),
+            shutdown_delay: self.shutdown.shutdown_delay,
+            shutdown_timeout: self.shutdown.shutdown_timeout,
+            rules: self.reading.rules()?,
+            policy: self.reading.limit(self.policy.policy())?,
+        };
+        check_guard(&settings, self.callers.allow_anonymous)?;
+        Ok(settings)
+    }
+
+    fn tls_files(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            certificate: self.tls.tls_certificate.clone()?,
+            key: self.tls.tls_key.clone()?,
+            client_ca: self.tls.tls_client_ca.clone(),
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            max_body: self.limits.max_body.0,
+            max_request_head: self.limits.max_request_head as usize,
+            head_timeout: self.limits.head_timeout,
+            idle_timeout: self.limits.idle_timeout,
+            min_rate: self.limits.min_rate,
+            max_connections: self.limits.max_connections as usize,
+            max_requests: self.limits.max_requests as usize,
+        }
+    }
+}
+
+/// Refuses to sign for everybody on a network, unless that is wanted.
+fn check_guard(settings: &Settings, allow_anonymous: bool) -> Result<(), Stop> {
+    let has_callers = settings.callers.is_some();
+    if has_callers && allow_anonymous {
+        let problem = "expected --callers or --allow-anonymous, found both";
+        return Err(Stop::Configuration(problem.into()));
+    }
+    let asks_certificates = settings.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    if settings.listen.ip().is_loopback() || has_callers || asks_certificates || allow_anonymous {
+        return Ok(());
+    }
+    Err(Stop::Configuration(format!(
+        "--listen {}: expected --callers or --tls-client-ca where more than loopback can call, \
+         found neither; --allow-anonymous answers everybody",
+        settings.listen
+    )))
+}
+
+/// Gives every option the environment variable `FRAMESIGN_` and its name.
+pub(crate) fn with_environment(command: Command) -> Command {
+    command.mut_args(|arg| match arg.get_long() {
+        Some(long) if !matches!(long, "help" | "version") => {
+            let name = format!("FRAMESIGN_{}", long.replace('-', "_").to_uppercase());
+            arg.env(name).hide_env(true)
+        }
+        _ => arg,
+    })
+}
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "unlimited" => Ok(Self(None)),
+            _ => match text.parse() {
+                Ok(bytes) => Ok(Self(Some(bytes))),
+                Err(_) => Err("expected a number of bytes, or `unlimited`".into()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => bytes.fmt(f),
+            None => f.write_str("unlimited"),
+        }
+    }
+}

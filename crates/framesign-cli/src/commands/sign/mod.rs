@@ -1,0 +1,127 @@
+//! `framesign sign`: the signature of each frame.
+
+mod emit;
+
+use std::{fmt, time::SystemTime};
+
+use clap::{Args, ValueHint};
+use framesign::{Rules, Signature, StringToSign};
+use serde::Serialize;
+
+use crate::{
+    commands::sign::emit::{Emitter, Unemitted},
+    exit::{Exit, Stop},
+    input::{failure::Failure, frame, source::Input},
+    options::frame::FrameOptions,
+    output::Output,
+    text::json,
+};
+
+/// Print the signatures of frames
+///
+/// Of several files it prints a line each: the signature, two spaces, the file. A frame that is
+/// refused is reported, and the others are signed all the same.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Options {
+    /// Files that hold one frame each; - is standard input
+    #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+    #[arg(value_parser = Input::parser())]
+    files: Vec<Input>,
+
+    /// Write the signed frame instead of its signature: FILE with the fields timestamp,
+    /// content-digest, dynata-access-key, dynata-date and dynata-signature added; read strictly
+    #[arg(long, conflicts_with = "json")]
+    emit: bool,
+
+    /// With --emit, add no content-digest: a verifier then knows only at the end of the payload
+    /// whether the signature is right
+    #[arg(long, requires = "emit")]
+    no_digest: bool,
+
+    #[command(flatten)]
+    signing: FrameOptions,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  framesign sign upload.http
+  framesign sign --date 20230801 --json *.http
+  make-request | framesign sign --secret-key-file key.txt
+  framesign sign --emit upload.http > upload.signed.http
+
+--emit takes one FILE and reads it twice. If it changes meanwhile the exit status is 3, and what was
+written is not a valid frame: do not send it. A pipe is kept in a temporary file, on disk if TMPDIR is
+on disk, so that memory stays small. Nothing is written of a frame that is refused. A timestamp or
+content-digest that is there is kept; a content-digest of another payload is refused.
+
+With --json each line is {\"file\":…,\"signature\":…,\"string_to_sign\":…}
+or {\"file\":…,\"error\":{\"kind\":…,\"message\":…,\"offset\":…}}.
+
+Exit status: 0 done, 1 a frame was refused, 2 wrong usage or configuration, 3 input or output
+failed; of several files the worst counts.";
+
+/// The signature of a file.
+#[derive(Serialize)]
+struct Signed<'a> {
+    file: &'a Input,
+    #[serde(serialize_with = "json::display")]
+    signature: Signature,
+    #[serde(serialize_with = "json::display")]
+    string_to_sign: StringToSign,
+    /// Whether text names the file too.
+    #[serde(skip)]
+    is_one_of_several: bool,
+}
+
+/// Signs each of the files.
+pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+    if options.emit {
+        return emit(options);
+    }
+    let key = options.signing.keys.signing_key_at(SystemTime::now())?;
+    let rules = options.signing.reading.rules()?;
+    let mut output = Output::new(options.signing.json);
+    let mut worst = Exit::Done;
+    for file in &options.files {
+        let exit = match string_to_sign(file, &rules) {
+            Ok(string_to_sign) => output.result(&Signed {
+                file,
+                signature: key.sign(&string_to_sign),
+                string_to_sign,
+                is_one_of_several: options.files.len() > 1,
+            }),
+            Err(failure) => output.failure(file, &failure),
+        };
+        worst = worst.max(exit?);
+    }
+    Ok(worst)
+}
+
+fn emit(options: &Options) -> Result<Exit, Stop> {
+    let [file] = options.files.as_slice() else {
+        let count = options.files.len();
+        return Err(Stop::Configuration(format!("--emit: expected one file, found {count}")));
+    };
+    let FrameOptions { keys, reading, .. } = &options.signing;
+    let now = SystemTime::now();
+    let signing = reading.signing()?;
+    let signing = if options.no_digest { signing.without_content_digest() } else { signing };
+    let emitter = Emitter { key: keys.signing_key_at(now)?, now, options: signing };
+    match emitter.emit(file) {
+        Ok(()) => Ok(Exit::Done),
+        Err(Unemitted::Failure(failure)) => Ok(Output::new(false).failure(file, &failure)?),
+        Err(Unemitted::Stop(stop)) => Err(stop),
+    }
+}
+
+fn string_to_sign(file: &Input, rules: &Rules) -> Result<StringToSign, Failure> {
+    Ok(frame::read(file, rules, |_| ())?.finish()?)
+}
+
+impl fmt::Display for Signed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.signature.fmt(f)?;
+        if self.is_one_of_several { writeln!(f, "  {}", self.file) } else { writeln!(f) }
+    }
+}

@@ -1,0 +1,82 @@
+//! Why one frame has no result. The frames after it are read all the same.
+
+use std::{fmt, io};
+
+use framesign::{FrameError, InputError, SigningError};
+
+use crate::exit::Exit;
+
+/// Why one frame has no result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The frame breaks a rule.
+    Refused(FrameError),
+    /// The fields of a signed frame cannot be added.
+    Unsignable(InputError),
+    /// The frame cannot be read.
+    Io(io::Error),
+}
+
+impl Failure {
+    /// The exit code that it asks for.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Refused(_)
+            | Self::Unsignable(InputError::SignedAlready | InputError::ContentDigest) => {
+                Exit::Refused
+            }
+            Self::Unsignable(_) => Exit::Misused,
+            Self::Io(_) => Exit::Failed,
+        }
+    }
+
+    /// The name of its kind, for scripts.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused(error) => error.kind().as_str(),
+            Self::Unsignable(_) => "input",
+            Self::Io(_) => "io",
+        }
+    }
+
+    /// The byte of the frame where it was seen.
+    pub(crate) fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Refused(error) => Some(error.offset()),
+            Self::Unsignable(_) | Self::Io(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Unsignable(error) => error.fmt(f),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<FrameError> for Failure {
+    fn from(error: FrameError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<SigningError> for Failure {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Input(error) => Self::Unsignable(error),
+            SigningError::Frame(error) => Self::Refused(error),
+            // There is no policy that could refuse it.
+            error => Self::Io(io::Error::other(error)),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

@@ -1,0 +1,8 @@
+//! Frames and secrets that commands read: from files, from pipes, from standard input.
+
+pub(crate) mod failure;
+pub(crate) mod frame;
+pub(crate) mod progress;
+pub(crate) mod read_ahead;
+pub(crate) mod secret_file;
+pub(crate) mod source;

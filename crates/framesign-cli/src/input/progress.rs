@@ -1,0 +1,74 @@
+//! The progress bar of long input, on a terminal only.
+
+use std::{
+    io::{self, IsTerminal},
+    time::{Duration, Instant},
+};
+
+use framesign::Progress as PayloadProgress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::input::source::Input;
+
+/// What is done sooner needs no bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const OF_KNOWN_LENGTH: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const OF_UNKNOWN_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
+
+/// How far an input has been read. The bar is cleared on drop.
+pub(crate) struct Progress {
+    /// Hidden at first; `None` where there is no terminal.
+    bar: Option<ProgressBar>,
+    begun: Instant,
+    /// The length of the input, where it is known beforehand.
+    len: Option<u64>,
+    seen: u64,
+}
+
+impl Progress {
+    pub(crate) fn new(input: &Input, len: Option<u64>) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+                .with_message(input.to_string())
+        });
+        Self { bar, begun: Instant::now(), len, seen: 0 }
+    }
+
+    /// Counts `bytes` more, after which `payload` has come so far.
+    pub(crate) fn advance(&mut self, bytes: usize, payload: Option<PayloadProgress>) {
+        self.seen += bytes as u64;
+        let Some(bar) = &self.bar else { return };
+        // Draws a few times a second at the most.
+        bar.set_position(self.seen);
+        if bar.is_hidden() && self.begun.elapsed() >= PATIENCE {
+            self.show(bar, payload);
+        }
+    }
+
+    fn show(&self, bar: &ProgressBar, payload: Option<PayloadProgress>) {
+        let Some(payload) = payload else { return };
+        let head = self.seen - payload.seen;
+        let expected = payload.expected.map(|expected| expected.saturating_add(head));
+        let template = match expected.or(self.len) {
+            Some(len) => {
+                bar.set_length(len);
+                OF_KNOWN_LENGTH
+            }
+            None => OF_UNKNOWN_LENGTH,
+        };
+        // Where the template had a mistake, the default one would do.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The options of every command that signs frames.
+
+use clap::Args;
+
+use crate::options::{keys::KeyOptions, reading::ReadingOptions};
+
+/// What everything that signs frames has in common.
+#[derive(Debug, Args)]
+pub(crate) struct FrameOptions {
+    /// Write results and errors as JSON objects, a line each, to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingOptions,
+}

@@ -1,0 +1,155 @@
+//! The keys: the access key as an option, the secret key only from the environment or a file.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use clap::{Args, ValueHint};
+use framesign::{
+    Credentials, InputError, SigningDate, SigningKey,
+    secrets::{MemoryStore, Secret},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    exit::Stop,
+    input::secret_file::{self, without_line_end},
+};
+
+/// Arguments and their defaults are public, so the secret key is never one of them, and the
+/// parser of the arguments never sees it.
+const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
+
+const SECRET_KEY_FILE_HELP: &str = "\
+Read the secret key from FILE, or from a pipe, instead of the environment's FRAMESIGN_SECRET_KEY; \
+one line end at its end does not count";
+
+/// Whose signature it is, and of which day.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct KeyOptions {
+    #[command(flatten)]
+    pair: PairOptions,
+
+    /// The day of the signature [default: today in UTC]
+    #[arg(long, value_name = "YYYYMMDD")]
+    date: Option<SigningDate>,
+}
+
+/// One access key and its secret key.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct PairOptions {
+    /// The access key
+    #[arg(long, value_name = "KEY", env = "FRAMESIGN_ACCESS_KEY", hide_env_values = true)]
+    access_key: Option<String>,
+
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = SECRET_KEY_FILE_HELP)]
+    secret_key_file: Option<PathBuf>,
+}
+
+impl KeyOptions {
+    /// Derives what signs, for the date that was given or else the day that `now` is in.
+    pub(crate) fn signing_key_at(&self, now: SystemTime) -> Result<SigningKey, Stop> {
+        let (access_key, secret_key) = self.pair.keys()?;
+        self.derive(access_key, &secret_key, self.date.unwrap_or_else(|| SigningDate::of(now)))
+    }
+
+    /// Derives the key that a frame names, if its secret key is given: without an access key, or
+    /// with the same.
+    pub(crate) fn key_of(
+        &self,
+        access_key: &str,
+        date: SigningDate,
+    ) -> Result<Option<SigningKey>, Stop> {
+        if self.access_key().is_some_and(|given| given != access_key) {
+            return Ok(None);
+        }
+        let secret_key = self.pair.secret_key()?;
+        secret_key.map(|secret_key| self.derive(access_key, &secret_key, date)).transpose()
+    }
+
+    /// The access key that was given.
+    pub(crate) fn access_key(&self) -> Option<&str> {
+        self.pair.access_key.as_deref()
+    }
+
+    /// The date that was given.
+    pub(crate) fn date(&self) -> Option<SigningDate> {
+        self.date
+    }
+
+    fn derive(
+        &self,
+        access_key: &str,
+        secret_key: &str,
+        date: SigningDate,
+    ) -> Result<SigningKey, Stop> {
+        let credentials = Credentials::new(access_key, secret_key);
+        let credentials = credentials.map_err(|error| self.pair.unusable(error))?;
+        Ok(SigningKey::derive(&credentials, date))
+    }
+}
+
+impl PairOptions {
+    /// The pair as the only one that a verifier knows.
+    pub(crate) fn store(&self) -> Result<MemoryStore, Stop> {
+        let (access_key, secret_key) = self.keys()?;
+        let store = MemoryStore::new();
+        let secret = Secret::new(&secret_key);
+        let added = secret.and_then(|secret| store.add(access_key, secret));
+        added.map_err(|error| self.unusable(error))?;
+        Ok(store)
+    }
+
+    /// The access key and the secret key.
+    fn keys(&self) -> Result<(&str, Zeroizing<String>), Stop> {
+        let access_key = self.access_key.as_deref();
+        let access_key =
+            access_key.ok_or_else(|| missing("access", "--access-key or FRAMESIGN_ACCESS_KEY"))?;
+        let secret_key = self.secret_key()?;
+        let secret_key = secret_key
+            .ok_or_else(|| missing("secret", "FRAMESIGN_SECRET_KEY or --secret-key-file"))?;
+        Ok((access_key, secret_key))
+    }
+
+    /// The secret key, if one is given.
+    fn secret_key(&self) -> Result<Option<Zeroizing<String>>, Stop> {
+        match &self.secret_key_file {
+            Some(path) => from_file(path).map(Some),
+            None => from_environment(),
+        }
+    }
+
+    fn unusable(&self, error: InputError) -> Stop {
+        let is_secret = matches!(error, InputError::EmptySecretKey | InputError::NulInSecretKey);
+        match &self.secret_key_file {
+            Some(path) if is_secret => Stop::file(path, error),
+            _ => Stop::Configuration(error.to_string()),
+        }
+    }
+}
+
+fn from_environment() -> Result<Option<Zeroizing<String>>, Stop> {
+    let Some(value) = env::var_os(SECRET_KEY) else { return Ok(None) };
+    match value.into_string() {
+        Ok(secret_key) => Ok(Some(Zeroizing::new(secret_key))),
+        Err(_) => Err(Stop::Configuration(format!(
+            "{SECRET_KEY}: expected a secret key in UTF-8, found other bytes"
+        ))),
+    }
+}
+
+fn from_file(path: &Path) -> Result<Zeroizing<String>, Stop> {
+    let bytes = secret_file::read_argument(path, secret_file::MAX_LEN)?;
+    match str::from_utf8(without_line_end(&bytes)) {
+        Ok(secret_key) => Ok(Zeroizing::new(secret_key.to_owned())),
+        Err(_) => Err(Stop::file(path, "expected a secret key in UTF-8, found other bytes")),
+    }
+}
+
+fn missing(which: &str, places: &str) -> Stop {
+    Stop::Configuration(format!("expected the {which} key in {places}, found none"))
+}

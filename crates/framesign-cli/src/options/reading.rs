@@ -1,0 +1,63 @@
+//! How frames are read, as options.
+
+use clap::Args;
+use framesign::{InputError, Rules, SigningOptions, verify::Policy};
+
+use crate::{exit::Stop, text::visible::Name};
+
+/// How frames are read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct ReadingOptions {
+    /// Refuse what lenient reading repairs, such as bare line feeds and folded fields: read as a
+    /// verifier does
+    #[arg(long)]
+    strict: bool,
+
+    /// Accept a further method, such as PATCH, beside GET, HEAD, POST, PUT, DELETE, CONNECT,
+    /// OPTIONS and TRACE; case counts; repeatable, or several with commas between
+    #[arg(long = "allow-method", value_name = "NAME", value_delimiter = ',')]
+    allowed_methods: Vec<String>,
+
+    /// The most bytes that a head may have, the empty line that ends it counted
+    #[arg(long, value_name = "BYTES", default_value_t = Rules::DEFAULT_MAX_HEAD)]
+    max_head: usize,
+
+    /// The most field lines that a head may have
+    #[arg(long, value_name = "N", default_value_t = Rules::DEFAULT_MAX_HEADERS)]
+    max_headers: usize,
+}
+
+impl ReadingOptions {
+    pub(crate) fn rules(&self) -> Result<Rules, Stop> {
+        let rules = if self.strict { Rules::strict() } else { Rules::lenient() };
+        let rules = rules.max_head(self.max_head).max_headers(self.max_headers);
+        self.allow_methods(rules, Rules::allow_method)
+    }
+
+    /// Adds the limits and methods to what a verifier asks, which reads strictly in any case.
+    pub(crate) fn limit(&self, policy: Policy) -> Result<Policy, Stop> {
+        let policy = policy.max_head(self.max_head).max_headers(self.max_headers);
+        self.allow_methods(policy, Policy::allow_method)
+    }
+
+    /// The options for making signed frames, which are read strictly in any case.
+    pub(crate) fn signing(&self) -> Result<SigningOptions, Stop> {
+        let options = SigningOptions::default();
+        let options = options.max_head(self.max_head).max_headers(self.max_headers);
+        self.allow_methods(options, SigningOptions::allow_method)
+    }
+
+    fn allow_methods<T>(
+        &self,
+        rules: T,
+        allow: impl Fn(T, &str) -> Result<T, InputError>,
+    ) -> Result<T, Stop> {
+        self.allowed_methods.iter().try_fold(rules, |rules, name| {
+            allow(rules, name).map_err(|error| {
+                let name = Name::new(name.as_bytes());
+                Stop::Configuration(format!("--allow-method {name}: {error}"))
+            })
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Results and failures as lines: of text, or of JSON.
+
+use std::{
+    fmt,
+    io::{self, BufWriter, StdoutLock, Write},
+};
+
+use serde::Serialize;
+
+use crate::{
+    exit::{Exit, Stop, complain},
+    input::{failure::Failure, source::Input},
+    text::json,
+};
+
+/// Standard output, flushed after each result so that a reader sees it at once.
+pub(crate) struct Output {
+    writer: BufWriter<StdoutLock<'static>>,
+    is_json: bool,
+}
+
+/// The failure of a file, as JSON.
+#[derive(Serialize)]
+struct Failed<'a> {
+    file: &'a Input,
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    kind: &'a str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+}
+
+impl Output {
+    pub(crate) fn new(is_json: bool) -> Self {
+        Self { writer: BufWriter::new(io::stdout().lock()), is_json }
+    }
+
+    /// Writes a result: as an object on a line, or as text that ends its lines itself.
+    pub(crate) fn result<T: Serialize + fmt::Display>(&mut self, result: &T) -> io::Result<Exit> {
+        if self.is_json {
+            self.json(result)?;
+        } else {
+            write!(self.writer, "{result}")?;
+        }
+        self.writer.flush()?;
+        Ok(Exit::Done)
+    }
+
+    /// Says why `file` has no result, and returns how to end.
+    pub(crate) fn failure(&mut self, file: &Input, failure: &Failure) -> io::Result<Exit> {
+        if self.is_json {
+            let (kind, message, offset) = (failure.kind(), failure.to_string(), failure.offset());
+            self.json(&Failed { file, error: Error { kind, message, offset } })?;
+            self.writer.flush()?;
+        } else {
+            complain(format_args!("{file}: {failure}"));
+        }
+        Ok(failure.exit())
+    }
+
+    fn json(&mut self, object: &impl Serialize) -> io::Result<()> {
+        json::write(&mut self.writer, object)?;
+        self.writer.write_all(b"\n")
+    }
+}
+
+/// Writes bytes to standard output as they are.
+pub(crate) fn print(bytes: &[u8]) -> Result<Exit, Stop> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,55 @@
+//! The routes as labels of numbers.
+
+/// The routes that are told apart; nothing that a client sends becomes a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Token,
+    Sign,
+    Verify,
+    Health,
+    Livez,
+    Readyz,
+    Metrics,
+    Openapi,
+    Other,
+}
+
+impl Route {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Token,
+        Self::Sign,
+        Self::Verify,
+        Self::Health,
+        Self::Livez,
+        Self::Readyz,
+        Self::Metrics,
+        Self::Openapi,
+        Self::Other,
+    ];
+
+    /// The route of a path as it stands in the router.
+    pub(crate) fn of(path: Option<&str>) -> Self {
+        let name = path.and_then(|path| path.strip_prefix('/')).unwrap_or_default();
+        let name = name.strip_suffix(".json").unwrap_or(name);
+        Self::ALL.into_iter().find(|route| route.as_str() == name).unwrap_or(Self::Other)
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+            Self::Health => "health",
+            Self::Livez => "livez",
+            Self::Readyz => "readyz",
+            Self::Metrics => "metrics",
+            Self::Openapi => "openapi",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether it is for those who operate the service.
+    pub(crate) const fn is_of_operators(self) -> bool {
+        !matches!(self, Self::Token | Self::Sign | Self::Verify | Self::Other)
+    }
+}

@@ -1,0 +1,139 @@
+//! What is noted of every request: its id, a line in the log, numbers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, State},
+    http::{HeaderValue, Method, Request, Response, Version, header},
+    middleware::Next,
+    response::IntoResponse,
+};
+use tracing::{debug, info};
+
+use crate::serve::{
+    body::drain::Leftover,
+    metrics::{counters::InFlight, route::Route},
+    middleware::{
+        caller_name::Caller,
+        request_head,
+        request_id::{RequestId, X_REQUEST_ID},
+    },
+    net::peer::Peer,
+    routes::problem::Problem,
+    state::service_state::Shared,
+};
+
+/// Surrounds every request.
+pub(crate) async fn observe(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    let request_id = RequestId::given(&request).unwrap_or_else(RequestId::made);
+    request.extensions_mut().insert(request_id.clone());
+    request.extensions_mut().insert(Caller::default());
+    let (version, leftover) = (request.version(), Leftover::lend(&mut request));
+    let mut visit = Visit::begin(&shared, &request, request_id);
+    let checked = request_head::check_head(&request, &shared.settings.limits)
+        .and_then(|()| request_head::check_host(&request));
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let ends = response.extensions().get().is_some_and(Problem::closes)
+        || !leftover.is_thrown_away().await;
+    finish(&mut response, &visit.request_id);
+    // RFC 9112 section 9.6: a client is told, lest it send its next request there. RFC 9113 section
+    // 8.2.2: there is no such field in HTTP/2.
+    if ends && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    visit.end(&response);
+    response
+}
+
+/// Renders a problem, and adds the fields that every answer has.
+fn finish(response: &mut Response<Body>, request_id: &RequestId) {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = problem.render(request_id.as_str()).into();
+    }
+    let fields = response.headers_mut();
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    fields.insert(X_REQUEST_ID, request_id.0.clone());
+}
+
+/// A request that is being answered. If its connection or the service ends before that, it ends by
+/// being dropped.
+struct Visit<'a> {
+    shared: &'a Shared,
+    _in_flight: InFlight<'a>,
+    begun: Instant,
+    request_id: RequestId,
+    method: Method,
+    route: Route,
+    peer: Option<Peer>,
+    caller: Option<Caller>,
+    has_ended: bool,
+}
+
+impl<'a> Visit<'a> {
+    fn begin(shared: &'a Shared, request: &Request<Body>, request_id: RequestId) -> Self {
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        Self {
+            shared,
+            _in_flight: shared.metrics.request_begun(),
+            begun: Instant::now(),
+            request_id,
+            method: request.method().clone(),
+            route: Route::of(path),
+            peer: request.extensions().get().cloned(),
+            caller: request.extensions().get().cloned(),
+            has_ended: false,
+        }
+    }
+
+    fn end(&mut self, response: &Response<Body>) {
+        self.has_ended = true;
+        self.note(Some(response.status().as_u16()), None);
+    }
+
+    /// Notes the `status` of the answer, or the `outcome` of a request that got none.
+    fn note(&self, status: Option<u16>, outcome: Option<&str>) {
+        let took = self.begun.elapsed();
+        self.shared.metrics.request_ended(self.route, status, took);
+        let request_id = self.request_id.as_str();
+        let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
+        let caller = self.caller.as_ref().and_then(Caller::name);
+        // An extension method is the client's word.
+        let method = if is_usual(&self.method) { self.method.as_str() } else { "other" };
+        let (route, ms) = (self.route.as_str(), milliseconds(took));
+        if self.route.is_of_operators() {
+            debug!(request_id, method, route, status, outcome, ms, peer, "request");
+        } else {
+            info!(request_id, method, route, status, outcome, ms, peer, caller, "request");
+        }
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let is_cut = self.shared.phase.is_cutting();
+            self.note(None, Some(if is_cut { "cut" } else { "aborted" }));
+        }
+    }
+}
+
+/// In milliseconds, to the microsecond.
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn is_usual(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(method)
+}

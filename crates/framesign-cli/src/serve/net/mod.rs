@@ -1,0 +1,13 @@
+//! Sockets and connections: all within bounds of time, number and memory.
+
+mod budget;
+pub(crate) mod connection;
+pub(crate) mod drain;
+mod http;
+mod idle;
+pub(crate) mod listener;
+pub(crate) mod open_files;
+pub(crate) mod peer;
+mod socket;
+pub(crate) mod tls;
+mod unwritten;

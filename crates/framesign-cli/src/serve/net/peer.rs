@@ -1,0 +1,11 @@
+//! The other end of a connection.
+
+use std::{net::SocketAddr, sync::Arc};
+
+/// Who is at the other end of the connection that a request came on.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// The client's certificate: the beginning of its SHA-256, in hex.
+    pub(crate) certificate: Option<Arc<str>>,
+}

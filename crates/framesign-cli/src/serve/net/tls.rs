@@ -1,0 +1,134 @@
+//! Encryption: certificates, keys, and who has to show a certificate.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{
+    InconsistentKeys, RootCertStore, ServerConfig, ServerConnection,
+    crypto::{CryptoProvider, ring},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{Accept, TlsAcceptor};
+
+use crate::{
+    exit::Stop,
+    input::secret_file,
+    serve::{
+        metrics::counters::Metrics,
+        state::{reloadable::Live, settings::TlsFiles, warnings::Warnings},
+    },
+    text::visible::Name,
+};
+
+/// What a client names HTTP/2 in the handshake (RFC 9113 section 3.2).
+pub(crate) const HTTP_2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// The most bytes of a file in PEM: more than all authorities that browsers trust take.
+const MAX_LEN: usize = 1024 * 1024;
+
+/// Takes connections into TLS, with the certificate as it is at the moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Acceptor {
+    files: TlsFiles,
+    config: Arc<Live<ServerConfig>>,
+}
+
+impl Acceptor {
+    /// Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// Where one is missing, is not PEM, lacks what it is to hold, or does not match the others.
+    pub(crate) fn new(files: &TlsFiles, warnings: &mut Warnings) -> Result<Self, Stop> {
+        let config = Arc::new(Live::new(config(files, warnings)?));
+        Ok(Self { files: files.clone(), config })
+    }
+
+    /// Reads the files again. What cannot be read stays as it was; connections that are open do too.
+    pub(crate) fn reload(&self, metrics: &Metrics) {
+        self.config.reload("certificates", metrics, |warnings| config(&self.files, warnings));
+    }
+
+    /// Begins the handshake.
+    pub(crate) fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Accept<S> {
+        TlsAcceptor::from(self.config.now()).accept(socket)
+    }
+}
+
+/// The certificate that a client has shown: the beginning of its SHA-256, in hex.
+pub(crate) fn fingerprint(session: &ServerConnection) -> Option<Arc<str>> {
+    let certificate = session.peer_certificates()?.first()?;
+    let digest = Sha256::digest(certificate);
+    Some(hex::encode(&digest[..8]).into())
+}
+
+fn config(files: &TlsFiles, warnings: &mut Warnings) -> Result<ServerConfig, Stop> {
+    let provider = Arc::new(ring::default_provider());
+    let chain = certificates(&files.certificate)?;
+    let key = private_key(&files.key, warnings)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Stop::Configuration(format!("TLS: {error}")))?;
+    let builder = match &files.client_ca {
+        Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config =
+        builder.with_single_cert(chain, key).map_err(|error| mismatch(files, &error))?;
+    config.alpn_protocols = [HTTP_2, HTTP_1_1].map(<[u8]>::to_vec).into();
+    Ok(config)
+}
+
+fn mismatch(files: &TlsFiles, error: &rustls::Error) -> Stop {
+    match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Stop::file(
+            &files.key,
+            "expected the private key of the certificate, found that of another",
+        ),
+        _ => Stop::file(&files.certificate, format_args!("cannot be used: {error}")),
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Stop> {
+    let file = secret_file::read(path, MAX_LEN).map_err(|error| Stop::file(path, error))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes()).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(Stop::file(path, "expected a certificate in PEM, found none"))
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(Stop::file(path, format_args!("expected PEM: {error}"))),
+    }
+}
+
+fn private_key(path: &Path, warnings: &mut Warnings) -> Result<PrivateKeyDer<'static>, Stop> {
+    let file = secret_file::read(path, MAX_LEN).map_err(|error| Stop::file(path, error))?;
+    warnings.of_file(Name::of(path), &file);
+    PrivateKeyDer::from_pem_slice(file.bytes()).map_err(|error| match error {
+        pem::Error::NoItemsFound => Stop::file(path, "expected a private key in PEM, found none"),
+        // What is wrong may quote the file.
+        _ => Stop::file(path, "expected a private key in PEM, found what is not PEM"),
+    })
+}
+
+/// Takes clients whose certificate is of an authority in the file at `path`.
+fn client_verifier(
+    path: &Path,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Stop> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| {
+            Stop::file(path, format_args!("expected certificates of authorities: {error}"))
+        })?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| Stop::file(path, error))
+}

@@ -1,0 +1,105 @@
+//! The body of an answer that knows when all of it was written.
+//!
+//! With HTTP/2 an answer waits for the window of its client and not for the socket, which goes on
+//! taking what else is written. hyper does not say how long; but it drops the bytes of an answer
+//! once they are written.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    http::Response,
+};
+use hyper::body::{Frame, SizeHint};
+
+use crate::serve::net::idle::{InProgress, Unwritten};
+
+/// Has the request be in progress until all of its `answer` is written.
+pub(crate) fn until_written(answer: Response<Body>, request: InProgress) -> Response<Body> {
+    // Heads wait for no window.
+    if answer.body().is_end_stream() {
+        return answer;
+    }
+    let unwritten = Arc::new(request.answered());
+    answer.map(|body| Body::new(UnwrittenBody { body, unwritten }))
+}
+
+struct UnwrittenBody {
+    body: Body,
+    unwritten: Arc<Unwritten>,
+}
+
+/// Bytes that are dropped when they are written.
+struct UnwrittenBytes {
+    bytes: Bytes,
+    _unwritten: Arc<Unwritten>,
+}
+
+impl HttpBody for UnwrittenBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        let owned = |bytes| {
+            let unwritten = Arc::clone(&self.unwritten);
+            Bytes::from_owner(UnwrittenBytes { bytes, _unwritten: unwritten })
+        };
+        frame.map_ok(|frame| frame.map_data(owned))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl AsRef<[u8]> for UnwrittenBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Response};
+    use http_body_util::BodyExt;
+
+    use super::until_written;
+    use crate::serve::net::idle::Activity;
+
+    #[tokio::test]
+    async fn request_is_in_progress_until_the_last_byte_is_dropped() {
+        let activity = Activity::default();
+        activity.begin_no_more();
+        let answer = Response::new(Body::from("answer"));
+        let mut body = until_written(answer, activity.begin()).into_body();
+        let mut bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(bytes, "answer");
+        drop(body);
+        let last = bytes.split_off(5);
+        drop(bytes);
+        assert!(!activity.has_ended());
+        drop(last);
+        assert!(activity.has_ended());
+    }
+
+    #[test]
+    fn answer_without_a_body_is_written_with_its_head() {
+        let activity = Activity::default();
+        activity.begin_no_more();
+        let answer = until_written(Response::new(Body::empty()), activity.begin());
+        assert!(activity.has_ended());
+        drop(answer);
+    }
+}

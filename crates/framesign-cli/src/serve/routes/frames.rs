@@ -1,0 +1,127 @@
+//! `POST /sign` and `POST /verify`: a frame as a body, read as it comes.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, Request, Response, StatusCode, header},
+};
+use framesign::{
+    FrameHasher,
+    verify::{Claim, Refusal, Verifier},
+};
+use serde::Serialize;
+use tracing::info;
+
+use crate::serve::{
+    admission::permits::Pass,
+    body::reader::Intake,
+    middleware::request_id::RequestId,
+    routes::{app_state::App, content_negotiation, problem::Problem, response},
+    state::secrets::FrameKeys,
+};
+
+/// RFC 9112 section 10.1.
+const MESSAGE_HTTP: &str = "message/http";
+
+#[derive(Serialize)]
+struct Signed {
+    signature: String,
+    string_to_sign: String,
+    date: String,
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    valid: bool,
+}
+
+/// Signs the frame in the body, as of today in UTC.
+pub(crate) async fn sign(
+    State(app): State<App>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    let (_pass, mut intake, keys) = begin(&app, request)?;
+    let key = keys.signing_key(SystemTime::now());
+    let mut hasher = FrameHasher::new(app.shared.settings.rules.clone());
+    while let Some(piece) = intake.next().await? {
+        hasher.update(&piece).map_err(|error| Problem::frame(&error))?;
+    }
+    let string_to_sign = hasher.finish().map_err(|error| Problem::frame(&error))?;
+    let signed = Signed {
+        signature: key.sign(&string_to_sign).to_string(),
+        string_to_sign: string_to_sign.to_string(),
+        date: key.date().to_string(),
+    };
+    Ok(response::json(&signed))
+}
+
+/// Says whether the frame in the body is what it claims to be. Why it is not stands in the log.
+pub(crate) async fn verify(
+    State(app): State<App>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    let request_id = RequestId::of(&request);
+    let (_pass, mut intake, _) = begin(&app, request)?;
+    // Those that are live at the moment, not those from when the request began.
+    let live = |access_key: &[u8], date| app.shared.secrets.now().verifying_keys(access_key, date);
+    let keys_of = |claim: &Claim| live(claim.access_key(), claim.date());
+    let mut verifier = Verifier::new(&app.shared.settings.policy, keys_of, SystemTime::now);
+    let mut refusal = None;
+    while let Some(piece) = intake.next().await? {
+        // Read to its end in any case: an early answer would tell at which check it was refused.
+        if refusal.is_none() {
+            refusal = verifier.update(&piece).err();
+        }
+    }
+    let result = refusal.map_or_else(|| verifier.finish(), Err).and_then(|verified| {
+        // A secret can be revoked while the payload is on its way.
+        verified.recheck(&live(verified.access_key(), verified.date()))
+    });
+    note(&app, &request_id, &result);
+    Ok(response::json(&Verdict { valid: result.is_ok() }))
+}
+
+/// What both begin with: all that can be refused before the body.
+fn begin(app: &App, request: Request<Body>) -> Result<(Pass, Intake<'_>, Arc<FrameKeys>), Problem> {
+    let pass = app.gate.enter(&request)?;
+    let keys = app.shared.secrets.now().frames();
+    let keys = keys.ok_or_else(no_keys)?;
+    content_negotiation::choose(request.headers(), &[response::JSON])?;
+    check_type(request.headers())?;
+    let intake = Intake::new(request, &app.shared.settings.limits, &app.shared.metrics)?;
+    Ok((pass, intake, keys))
+}
+
+/// RFC 9110 section 15.5.16.
+fn check_type(fields: &HeaderMap) -> Result<(), Problem> {
+    const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+
+    let value = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case(MESSAGE_HTTP) {
+        let detail = "expected a body of message/http";
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+        return Err(problem.with(ACCEPT_POST, MESSAGE_HTTP));
+    }
+    let coding = fields.get(header::CONTENT_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = "expected a body without a content coding";
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+        return Err(problem.with(header::ACCEPT_ENCODING, "identity"));
+    }
+    Ok(())
+}
+
+fn no_keys() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "this service has no keys for frames")
+}
+
+fn note(app: &App, request_id: &RequestId, result: &Result<(), Refusal>) {
+    app.shared.metrics.verified(result.is_ok());
+    if let Err(refusal) = result {
+        let (request_id, reason) = (request_id.as_str(), refusal.reason().as_str());
+        info!(request_id, reason, %refusal, "a frame was refused");
+    }
+}

@@ -1,0 +1,29 @@
+//! `GET /metrics`: the numbers of the service.
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+};
+
+use crate::serve::{
+    metrics,
+    routes::{app_state::App, content_negotiation, problem::Problem, response},
+};
+
+/// Answers with JSON, or with `OpenMetrics` for a client that asks for it.
+pub(crate) async fn metrics(
+    State(app): State<App>,
+    fields: HeaderMap,
+) -> Result<Response<Body>, Problem> {
+    const OPENMETRICS: &str = "application/openmetrics-text";
+    const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    let numbers = &app.shared.metrics;
+    let mut response = match content_negotiation::choose(&fields, &[response::JSON, OPENMETRICS])? {
+        OPENMETRICS => response::of(StatusCode::OK, MEDIA_TYPE, metrics::openmetrics(numbers)),
+        _ => response::of(StatusCode::OK, response::JSON, metrics::json(numbers).to_string()),
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}

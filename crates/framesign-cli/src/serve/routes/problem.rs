@@ -1,0 +1,115 @@
+//! Answers that are no success, as problem details (RFC 9457).
+
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use framesign::FrameError;
+use serde::Serialize;
+
+use crate::serve::routes::response;
+
+/// Why a request is not answered as it hoped for.
+///
+/// As a response it has no body yet: what knows the request's id renders it.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem(Box<Details>);
+
+/// In a box, since most requests have none.
+#[derive(Clone, Debug)]
+struct Details {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    field: Option<(HeaderName, HeaderValue)>,
+    /// Kind and offset of what is wrong with a frame.
+    frame: Option<(&'static str, u64)>,
+    /// Nothing of the connection is to be read any more.
+    closes: bool,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        let detail = detail.into();
+        Self(Box::new(Details { status, detail, field: None, frame: None, closes: false }))
+    }
+
+    /// RFC 9110 section 15.5.6: what the path takes instead.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("expected one of {allow}"))
+            .with(header::ALLOW, allow)
+    }
+
+    /// RFC 9110 section 15.6.4: what passes by itself, and when to try again.
+    pub(crate) fn unavailable(detail: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "1")
+    }
+
+    /// A frame that breaks a rule.
+    pub(crate) fn frame(error: &FrameError) -> Self {
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
+        problem.0.frame = Some((error.kind().as_str(), error.offset()));
+        problem
+    }
+
+    /// Adds a field to the answer.
+    pub(crate) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.0.field = Some((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// Ends the connection after the answer, since its client does not go on as it should.
+    pub(crate) fn closing(mut self) -> Self {
+        self.0.closes = true;
+        self
+    }
+
+    pub(crate) fn closes(&self) -> bool {
+        self.0.closes
+    }
+
+    /// The body of the answer to the request `request_id`.
+    pub(crate) fn render(&self, request_id: &str) -> Vec<u8> {
+        let Details { status, detail, frame, .. } = &*self.0;
+        response::text(&Members {
+            kind_of_problem: "about:blank",
+            title: status.canonical_reason(),
+            status: status.as_u16(),
+            detail,
+            kind: frame.map(|(kind, _)| kind),
+            offset: frame.map(|(_, offset)| offset),
+            request_id,
+        })
+    }
+}
+
+/// RFC 9457 section 3.1, and members of our own.
+#[derive(Serialize)]
+struct Members<'a> {
+    #[serde(rename = "type")]
+    kind_of_problem: &'static str,
+    title: Option<&'static str>,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    request_id: &'a str,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.0.status;
+        let fields = response.headers_mut();
+        fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some((name, value)) = &self.0.field {
+            fields.insert(name, value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

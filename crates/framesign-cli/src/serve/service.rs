@@ -1,0 +1,104 @@
+//! Runs the service: from its listeners to the end of its last request.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, task, time};
+use tracing::{error, info, warn};
+
+use crate::{
+    exit::Exit,
+    serve::{
+        net::{connection::Server, drain::Drain, listener},
+        routes::router,
+        state::{service_state::Shared, settings::Settings},
+    },
+};
+
+/// How long answers to operators may take after the end of all else.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// The sockets that the service accepts connections on.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    /// The listener of callers; also of operators, if they have none of their own.
+    pub(crate) main: TcpListener,
+    /// The listener of operators.
+    pub(crate) admin: Option<TcpListener>,
+    /// The most connections that `main` has open at a time.
+    pub(crate) max_connections: usize,
+}
+
+/// Serves until `shutdown` resolves, and lets requests finish then. If it resolves a second time
+/// before they have, the service ends at once. `shutdown` returns what the log calls its cause.
+///
+/// Calls `before_cut` before requests are cut, each of which writes a line of the log.
+///
+/// Returns [`Exit::Failed`] if the end was forced, or if requests were cut at the deadline.
+pub(crate) async fn run(
+    listeners: Listeners,
+    state: Arc<Shared>,
+    mut shutdown: impl AsyncFnMut() -> &'static str,
+    before_cut: impl Fn(),
+) -> Exit {
+    let drains = listeners.accept(&state);
+    let cause = shutdown().await;
+    info!("{cause}: the service ends when its requests have");
+    state.phase.leave();
+    tokio::select! {
+        exit = finish(&state, &drains, &before_cut) => exit,
+        cause = shutdown() => {
+            warn!("{cause} again: the service ends now");
+            cut(&state, &drains.main, before_cut).await;
+            Exit::Failed
+        }
+    }
+}
+
+impl Listeners {
+    /// Begins to accept connections.
+    fn accept(self, state: &Arc<Shared>) -> Drains {
+        let drains = Drains::default();
+        let main = Server::new(router::main(state), Arc::clone(state), state.tls.clone());
+        task::spawn(listener::serve(self.main, main, self.max_connections, drains.main.clone()));
+        if let Some(listener) = self.admin {
+            let admin = Server::new(router::admin(state), Arc::clone(state), None);
+            task::spawn(listener::serve_operators(listener, admin, drains.admin.clone()));
+        }
+        drains
+    }
+}
+
+/// The ends of both listeners.
+#[derive(Debug, Default)]
+struct Drains {
+    main: Drain,
+    admin: Drain,
+}
+
+async fn finish(state: &Shared, drains: &Drains, before_cut: impl Fn()) -> Exit {
+    let Settings { shutdown_delay, shutdown_timeout, .. } = state.settings;
+    time::sleep(shutdown_delay).await;
+    let is_done = drains.main.finish(shutdown_timeout).await;
+    let requests = if is_done { 0 } else { cut(state, &drains.main, before_cut).await };
+    // Operators see how it goes to the end.
+    if !drains.admin.finish(LAST_ANSWERS).await {
+        drains.admin.cut().await;
+    }
+    if requests > 0 {
+        return Exit::Failed;
+    }
+    info!("the service has ended");
+    Exit::Done
+}
+
+/// Cuts the requests that have no answer, so that each has its line in the log. Returns how many
+/// there were.
+async fn cut(state: &Shared, drain: &Drain, before_cut: impl Fn()) -> usize {
+    state.phase.cut();
+    before_cut();
+    let requests = drain.cut().await;
+    if requests > 0 {
+        error!("{requests} requests were cut off without an answer");
+    }
+    requests
+}

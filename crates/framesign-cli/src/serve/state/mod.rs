@@ -1,0 +1,9 @@
+//! What all connections and requests share: settings, secrets, readiness, and how they are read again.
+
+mod environment;
+pub(crate) mod readiness;
+pub(crate) mod reloadable;
+pub(crate) mod secrets;
+pub(crate) mod service_state;
+pub(crate) mod settings;
+pub(crate) mod warnings;

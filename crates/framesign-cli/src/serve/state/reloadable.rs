@@ -1,0 +1,53 @@
+//! Values that are read again while they are in use.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::{error, info};
+
+use crate::{
+    exit::Stop,
+    serve::{metrics::counters::Metrics, state::warnings::Warnings},
+};
+
+/// A value that can be replaced while it is in use.
+#[derive(Debug)]
+pub(crate) struct Live<T>(RwLock<Arc<T>>);
+
+impl<T> Live<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(RwLock::new(Arc::new(value)))
+    }
+
+    /// The value as it is now.
+    pub(crate) fn now(&self) -> Arc<T> {
+        // Nothing panics while the lock is held.
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the value by the one that `read` returns, or keeps it if that fails. Logs and counts
+    /// the result; the log calls the value `what`, a plural.
+    pub(crate) fn reload(
+        &self,
+        what: &str,
+        metrics: &Metrics,
+        read: impl FnOnce(&mut Warnings) -> Result<T, Stop>,
+    ) {
+        let mut warnings = Warnings::default();
+        let read = read(&mut warnings);
+        let is_done = read.is_ok();
+        match read {
+            Ok(read) => {
+                self.replace(read);
+                info!("{what} were read again");
+                warnings.log();
+            }
+            Err(stop) => error!("{what} could not be read again and stay as they were: {stop}"),
+        }
+        // Stores the value before the count, so that a reader of the count sees it.
+        metrics.reloaded(is_done);
+    }
+
+    fn replace(&self, value: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+    }
+}

@@ -1,0 +1,218 @@
+//! The secrets of the service.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use framesign::{Credentials, SigningDate, SigningKey, secrets::Secret};
+use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
+use sha2::Sha256;
+
+use crate::{
+    exit::Stop,
+    serve::state::{
+        environment::{self, Bytes, HOW_TO_MAKE_ONE},
+        warnings::Warnings,
+    },
+};
+
+const SECRET: &str = "SECRET";
+const SECRET_PREVIOUS: &str = "SECRET_PREVIOUS";
+const ACCESS_KEY: &str = "FRAMESIGN_ACCESS_KEY";
+const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
+const SECRET_KEY_PREVIOUS: &str = "FRAMESIGN_SECRET_KEY_PREVIOUS";
+
+/// What is read at the start, and again at every SIGHUP.
+pub(crate) struct Secrets {
+    tokens: [Option<Hmac<Sha256>>; 2],
+    frames: Option<Arc<FrameKeys>>,
+    check_values: CheckValues,
+}
+
+/// What signs and verifies frames.
+pub(crate) struct FrameKeys {
+    current: Credentials,
+    /// All that are live, the current one first.
+    live: Vec<Secret>,
+}
+
+/// The tokens of one body.
+pub(crate) struct Tokens([Option<Hmac<Sha256>>; 2]);
+
+impl Secrets {
+    /// Reads what the environment holds or names.
+    pub(crate) fn read(warnings: &mut Warnings) -> Result<Self, Stop> {
+        let secrets = [
+            environment::secret(SECRET, warnings)?,
+            environment::previous(SECRET_PREVIOUS, warnings)?,
+        ];
+        if secrets[0].is_none() {
+            return Err(missing(SECRET));
+        }
+        let secret_keys = [
+            environment::secret(SECRET_KEY, warnings)?,
+            environment::previous(SECRET_KEY_PREVIOUS, warnings)?,
+        ];
+        let check_values = CheckValues::of(&secrets, &secret_keys)?;
+        let tokens = secrets.map(|secret| secret.map(|secret| mac(&secret)));
+        Ok(Self { tokens, frames: FrameKeys::read(secret_keys)?.map(Arc::new), check_values })
+    }
+
+    /// Reads it again, to take the place of `self`.
+    pub(crate) fn read_again(&self, warnings: &mut Warnings) -> Result<Self, Stop> {
+        let read = Self::read(warnings)?;
+        self.check_values.check_change(&read.check_values)?;
+        Ok(read)
+    }
+
+    /// Begins with the tokens of a body.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens(self.tokens.clone())
+    }
+
+    /// What signs and verifies frames, where there are keys for it.
+    pub(crate) fn frames(&self) -> Option<Arc<FrameKeys>> {
+        self.frames.clone()
+    }
+
+    /// What frames of `access_key` for `date` are verified with; nothing if nobody has that name.
+    pub(crate) fn verifying_keys(&self, access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
+        let frames = self.frames.iter();
+        frames.flat_map(|frames| frames.verifying_keys(access_key, date)).collect()
+    }
+}
+
+impl Tokens {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        for mac in self.0.iter_mut().flatten() {
+            mac.update(bytes);
+        }
+    }
+
+    /// The token under the secret, and that under the previous one where that is live.
+    pub(crate) fn finish(self) -> [Option<String>; 2] {
+        self.0.map(|mac| Some(hex::encode(mac?.finalize().into_bytes())))
+    }
+}
+
+impl FrameKeys {
+    fn read(secret_keys: [Option<Bytes>; 2]) -> Result<Option<Self>, Stop> {
+        let (access_key, secret_key, previous) =
+            match (environment::public(ACCESS_KEY)?, secret_keys) {
+                (Some(access_key), [Some(secret_key), previous]) => {
+                    (access_key, secret_key, previous)
+                }
+                (None, [None, None]) => return Ok(None),
+                (None, _) => return Err(missing(ACCESS_KEY)),
+                _ => return Err(missing(SECRET_KEY)),
+            };
+        let access_key = text(ACCESS_KEY, &access_key)?;
+        let secret_key = text(SECRET_KEY, &secret_key)?;
+        let current = Credentials::new(access_key, secret_key)
+            .map_err(|error| Stop::Configuration(error.to_string()))?;
+        let mut live = vec![live_secret(SECRET_KEY, secret_key)?];
+        if let Some(previous) = &previous {
+            live.push(live_secret(SECRET_KEY_PREVIOUS, text(SECRET_KEY_PREVIOUS, previous)?)?);
+        }
+        Ok(Some(Self { current, live }))
+    }
+
+    /// What signs on the day that `now` is in, in UTC.
+    pub(crate) fn signing_key(&self, now: SystemTime) -> SigningKey {
+        SigningKey::derive(&self.current, SigningDate::of(now))
+    }
+
+    fn verifying_keys(&self, access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
+        let own = self.current.access_key();
+        if access_key != own.as_bytes() {
+            return Vec::new();
+        }
+        // Fails for no access key that the credentials have taken.
+        self.live.iter().flat_map(|secret| secret.signing_key(own, date)).collect()
+    }
+}
+
+/// The key check values of the live secrets: they tell whether two secrets are one key, and nothing
+/// else of them.
+///
+/// HMAC pads a key with NUL to 64 bytes and hashes a longer one (RFC 2104 section 2), so that other
+/// bytes can be the same key. What HMAC makes of one message under both keys tells.
+struct CheckValues {
+    tokens: Vec<(&'static str, CheckValue)>,
+    frames: Vec<(&'static str, CheckValue)>,
+}
+
+/// It is compared in constant time.
+type CheckValue = CtOutput<Hmac<Sha256>>;
+
+impl CheckValues {
+    /// Of secrets that are live together.
+    fn of(tokens: &[Option<Bytes>; 2], frames: &[Option<Bytes>; 2]) -> Result<Self, Stop> {
+        let values = Self {
+            tokens: check_values([SECRET, SECRET_PREVIOUS], tokens),
+            frames: check_values([SECRET_KEY, SECRET_KEY_PREVIOUS], frames),
+        };
+        check_apart(&values.tokens, &values.frames, ["", ""])?;
+        Ok(values)
+    }
+
+    /// Refuses a change that has a secret go from one use to the other: requests in flight go on
+    /// with what they began with.
+    fn check_change(&self, new: &Self) -> Result<(), Stop> {
+        check_apart(&self.tokens, &new.frames, ["the live ", "the new "])?;
+        check_apart(&new.tokens, &self.frames, ["the new ", "the live "])
+    }
+}
+
+fn check_values(
+    names: [&'static str; 2],
+    secrets: &[Option<Bytes>; 2],
+) -> Vec<(&'static str, CheckValue)> {
+    let check_value = |secret: &Bytes| mac(secret).chain_update(b"key check value").finalize();
+    let pairs = names.into_iter().zip(secrets);
+    pairs.filter_map(|(name, secret)| Some((name, check_value(secret.as_ref()?)))).collect()
+}
+
+/// A token of a date would be the first step of deriving a key for it. What is `said` of either
+/// begins its name.
+fn check_apart(
+    tokens: &[(&str, CheckValue)],
+    frames: &[(&str, CheckValue)],
+    said: [&str; 2],
+) -> Result<(), Stop> {
+    let [of_secret, of_key] = said;
+    for (secret, value) in tokens {
+        for (secret_key, other) in frames {
+            if value == other {
+                return Err(Stop::Configuration(format!(
+                    "expected {of_secret}{secret} and {of_key}{secret_key} to differ as keys of \
+                     HMAC-SHA256, found that they are one; {HOW_TO_MAKE_ONE}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Stop> {
+    let problem = |_| Stop::Configuration(format!("{name}: expected UTF-8, found other bytes"));
+    str::from_utf8(value).map_err(problem)
+}
+
+fn live_secret(name: &str, secret: &str) -> Result<Secret, Stop> {
+    Secret::new(secret).map_err(|error| Stop::Configuration(format!("{name}: {error}")))
+}
+
+#[expect(clippy::expect_used, reason = "RFC 2104 takes keys of any length")]
+fn mac(secret: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(secret).expect("HMAC takes keys of any length")
+}
+
+fn missing(name: &str) -> Stop {
+    Stop::Configuration(format!("expected {name} or {name}_FILE, found neither"))
+}
+
+impl fmt::Debug for Secrets {
+    /// Without any secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}

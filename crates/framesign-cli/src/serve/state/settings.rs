@@ -1,0 +1,44 @@
+//! What the options come to, once they are checked.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use framesign::{Rules, verify::Policy};
+
+/// How the service is to be. Nothing in it changes, and nothing in it is a secret.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) callers: Option<PathBuf>,
+    pub(crate) max_requests_per_caller: usize,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) limits: Limits,
+    pub(crate) shutdown_delay: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    /// How the frames of `/sign` are read.
+    pub(crate) rules: Rules,
+    /// What is asked of the frames of `/verify`.
+    pub(crate) policy: Policy,
+}
+
+/// Where certificates are.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
+/// What clients can take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// `None` where any number of bytes is taken.
+    pub(crate) max_body: Option<u64>,
+    pub(crate) max_request_head: usize,
+    pub(crate) head_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    /// Bytes a second; 0 asks for none.
+    pub(crate) min_rate: u64,
+    pub(crate) max_connections: usize,
+    pub(crate) max_requests: usize,
+}
