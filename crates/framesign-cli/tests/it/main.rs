@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod circles;
 mod cli;
 #[cfg(feature = "serve")]
 mod serve;
