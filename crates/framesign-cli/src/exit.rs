@@ -33,7 +33,7 @@ impl From<Exit> for ExitCode {
 
 /// What ends the program early, whatever the frames.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum FatalError {
     /// The arguments are not understood, or ask for help.
     Arguments(clap::Error),
     /// A key or an option cannot be used.
@@ -42,7 +42,7 @@ pub(crate) enum Stop {
     Output(io::Error),
 }
 
-impl Stop {
+impl FatalError {
     /// Something is wrong with the file at `path`, which is configuration.
     pub(crate) fn file(path: &Path, problem: impl fmt::Display) -> Self {
         Self::Configuration(format!("{}: {problem}", Name::of(path)))
@@ -67,7 +67,7 @@ impl Stop {
 }
 
 /// What is wrong, in one line.
-impl fmt::Display for Stop {
+impl fmt::Display for FatalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Arguments(error) => f.write_str(&one_line(&error.render().to_string())),
@@ -77,7 +77,7 @@ impl fmt::Display for Stop {
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for FatalError {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }
@@ -94,7 +94,7 @@ fn report_arguments(error: &clap::Error) -> Exit {
     match error.kind() {
         ArgumentError::DisplayHelp | ArgumentError::DisplayVersion => match error.print() {
             Ok(()) => Exit::Done,
-            Err(error) => Stop::Output(error).report(),
+            Err(error) => FatalError::Output(error).report(),
         },
         ArgumentError::DisplayHelpOnMissingArgumentOrSubcommand => {
             // As in `complain`.

@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    exit::{Exit, Stop, complain},
-    input::{failure::Failure, source::Input},
+    exit::{Exit, FatalError, complain},
+    input::{failure::InputFailure, source::Input},
     text::json,
 };
 
@@ -51,7 +51,7 @@ impl Output {
     }
 
     /// Says why `file` has no result, and returns how to end.
-    pub(crate) fn failure(&mut self, file: &Input, failure: &Failure) -> io::Result<Exit> {
+    pub(crate) fn failure(&mut self, file: &Input, failure: &InputFailure) -> io::Result<Exit> {
         if self.is_json {
             let (kind, message, offset) = (failure.kind(), failure.to_string(), failure.offset());
             self.json(&Failed { file, error: Error { kind, message, offset } })?;
@@ -69,7 +69,7 @@ impl Output {
 }
 
 /// Writes bytes to standard output as they are.
-pub(crate) fn print(bytes: &[u8]) -> Result<Exit, Stop> {
+pub(crate) fn print(bytes: &[u8]) -> Result<Exit, FatalError> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()?;

@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::{healthcheck, serve};
 use crate::{
     commands::{completions, explain, man, sign, verify},
-    exit::{Exit, Stop},
+    exit::{Exit, FatalError},
 };
 
 /// Signs and verifies HTTP/1.1 request frames as they stream, in constant memory
@@ -79,11 +79,11 @@ Manual pages:      framesign man [COMMAND]";
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let result = Cli::read().map_err(Stop::Arguments).and_then(|cli| dispatch(&cli.command));
-    result.unwrap_or_else(Stop::report).into()
+    let result = Cli::read().map_err(FatalError::Arguments).and_then(|cli| dispatch(&cli.command));
+    result.unwrap_or_else(FatalError::report).into()
 }
 
-fn dispatch(command: &Command) -> Result<Exit, Stop> {
+fn dispatch(command: &Command) -> Result<Exit, FatalError> {
     match command {
         Command::Sign(options) => sign::run(options),
         Command::Explain(options) => explain::run(options),

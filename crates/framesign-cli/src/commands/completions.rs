@@ -4,7 +4,7 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::{
-    exit::{Exit, Stop},
+    exit::{Exit, FatalError},
     output,
 };
 
@@ -15,7 +15,7 @@ pub(crate) struct Options {
 }
 
 /// Prints the completions of the program that `definition` defines.
-pub(crate) fn run(options: &Options, mut definition: Command) -> Result<Exit, Stop> {
+pub(crate) fn run(options: &Options, mut definition: Command) -> Result<Exit, FatalError> {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut definition, "framesign", &mut script);
     output::print(&script)

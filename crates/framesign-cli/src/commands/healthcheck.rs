@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 
 use crate::{
-    exit::{Exit, Stop, complain},
+    exit::{Exit, FatalError, complain},
     options::seconds::seconds,
 };
 
@@ -41,7 +41,7 @@ struct Url {
 
 /// Why there is no status.
 #[derive(Debug)]
-enum Failure {
+enum ProbeError {
     /// The name of the host has no address.
     Name(io::Error),
     /// No address of the host takes a connection; this is the last that was tried.
@@ -57,11 +57,13 @@ enum Failure {
 
 /// Asks.
 #[expect(clippy::unnecessary_wraps, reason = "as every subcommand")]
-pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let problem = match ask(&options.url, Instant::now() + options.timeout) {
         Ok(200) => return Ok(Exit::Done),
         Ok(status) => format!("expected status 200, found {status}"),
-        Err(Failure::NoAnswer) => format!("no answer within {} s", options.timeout.as_secs_f64()),
+        Err(ProbeError::NoAnswer) => {
+            format!("no answer within {} s", options.timeout.as_secs_f64())
+        }
         Err(failure) => failure.to_string(),
     };
     complain(format_args!("{}: {problem}", options.url.authority));
@@ -69,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
 }
 
 /// The status of the answer.
-fn ask(url: &Url, deadline: Instant) -> Result<u16, Failure> {
+fn ask(url: &Url, deadline: Instant) -> Result<u16, ProbeError> {
     let mut stream = connect(url, deadline)?;
     stream.set_write_timeout(Some(left(deadline)?))?;
     let Url { authority, target } = url;
@@ -81,38 +83,38 @@ fn ask(url: &Url, deadline: Instant) -> Result<u16, Failure> {
 
 /// Connects to the first address of the host that takes a connection. To find the addresses of a
 /// name takes as long as the system lets it.
-fn connect(url: &Url, deadline: Instant) -> Result<TcpStream, Failure> {
-    let mut failure = Failure::Name(io::Error::other("it has none"));
-    for address in url.host_and_port().to_socket_addrs().map_err(Failure::Name)? {
+fn connect(url: &Url, deadline: Instant) -> Result<TcpStream, ProbeError> {
+    let mut failure = ProbeError::Name(io::Error::other("it has none"));
+    for address in url.host_and_port().to_socket_addrs().map_err(ProbeError::Name)? {
         match TcpStream::connect_timeout(&address, left(deadline)?) {
             Ok(stream) => return Ok(stream),
-            Err(error) if is_timeout(&error) => failure = Failure::NoAnswer,
-            Err(error) => failure = Failure::Connect(address, error),
+            Err(error) if is_timeout(&error) => failure = ProbeError::NoAnswer,
+            Err(error) => failure = ProbeError::Connect(address, error),
         }
     }
     Err(failure)
 }
 
 /// Reads `HTTP/1.1 200` and no more.
-fn read_status(stream: &mut TcpStream, deadline: Instant) -> Result<u16, Failure> {
+fn read_status(stream: &mut TcpStream, deadline: Instant) -> Result<u16, ProbeError> {
     let mut line = [0; 12];
     let mut len = 0;
     while len < line.len() {
         stream.set_read_timeout(Some(left(deadline)?))?;
         match stream.read(&mut line[len..])? {
-            0 => return Err(Failure::Ended),
+            0 => return Err(ProbeError::Ended),
             more => len += more,
         }
     }
     let status = line.strip_prefix(b"HTTP/1.1 ").and_then(|status| str::from_utf8(status).ok());
     let status = status.and_then(|status| status.parse().ok());
-    status.ok_or(Failure::OtherProtocol)
+    status.ok_or(ProbeError::OtherProtocol)
 }
 
 /// How much time is left.
-fn left(deadline: Instant) -> Result<Duration, Failure> {
+fn left(deadline: Instant) -> Result<Duration, ProbeError> {
     match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(Failure::NoAnswer),
+        Duration::ZERO => Err(ProbeError::NoAnswer),
         left => Ok(left),
     }
 }
@@ -122,7 +124,7 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for ProbeError {
     /// What reading and writing come to.
     fn from(error: io::Error) -> Self {
         use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
@@ -135,7 +137,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ProbeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(error) => write!(f, "no address of the host: {error}"),

@@ -4,7 +4,7 @@ use clap::{Args, Command};
 use clap_mangen::Man;
 
 use crate::{
-    exit::{Exit, Stop},
+    exit::{Exit, FatalError},
     output,
     text::visible::Name,
 };
@@ -16,7 +16,7 @@ pub(crate) struct Options {
 }
 
 /// Prints a page of the program that `definition` defines.
-pub(crate) fn run(options: &Options, mut definition: Command) -> Result<Exit, Stop> {
+pub(crate) fn run(options: &Options, mut definition: Command) -> Result<Exit, FatalError> {
     // Gives the commands the program's name and version.
     definition.build();
     let command = match &options.command {
@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options, mut definition: Command) -> Result<Exit, St
     output::print(&page)
 }
 
-fn no_command(name: &str) -> Stop {
+fn no_command(name: &str) -> FatalError {
     let name = Name::new(name.as_bytes());
-    Stop::Configuration(format!("expected the name of a command, found {name}"))
+    FatalError::Configuration(format!("expected the name of a command, found {name}"))
 }

@@ -16,9 +16,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    exit::{Exit, Stop},
-    input::{failure::Failure, progress::Progress, read_ahead, secret_file, source::Input},
-    options::{keys::PairOptions, policy::PolicyOptions, reading::ReadingOptions},
+    exit::{Exit, FatalError},
+    input::{
+        failure::InputFailure, progress_bar::ProgressBar, read_ahead, secret_file, source::Input,
+    },
+    options::{keys::KeyPairOptions, policy::PolicyOptions, reading::ReadingOptions},
     output::Output,
 };
 
@@ -40,7 +42,7 @@ pub(crate) struct Options {
     json: bool,
 
     #[command(flatten)]
-    keys: KeyOptions,
+    keys: SecretsOptions,
 
     #[command(flatten)]
     checks: CheckOptions,
@@ -52,9 +54,9 @@ pub(crate) struct Options {
 /// Whose frames are known.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
-struct KeyOptions {
+struct SecretsOptions {
     #[command(flatten)]
-    pair: PairOptions,
+    pair: KeyPairOptions,
 
     /// Know the access keys in FILE, or a pipe, not one; TOML: "ACCESS KEY" = ["secret", "older
     /// secret"], and an empty list where it is revoked
@@ -102,7 +104,7 @@ struct Verdict<'a> {
 }
 
 /// Why a frame is not verified.
-enum Unverified {
+enum VerifyError {
     Refused(Refusal),
     Unread(io::Error),
 }
@@ -111,7 +113,7 @@ enum Unverified {
 const MAX_LEN: usize = 1024 * 1024;
 
 /// Verifies the file.
-pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let secrets = options.keys.store()?;
     let policy = options.reading.limit(options.checks.policy.policy())?;
     let keys = |claim: &Claim| signing_keys(claim, &secrets.live(claim.access_key()));
@@ -119,40 +121,40 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     let mut output = Output::new(options.json);
     let verdict = match verify(&options.file, verifier) {
         Ok(_) => Verdict::valid(&options.file),
-        Err(Unverified::Refused(refusal)) => Verdict::refused(&options.file, &refusal),
-        Err(Unverified::Unread(error)) => {
-            return Ok(output.failure(&options.file, &Failure::Io(error))?);
+        Err(VerifyError::Refused(refusal)) => Verdict::refused(&options.file, &refusal),
+        Err(VerifyError::Unread(error)) => {
+            return Ok(output.failure(&options.file, &InputFailure::Io(error))?);
         }
     };
     output.result(&verdict)?;
     Ok(if verdict.valid { Exit::Done } else { Exit::Refused })
 }
 
-fn verify<K, C>(file: &Input, mut verifier: Verifier<K, C>) -> Result<Verified, Unverified>
+fn verify<K, C>(file: &Input, mut verifier: Verifier<K, C>) -> Result<Verified, VerifyError>
 where
     K: FnMut(&Claim) -> Vec<SigningKey>,
     C: FnMut() -> SystemTime,
 {
     let source = file.open()?;
-    let mut progress = Progress::new(file, source.len);
+    let mut progress = ProgressBar::new(file, source.len);
     read_ahead::for_each_chunk(source, |chunk| {
         verifier.update(chunk)?;
         progress.advance(chunk.len(), verifier.progress());
-        Ok::<_, Unverified>(())
+        Ok::<_, VerifyError>(())
     })?;
     Ok(verifier.finish()?)
 }
 
-impl KeyOptions {
-    fn store(&self) -> Result<MemoryStore, Stop> {
+impl SecretsOptions {
+    fn store(&self) -> Result<MemoryStore, FatalError> {
         self.secrets.as_deref().map_or_else(|| self.pair.store(), from_file)
     }
 }
 
 /// What stands in the file now: one frame is checked, so it is not read again.
-fn from_file(path: &Path) -> Result<MemoryStore, Stop> {
+fn from_file(path: &Path) -> Result<MemoryStore, FatalError> {
     let bytes = secret_file::read_argument(path, MAX_LEN)?;
-    MemoryStore::from_toml(&bytes).map_err(|error| Stop::file(path, error))
+    MemoryStore::from_toml(&bytes).map_err(|error| FatalError::file(path, error))
 }
 
 impl CheckOptions {
@@ -181,13 +183,13 @@ impl fmt::Display for Verdict<'_> {
     }
 }
 
-impl From<Refusal> for Unverified {
+impl From<Refusal> for VerifyError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<io::Error> for Unverified {
+impl From<io::Error> for VerifyError {
     fn from(error: io::Error) -> Self {
         Self::Unread(error)
     }

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 
 /// Why one frame has no result.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum InputFailure {
     /// The frame breaks a rule.
     Refused(FrameError),
     /// The fields of a signed frame cannot be added.
@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     Io(io::Error),
 }
 
-impl Failure {
+impl InputFailure {
     /// The exit code that it asks for.
     pub(crate) fn exit(&self) -> Exit {
         match self {
@@ -48,7 +48,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for InputFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(f),
@@ -58,13 +58,13 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<FrameError> for Failure {
+impl From<FrameError> for InputFailure {
     fn from(error: FrameError) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<SigningError> for Failure {
+impl From<SigningError> for InputFailure {
     fn from(error: SigningError) -> Self {
         match error {
             SigningError::Input(error) => Self::Unsignable(error),
@@ -75,7 +75,7 @@ impl From<SigningError> for Failure {
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for InputFailure {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }

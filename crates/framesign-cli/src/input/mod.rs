@@ -2,7 +2,7 @@
 
 pub(crate) mod failure;
 pub(crate) mod frame;
-pub(crate) mod progress;
+pub(crate) mod progress_bar;
 pub(crate) mod read_ahead;
 pub(crate) mod secret_file;
 pub(crate) mod source;

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use framesign::Progress as PayloadProgress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use framesign::Progress;
+use indicatif::{ProgressBar as TerminalBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::input::source::Input;
 
@@ -17,26 +17,26 @@ const OF_KNOWN_LENGTH: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per
 const OF_UNKNOWN_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 
 /// How far an input has been read. The bar is cleared on drop.
-pub(crate) struct Progress {
+pub(crate) struct ProgressBar {
     /// Hidden at first; `None` where there is no terminal.
-    bar: Option<ProgressBar>,
+    bar: Option<TerminalBar>,
     begun: Instant,
     /// The length of the input, where it is known beforehand.
     len: Option<u64>,
     seen: u64,
 }
 
-impl Progress {
+impl ProgressBar {
     pub(crate) fn new(input: &Input, len: Option<u64>) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+            TerminalBar::with_draw_target(None, ProgressDrawTarget::hidden())
                 .with_message(input.to_string())
         });
         Self { bar, begun: Instant::now(), len, seen: 0 }
     }
 
     /// Counts `bytes` more, after which `payload` has come so far.
-    pub(crate) fn advance(&mut self, bytes: usize, payload: Option<PayloadProgress>) {
+    pub(crate) fn advance(&mut self, bytes: usize, payload: Option<Progress>) {
         self.seen += bytes as u64;
         let Some(bar) = &self.bar else { return };
         // Draws a few times a second at the most.
@@ -46,7 +46,7 @@ impl Progress {
         }
     }
 
-    fn show(&self, bar: &ProgressBar, payload: Option<PayloadProgress>) {
+    fn show(&self, bar: &TerminalBar, payload: Option<Progress>) {
         let Some(payload) = payload else { return };
         let head = self.seen - payload.seen;
         let expected = payload.expected.map(|expected| expected.saturating_add(head));
@@ -65,7 +65,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

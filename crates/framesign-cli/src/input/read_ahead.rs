@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::input::source::Source;
+use crate::input::source::InputSource;
 
 /// The bytes of a buffer.
 ///
@@ -37,7 +37,7 @@ type Chunk = (Vec<u8>, usize);
 
 /// Passes all of `source` to `take`, chunk by chunk, until `take` refuses one.
 pub(crate) fn for_each_chunk<E: From<io::Error>>(
-    mut source: Source,
+    mut source: InputSource,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let is_file = source.len.is_some();
@@ -122,7 +122,7 @@ mod tests {
         time::Duration,
     };
 
-    use super::{BUFFER, BUFFERS, Source, for_each_chunk};
+    use super::{BUFFER, BUFFERS, InputSource, for_each_chunk};
 
     const ALL: usize = BUFFER * BUFFERS;
 
@@ -175,13 +175,13 @@ mod tests {
         (Script { len, at: 0, most, calls: 0, fails, dropped }, is_dropped)
     }
 
-    fn source(script: Script, is_file: bool) -> Source {
+    fn source(script: Script, is_file: bool) -> InputSource {
         let len = is_file.then_some(script.len as u64);
-        Source { reader: Box::new(script), len }
+        InputSource { reader: Box::new(script), len }
     }
 
     /// Counts what comes and holds each byte to its place.
-    fn count(source: Source) -> (usize, io::Result<()>) {
+    fn count(source: InputSource) -> (usize, io::Result<()>) {
         let mut at = 0;
         let result = for_each_chunk(source, |chunk| {
             assert!(!chunk.is_empty());

@@ -12,7 +12,7 @@ use framesign::secrets::{ReadError, SecretFile};
 use zeroize::Zeroizing;
 
 use crate::{
-    exit::{Stop, complain},
+    exit::{FatalError, complain},
     text::visible::Name,
 };
 
@@ -38,13 +38,13 @@ pub(crate) fn read(path: &Path, max_len: usize) -> Result<SecretFile, ReadError>
 
 /// Reads what a user names in the arguments: a regular file, of whose permissions it may have to
 /// warn, or to its end a pipe, as a shell makes one of `<(command)`.
-pub(crate) fn read_argument(path: &Path, max_len: usize) -> Result<Zeroizing<Vec<u8>>, Stop> {
+pub(crate) fn read_argument(path: &Path, max_len: usize) -> Result<Zeroizing<Vec<u8>>, FatalError> {
     // A FIFO that was opened to be looked at would have lost its writer.
-    let metadata = fs::metadata(path).map_err(|error| Stop::file(path, error))?;
+    let metadata = fs::metadata(path).map_err(|error| FatalError::file(path, error))?;
     if !metadata.is_file() {
-        return read_pipe(path, max_len).map_err(|error| Stop::file(path, error));
+        return read_pipe(path, max_len).map_err(|error| FatalError::file(path, error));
     }
-    let file = read(path, max_len).map_err(|error| Stop::file(path, error))?;
+    let file = read(path, max_len).map_err(|error| FatalError::file(path, error))?;
     if let Some(too_open) = file.too_open() {
         complain(format_args!("warning: {}: {too_open}", Name::of(path)));
     }

@@ -17,7 +17,7 @@ use crate::text::{json, visible::Name};
 pub(crate) struct Input(PathBuf);
 
 /// An input that is open.
-pub(crate) struct Source {
+pub(crate) struct InputSource {
     pub(crate) reader: Box<dyn Read + Send>,
     /// The length of a regular file, in bytes; `None` of pipes and their like.
     pub(crate) len: Option<u64>,
@@ -29,8 +29,8 @@ impl Input {
         OsStringValueParser::new().map(|argument| Self(argument.into()))
     }
 
-    pub(crate) fn open(&self) -> io::Result<Source> {
-        if self.is_stdin() { stdin() } else { Source::of_file(File::open(&self.0)?) }
+    pub(crate) fn open(&self) -> io::Result<InputSource> {
+        if self.is_stdin() { stdin() } else { InputSource::of_file(File::open(&self.0)?) }
     }
 
     /// Opens what can be read again from any place: a regular file, nothing else.
@@ -47,16 +47,16 @@ impl Input {
     }
 }
 
-impl Source {
+impl InputSource {
     pub(crate) fn of_file(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self { len: metadata.is_file().then_some(metadata.len()), reader: Box::new(file) })
     }
 }
 
-fn stdin() -> io::Result<Source> {
-    let pipe = || Source { reader: Box::new(io::stdin()), len: None };
-    stdin_file()?.map_or_else(|| Ok(pipe()), Source::of_file)
+fn stdin() -> io::Result<InputSource> {
+    let pipe = || InputSource { reader: Box::new(io::stdin()), len: None };
+    stdin_file()?.map_or_else(|| Ok(pipe()), InputSource::of_file)
 }
 
 /// Standard input as the file that it may be (`framesign sign < upload.http`).

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::options::{keys::KeyOptions, reading::ReadingOptions};
+use crate::options::{keys::SigningKeyOptions, reading::ReadingOptions};
 
 /// What everything that signs frames has in common.
 #[derive(Debug, Args)]
@@ -12,7 +12,7 @@ pub(crate) struct FrameOptions {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) keys: KeyOptions,
+    pub(crate) keys: SigningKeyOptions,
 
     #[command(flatten)]
     pub(crate) reading: ReadingOptions,

@@ -14,7 +14,7 @@ use framesign::{
 use zeroize::Zeroizing;
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     input::secret_file::{self, without_line_end},
 };
 
@@ -29,9 +29,9 @@ one line end at its end does not count";
 /// Whose signature it is, and of which day.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
-pub(crate) struct KeyOptions {
+pub(crate) struct SigningKeyOptions {
     #[command(flatten)]
-    pair: PairOptions,
+    pair: KeyPairOptions,
 
     /// The day of the signature [default: today in UTC]
     #[arg(long, value_name = "YYYYMMDD")]
@@ -41,7 +41,7 @@ pub(crate) struct KeyOptions {
 /// One access key and its secret key.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
-pub(crate) struct PairOptions {
+pub(crate) struct KeyPairOptions {
     /// The access key
     #[arg(long, value_name = "KEY", env = "FRAMESIGN_ACCESS_KEY", hide_env_values = true)]
     access_key: Option<String>,
@@ -50,9 +50,9 @@ pub(crate) struct PairOptions {
     secret_key_file: Option<PathBuf>,
 }
 
-impl KeyOptions {
+impl SigningKeyOptions {
     /// Derives what signs, for the date that was given or else the day that `now` is in.
-    pub(crate) fn signing_key_at(&self, now: SystemTime) -> Result<SigningKey, Stop> {
+    pub(crate) fn signing_key_at(&self, now: SystemTime) -> Result<SigningKey, FatalError> {
         let (access_key, secret_key) = self.pair.keys()?;
         self.derive(access_key, &secret_key, self.date.unwrap_or_else(|| SigningDate::of(now)))
     }
@@ -63,7 +63,7 @@ impl KeyOptions {
         &self,
         access_key: &str,
         date: SigningDate,
-    ) -> Result<Option<SigningKey>, Stop> {
+    ) -> Result<Option<SigningKey>, FatalError> {
         if self.access_key().is_some_and(|given| given != access_key) {
             return Ok(None);
         }
@@ -86,16 +86,16 @@ impl KeyOptions {
         access_key: &str,
         secret_key: &str,
         date: SigningDate,
-    ) -> Result<SigningKey, Stop> {
+    ) -> Result<SigningKey, FatalError> {
         let credentials = Credentials::new(access_key, secret_key);
         let credentials = credentials.map_err(|error| self.pair.unusable(error))?;
         Ok(SigningKey::derive(&credentials, date))
     }
 }
 
-impl PairOptions {
+impl KeyPairOptions {
     /// The pair as the only one that a verifier knows.
-    pub(crate) fn store(&self) -> Result<MemoryStore, Stop> {
+    pub(crate) fn store(&self) -> Result<MemoryStore, FatalError> {
         let (access_key, secret_key) = self.keys()?;
         let store = MemoryStore::new();
         let secret = Secret::new(&secret_key);
@@ -105,7 +105,7 @@ impl PairOptions {
     }
 
     /// The access key and the secret key.
-    fn keys(&self) -> Result<(&str, Zeroizing<String>), Stop> {
+    fn keys(&self) -> Result<(&str, Zeroizing<String>), FatalError> {
         let access_key = self.access_key.as_deref();
         let access_key =
             access_key.ok_or_else(|| missing("access", "--access-key or FRAMESIGN_ACCESS_KEY"))?;
@@ -116,40 +116,40 @@ impl PairOptions {
     }
 
     /// The secret key, if one is given.
-    fn secret_key(&self) -> Result<Option<Zeroizing<String>>, Stop> {
+    fn secret_key(&self) -> Result<Option<Zeroizing<String>>, FatalError> {
         match &self.secret_key_file {
             Some(path) => from_file(path).map(Some),
             None => from_environment(),
         }
     }
 
-    fn unusable(&self, error: InputError) -> Stop {
+    fn unusable(&self, error: InputError) -> FatalError {
         let is_secret = matches!(error, InputError::EmptySecretKey | InputError::NulInSecretKey);
         match &self.secret_key_file {
-            Some(path) if is_secret => Stop::file(path, error),
-            _ => Stop::Configuration(error.to_string()),
+            Some(path) if is_secret => FatalError::file(path, error),
+            _ => FatalError::Configuration(error.to_string()),
         }
     }
 }
 
-fn from_environment() -> Result<Option<Zeroizing<String>>, Stop> {
+fn from_environment() -> Result<Option<Zeroizing<String>>, FatalError> {
     let Some(value) = env::var_os(SECRET_KEY) else { return Ok(None) };
     match value.into_string() {
         Ok(secret_key) => Ok(Some(Zeroizing::new(secret_key))),
-        Err(_) => Err(Stop::Configuration(format!(
+        Err(_) => Err(FatalError::Configuration(format!(
             "{SECRET_KEY}: expected a secret key in UTF-8, found other bytes"
         ))),
     }
 }
 
-fn from_file(path: &Path) -> Result<Zeroizing<String>, Stop> {
+fn from_file(path: &Path) -> Result<Zeroizing<String>, FatalError> {
     let bytes = secret_file::read_argument(path, secret_file::MAX_LEN)?;
     match str::from_utf8(without_line_end(&bytes)) {
         Ok(secret_key) => Ok(Zeroizing::new(secret_key.to_owned())),
-        Err(_) => Err(Stop::file(path, "expected a secret key in UTF-8, found other bytes")),
+        Err(_) => Err(FatalError::file(path, "expected a secret key in UTF-8, found other bytes")),
     }
 }
 
-fn missing(which: &str, places: &str) -> Stop {
-    Stop::Configuration(format!("expected the {which} key in {places}, found none"))
+fn missing(which: &str, places: &str) -> FatalError {
+    FatalError::Configuration(format!("expected the {which} key in {places}, found none"))
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use framesign::{InputError, Rules, SigningOptions, verify::Policy};
 
-use crate::{exit::Stop, text::visible::Name};
+use crate::{exit::FatalError, text::visible::Name};
 
 /// How frames are read.
 #[derive(Debug, Args)]
@@ -29,20 +29,20 @@ pub(crate) struct ReadingOptions {
 }
 
 impl ReadingOptions {
-    pub(crate) fn rules(&self) -> Result<Rules, Stop> {
+    pub(crate) fn rules(&self) -> Result<Rules, FatalError> {
         let rules = if self.strict { Rules::strict() } else { Rules::lenient() };
         let rules = rules.max_head(self.max_head).max_headers(self.max_headers);
         self.allow_methods(rules, Rules::allow_method)
     }
 
     /// Adds the limits and methods to what a verifier asks, which reads strictly in any case.
-    pub(crate) fn limit(&self, policy: Policy) -> Result<Policy, Stop> {
+    pub(crate) fn limit(&self, policy: Policy) -> Result<Policy, FatalError> {
         let policy = policy.max_head(self.max_head).max_headers(self.max_headers);
         self.allow_methods(policy, Policy::allow_method)
     }
 
     /// The options for making signed frames, which are read strictly in any case.
-    pub(crate) fn signing(&self) -> Result<SigningOptions, Stop> {
+    pub(crate) fn signing(&self) -> Result<SigningOptions, FatalError> {
         let options = SigningOptions::default();
         let options = options.max_head(self.max_head).max_headers(self.max_headers);
         self.allow_methods(options, SigningOptions::allow_method)
@@ -52,11 +52,11 @@ impl ReadingOptions {
         &self,
         rules: T,
         allow: impl Fn(T, &str) -> Result<T, InputError>,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, FatalError> {
         self.allowed_methods.iter().try_fold(rules, |rules, name| {
             allow(rules, name).map_err(|error| {
                 let name = Name::new(name.as_bytes());
-                Stop::Configuration(format!("--allow-method {name}: {error}"))
+                FatalError::Configuration(format!("--allow-method {name}: {error}"))
             })
         })
     }

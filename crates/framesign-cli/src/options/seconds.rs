@@ -19,6 +19,6 @@ pub(crate) fn seconds_or_none(text: &str) -> Result<Duration, String> {
             let duration = Duration::from_secs_f64(seconds);
             Ok(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
         }
-        _ => Err("expected seconds, at the most a day of them".into()),
+        _ => Err("expected seconds, at most a day of them".into()),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     serve::{
         net::{connection::Server, drain::Drain, listener},
         routes::router,
-        state::{service_state::Shared, settings::Settings},
+        state::{service_state::ServiceState, settings::Settings},
     },
 };
 
@@ -36,14 +36,14 @@ pub(crate) struct Listeners {
 /// Returns [`Exit::Failed`] if the end was forced, or if requests were cut at the deadline.
 pub(crate) async fn run(
     listeners: Listeners,
-    state: Arc<Shared>,
+    state: Arc<ServiceState>,
     mut shutdown: impl AsyncFnMut() -> &'static str,
     before_cut: impl Fn(),
 ) -> Exit {
     let drains = listeners.accept(&state);
     let cause = shutdown().await;
     info!("{cause}: the service ends when its requests have");
-    state.phase.leave();
+    state.readiness.start_shutdown();
     tokio::select! {
         exit = finish(&state, &drains, &before_cut) => exit,
         cause = shutdown() => {
@@ -56,7 +56,7 @@ pub(crate) async fn run(
 
 impl Listeners {
     /// Begins to accept connections.
-    fn accept(self, state: &Arc<Shared>) -> Drains {
+    fn accept(self, state: &Arc<ServiceState>) -> Drains {
         let drains = Drains::default();
         let main = Server::new(router::main(state), Arc::clone(state), state.tls.clone());
         task::spawn(listener::serve(self.main, main, self.max_connections, drains.main.clone()));
@@ -75,7 +75,7 @@ struct Drains {
     admin: Drain,
 }
 
-async fn finish(state: &Shared, drains: &Drains, before_cut: impl Fn()) -> Exit {
+async fn finish(state: &ServiceState, drains: &Drains, before_cut: impl Fn()) -> Exit {
     let Settings { shutdown_delay, shutdown_timeout, .. } = state.settings;
     time::sleep(shutdown_delay).await;
     let is_done = drains.main.finish(shutdown_timeout).await;
@@ -93,8 +93,8 @@ async fn finish(state: &Shared, drains: &Drains, before_cut: impl Fn()) -> Exit 
 
 /// Cuts the requests that have no answer, so that each has its line in the log. Returns how many
 /// there were.
-async fn cut(state: &Shared, drain: &Drain, before_cut: impl Fn()) -> usize {
-    state.phase.cut();
+async fn cut(state: &ServiceState, drain: &Drain, before_cut: impl Fn()) -> usize {
+    state.readiness.start_cutting();
     before_cut();
     let requests = drain.cut().await;
     if requests > 0 {

@@ -6,8 +6,8 @@ use framesign::{Head, PayloadHash, Signature, SigningDate, SigningKey, verify::F
 use serde::Serialize;
 
 use crate::{
-    exit::Stop,
-    options::keys::KeyOptions,
+    exit::FatalError,
+    options::keys::SigningKeyOptions,
     text::{json, visible::Bytes},
 };
 
@@ -40,7 +40,11 @@ struct Given {
 
 impl Carried {
     /// The fields of `head`, if it carries a signature.
-    pub(crate) fn of(head: &Head<'_>, names: &FieldNames, options: &KeyOptions) -> Option<Self> {
+    pub(crate) fn of(
+        head: &Head<'_>,
+        names: &FieldNames,
+        options: &SigningKeyOptions,
+    ) -> Option<Self> {
         head.values(names.signature()).next()?;
         let [access_key, date, signature] =
             [names.access_key(), names.date(), names.signature()].map(|name| single(head, name));
@@ -53,7 +57,10 @@ impl Carried {
     }
 
     /// The key that the frame names, if its secret key is given.
-    pub(crate) fn key(&self, options: &KeyOptions) -> Result<Option<SigningKey>, Stop> {
+    pub(crate) fn key(
+        &self,
+        options: &SigningKeyOptions,
+    ) -> Result<Option<SigningKey>, FatalError> {
         match (self.access_key(), self.date()) {
             (Some(access_key), Some(date)) => options.key_of(access_key, date),
             _ => Ok(None),

@@ -18,9 +18,9 @@ use serde::Serialize;
 
 use crate::{
     commands::explain::{against::Comparison, carried::Carried},
-    exit::{Exit, Stop},
-    input::{failure::Failure, frame, source::Input},
-    options::{frame::FrameOptions, keys::KeyOptions},
+    exit::{Exit, FatalError},
+    input::{failure::InputFailure, frame, source::Input},
+    options::{frame::FrameOptions, keys::SigningKeyOptions},
     output::Output,
     text::{json, visible::Bytes},
 };
@@ -95,13 +95,13 @@ struct Stages {
 }
 
 /// The reason why there is no explanation.
-enum Unexplained<'a> {
-    Failure(&'a Input, Failure),
-    Stop(Stop),
+enum ExplainError<'a> {
+    Failure(&'a Input, InputFailure),
+    Fatal(FatalError),
 }
 
 /// Explains the file.
-pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let reading = &options.signing.reading;
     // Any date and any time: it is the frame that is looked at, not how old it is.
     let policy = Policy::default().without_freshness().skew(Duration::MAX);
@@ -112,8 +112,8 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
             output.result(&explanation)?;
             Ok(explanation.exit())
         }
-        Err(Unexplained::Failure(file, failure)) => Ok(output.failure(file, &failure)?),
-        Err(Unexplained::Stop(stop)) => Err(stop),
+        Err(ExplainError::Failure(file, failure)) => Ok(output.failure(file, &failure)?),
+        Err(ExplainError::Fatal(stop)) => Err(stop),
     }
 }
 
@@ -121,18 +121,19 @@ fn explain<'a>(
     options: &'a Options,
     rules: &Rules,
     policy: &Policy,
-) -> Result<Explanation<'a>, Unexplained<'a>> {
+) -> Result<Explanation<'a>, ExplainError<'a>> {
     let (file, keys) = (&options.file, &options.signing.keys);
     let Stages { canonical_request, string_to_sign, mut carried } =
-        stages(file, rules, policy, keys).map_err(|failure| Unexplained::Failure(file, failure))?;
+        stages(file, rules, policy, keys)
+            .map_err(|failure| ExplainError::Failure(file, failure))?;
     let key = match &carried {
         Some(carried) => carried.key(keys),
         None => keys.signing_key_at(SystemTime::now()).map(Some),
     }
-    .map_err(Unexplained::Stop)?;
+    .map_err(ExplainError::Fatal)?;
     let compare = |other| {
         Comparison::new(other, &canonical_request)
-            .map_err(|error| Unexplained::Failure(other, Failure::Io(error)))
+            .map_err(|error| ExplainError::Failure(other, InputFailure::Io(error)))
     };
     let against = options.against.as_ref().map(compare).transpose()?;
     let signature = key.as_ref().map(|key| key.sign(&string_to_sign));
@@ -148,8 +149,8 @@ fn stages(
     file: &Input,
     rules: &Rules,
     policy: &Policy,
-    keys: &KeyOptions,
-) -> Result<Stages, Failure> {
+    keys: &SigningKeyOptions,
+) -> Result<Stages, InputFailure> {
     let mut bytes = Vec::new();
     let hasher = frame::read(file, rules, |head| bytes.extend_from_slice(head.as_bytes()))?;
     let payload = hasher.payload_hash();

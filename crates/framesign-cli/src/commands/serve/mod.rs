@@ -21,19 +21,19 @@ use tracing::{info, warn};
 pub(crate) use self::options::{Options, with_environment};
 use self::{log::Log, signals::Signals};
 use crate::{
-    exit::{Exit, Stop},
+    exit::{Exit, FatalError},
     serve::{
         self, Listeners,
         net::{
             listener,
             open_files::{Needs, OpenFiles},
         },
-        state::{service_state::Shared, settings::Settings, warnings::Warnings},
+        state::{service_state::ServiceState, settings::Settings, warnings::Warnings},
     },
 };
 
 /// Serves until a signal ends it.
-pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     // Before all else: what takes time now must not be ended by a signal that asks for an orderly
     // end, nor by one that asks to read files again.
     let (signals, hangups) = Signals::install().map_err(|error| refused("signals", &error))?;
@@ -72,7 +72,7 @@ struct Process {
 }
 
 impl Process {
-    async fn serve(mut self, settings: Settings, log: &Log) -> Result<Exit, Stop> {
+    async fn serve(mut self, settings: Settings, log: &Log) -> Result<Exit, FatalError> {
         // Files may be slow, as those of a network are: a signal does not wait for them.
         let (state, warnings) = tokio::select! {
             read = task::spawn_blocking(|| read(settings)) => read.unwrap_or_else(panicked)?,
@@ -92,7 +92,7 @@ impl Process {
     }
 
     /// Listens where `settings` say, with as many connections as there can be files.
-    fn bind(&self, settings: &Settings) -> Result<Listeners, Stop> {
+    fn bind(&self, settings: &Settings) -> Result<Listeners, FatalError> {
         let main = listener::bind("--listen", settings.listen)?;
         let admin =
             settings.admin_listen.map(|at| listener::bind("--admin-listen", at)).transpose()?;
@@ -105,20 +105,20 @@ impl Process {
 }
 
 /// Reads the files that `settings` and the environment name.
-fn read(settings: Settings) -> Result<(Arc<Shared>, Warnings), Stop> {
+fn read(settings: Settings) -> Result<(Arc<ServiceState>, Warnings), FatalError> {
     let mut warnings = Warnings::default();
-    let state = Arc::new(Shared::new(settings, &mut warnings)?);
+    let state = Arc::new(ServiceState::new(settings, &mut warnings)?);
     Ok((state, warnings))
 }
 
 /// Where it panicked is in the log.
-fn panicked<T>(_: JoinError) -> Result<T, Stop> {
-    Err(Stop::Configuration("files could not be read: a panic".into()))
+fn panicked<T>(_: JoinError) -> Result<T, FatalError> {
+    Err(FatalError::Configuration("files could not be read: a panic".into()))
 }
 
 /// The system does not give what the service cannot do without.
-fn refused(what: &str, error: &io::Error) -> Stop {
-    Stop::Configuration(format!("{what}: {error}"))
+fn refused(what: &str, error: &io::Error) -> FatalError {
+    FatalError::Configuration(format!("{what}: {error}"))
 }
 
 /// Prints the addresses that are listened on.
@@ -142,7 +142,7 @@ fn announce_one(what: &str, scheme: &str, listener: &TcpListener) {
 }
 
 /// Reads the files again whenever SIGHUP comes, beside what is being served.
-async fn reload_when_asked(mut hangups: Signal, state: Arc<Shared>) {
+async fn reload_when_asked(mut hangups: Signal, state: Arc<ServiceState>) {
     while hangups.recv().await.is_some() {
         let state = Arc::clone(&state);
         // A panic of it is in the log.

@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, Command, ValueEnum, ValueHint};
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     options::{
         policy::PolicyOptions,
         reading::ReadingOptions,
@@ -109,10 +109,10 @@ pub(crate) struct TlsOptions {
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitOptions {
     /// The most bytes of a body, or `unlimited`
-    #[arg(long, value_name = "BYTES", default_value_t = Bytes(Some(1 << 30)))]
-    pub(crate) max_body: Bytes,
+    #[arg(long, value_name = "BYTES", default_value_t = ByteLimit(Some(1 << 30)))]
+    pub(crate) max_body: ByteLimit,
 
-    /// The most bytes of a request's head, at the most 65536
+    /// The most bytes of a request's head, at most 65536
     #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024)]
     #[arg(value_parser = clap::value_parser!(u32).range(1024..=65536))]
     pub(crate) max_request_head: u32,
@@ -182,7 +182,7 @@ pub(crate) enum LogLevel {
 
 /// A number of bytes, or any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bytes(pub(crate) Option<u64>);
+pub(crate) struct ByteLimit(pub(crate) Option<u64>);
 
 const AFTER_HELP: &str = "\
 Secrets come from the environment or from files, never from arguments, which are public. Each has
@@ -203,7 +203,7 @@ requests were cut off at the end.";
 
 impl Options {
     /// Checks the options that concern the service.
-    pub(crate) fn settings(&self) -> Result<Settings, Stop> {
+    pub(crate) fn settings(&self) -> Result<Settings, FatalError> {
         let settings = Settings {
             listen: self.listening.listen,
             admin_listen: self.listening.admin_listen,
@@ -242,17 +242,17 @@ impl Options {
 }
 
 /// Refuses to sign for everybody on a network, unless that is wanted.
-fn check_guard(settings: &Settings, allow_anonymous: bool) -> Result<(), Stop> {
+fn check_guard(settings: &Settings, allow_anonymous: bool) -> Result<(), FatalError> {
     let has_callers = settings.callers.is_some();
     if has_callers && allow_anonymous {
         let problem = "expected --callers or --allow-anonymous, found both";
-        return Err(Stop::Configuration(problem.into()));
+        return Err(FatalError::Configuration(problem.into()));
     }
     let asks_certificates = settings.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     if settings.listen.ip().is_loopback() || has_callers || asks_certificates || allow_anonymous {
         return Ok(());
     }
-    Err(Stop::Configuration(format!(
+    Err(FatalError::Configuration(format!(
         "--listen {}: expected --callers or --tls-client-ca where more than loopback can call, \
          found neither; --allow-anonymous answers everybody",
         settings.listen
@@ -270,7 +270,7 @@ pub(crate) fn with_environment(command: Command) -> Command {
     })
 }
 
-impl FromStr for Bytes {
+impl FromStr for ByteLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -284,7 +284,7 @@ impl FromStr for Bytes {
     }
 }
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ByteLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(bytes) => bytes.fmt(f),

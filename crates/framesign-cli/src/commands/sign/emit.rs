@@ -10,12 +10,12 @@ use std::{
 use framesign::{FrameHasher, Head, PayloadHash, SignableHead, SigningKey, SigningOptions};
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     input::{
-        failure::Failure,
-        progress::Progress,
+        failure::InputFailure,
+        progress_bar::ProgressBar,
         read_ahead,
-        source::{Input, Source},
+        source::{Input, InputSource},
     },
 };
 
@@ -27,11 +27,11 @@ pub(crate) struct Emitter {
 }
 
 /// What keeps a signed frame from being written.
-pub(crate) enum Unemitted {
+pub(crate) enum EmitError {
     /// The frame is refused, or cannot be read.
-    Failure(Failure),
+    Failure(InputFailure),
     /// Standard output takes no more.
-    Stop(Stop),
+    Fatal(FatalError),
 }
 
 /// What the first reading of a frame brought.
@@ -45,18 +45,18 @@ struct Hashed<'a> {
 
 impl Emitter {
     /// Writes the signed frame to standard output. Of one that is refused nothing is written.
-    pub(crate) fn emit(&self, input: &Input) -> Result<(), Unemitted> {
+    pub(crate) fn emit(&self, input: &Input) -> Result<(), EmitError> {
         match input.open_file()? {
             Some(file) => self.emit_file(input, file),
             None => self.emit_pipe(input),
         }
     }
 
-    fn emit_file(&self, input: &Input, mut file: File) -> Result<(), Unemitted> {
+    fn emit_file(&self, input: &Input, mut file: File) -> Result<(), EmitError> {
         // Standard input need not be at its beginning.
         let begin = file.stream_position()?;
         let modified = file.metadata()?.modified().ok();
-        let hashed = self.hash(input, Source::of_file(file.try_clone()?)?, |_| Ok(()))?;
+        let hashed = self.hash(input, InputSource::of_file(file.try_clone()?)?, |_| Ok(()))?;
         file.seek(SeekFrom::Start(begin + hashed.head_len))?;
         self.write(hashed, file.try_clone()?)?;
         if file.metadata()?.modified().ok() != modified {
@@ -66,7 +66,7 @@ impl Emitter {
     }
 
     /// Keeps the payload in a file without a name: however the program ends, it is gone.
-    fn emit_pipe(&self, input: &Input) -> Result<(), Unemitted> {
+    fn emit_pipe(&self, input: &Input) -> Result<(), EmitError> {
         let mut file = tempfile::tempfile().map_err(|error| spooling(&error))?;
         let hashed = self.hash(input, input.open()?, |payload| {
             file.write_all(payload).map_err(|error| spooling(&error))
@@ -79,10 +79,10 @@ impl Emitter {
     fn hash(
         &self,
         input: &Input,
-        source: Source,
+        source: InputSource,
         mut keep: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<Hashed<'_>, Failure> {
-        let mut progress = Progress::new(input, source.len);
+    ) -> Result<Hashed<'_>, InputFailure> {
+        let mut progress = ProgressBar::new(input, source.len);
         let mut hasher = FrameHasher::new(self.options.rules().clone());
         let mut head = None;
         let mut payload_len = 0;
@@ -94,7 +94,7 @@ impl Emitter {
             keep(update.payload)?;
             payload_len += update.payload.len() as u64;
             progress.advance(chunk.len(), hasher.progress());
-            Ok::<_, Failure>(())
+            Ok::<_, InputFailure>(())
         })?;
         let payload = hasher.payload_hash();
         hasher.finish()?;
@@ -103,33 +103,34 @@ impl Emitter {
         Ok(Hashed { head, head_len, payload, payload_len })
     }
 
-    fn signable(&self, head: Head<'_>) -> Result<SignableHead<'_>, Failure> {
+    fn signable(&self, head: Head<'_>) -> Result<SignableHead<'_>, InputFailure> {
         Ok(SignableHead::new(head.as_bytes(), &self.key, self.now, &self.options)?)
     }
 
     /// Writes the head with its signature, and the payload, which `file` is at. What is written is
     /// hashed again: the file may have changed since the first reading, its times set back.
-    fn write(&self, hashed: Hashed<'_>, file: File) -> Result<(), Unemitted> {
+    fn write(&self, hashed: Hashed<'_>, file: File) -> Result<(), EmitError> {
         let Hashed { head, payload, payload_len, .. } = hashed;
-        let head = head.sign(payload).map_err(Failure::from)?;
+        let head = head.sign(payload).map_err(InputFailure::from)?;
         let mut written = FrameHasher::new(self.options.rules().clone());
         let mut stdout = io::stdout().lock();
         let mut emit = |bytes: &[u8]| {
-            written.update(bytes).map_err(Failure::from)?;
+            written.update(bytes).map_err(InputFailure::from)?;
             put(&mut stdout, bytes)
         };
         emit(&head)?;
-        let source = Source { reader: Box::new(file.take(payload_len)), len: Some(payload_len) };
+        let source =
+            InputSource { reader: Box::new(file.take(payload_len)), len: Some(payload_len) };
         read_ahead::for_each_chunk(source, emit)?;
         if written.payload_hash() != Some(payload) {
             return Err(changed().into());
         }
-        stdout.flush().map_err(|error| Unemitted::Stop(Stop::Output(error)))
+        stdout.flush().map_err(|error| EmitError::Fatal(FatalError::Output(error)))
     }
 }
 
-fn put(stdout: &mut StdoutLock<'_>, bytes: &[u8]) -> Result<(), Unemitted> {
-    stdout.write_all(bytes).map_err(|error| Unemitted::Stop(Stop::Output(error)))
+fn put(stdout: &mut StdoutLock<'_>, bytes: &[u8]) -> Result<(), EmitError> {
+    stdout.write_all(bytes).map_err(|error| EmitError::Fatal(FatalError::Output(error)))
 }
 
 /// The error of a file that changed: what was written need not be the frame that was signed.
@@ -143,13 +144,13 @@ fn spooling(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("temporary file: {error}"))
 }
 
-impl From<Failure> for Unemitted {
-    fn from(failure: Failure) -> Self {
+impl From<InputFailure> for EmitError {
+    fn from(failure: InputFailure) -> Self {
         Self::Failure(failure)
     }
 }
 
-impl From<io::Error> for Unemitted {
+impl From<io::Error> for EmitError {
     fn from(error: io::Error) -> Self {
         Self::Failure(error.into())
     }

@@ -9,9 +9,9 @@ use framesign::{Rules, Signature, StringToSign};
 use serde::Serialize;
 
 use crate::{
-    commands::sign::emit::{Emitter, Unemitted},
-    exit::{Exit, Stop},
-    input::{failure::Failure, frame, source::Input},
+    commands::sign::emit::{EmitError, Emitter},
+    exit::{Exit, FatalError},
+    input::{failure::InputFailure, frame, source::Input},
     options::frame::FrameOptions,
     output::Output,
     text::json,
@@ -63,7 +63,7 @@ failed; of several files the worst counts.";
 
 /// The signature of a file.
 #[derive(Serialize)]
-struct Signed<'a> {
+struct SignResult<'a> {
     file: &'a Input,
     #[serde(serialize_with = "json::display")]
     signature: Signature,
@@ -75,7 +75,7 @@ struct Signed<'a> {
 }
 
 /// Signs each of the files.
-pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
+pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     if options.emit {
         return emit(options);
     }
@@ -85,7 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     let mut worst = Exit::Done;
     for file in &options.files {
         let exit = match string_to_sign(file, &rules) {
-            Ok(string_to_sign) => output.result(&Signed {
+            Ok(string_to_sign) => output.result(&SignResult {
                 file,
                 signature: key.sign(&string_to_sign),
                 string_to_sign,
@@ -98,10 +98,10 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Stop> {
     Ok(worst)
 }
 
-fn emit(options: &Options) -> Result<Exit, Stop> {
+fn emit(options: &Options) -> Result<Exit, FatalError> {
     let [file] = options.files.as_slice() else {
         let count = options.files.len();
-        return Err(Stop::Configuration(format!("--emit: expected one file, found {count}")));
+        return Err(FatalError::Configuration(format!("--emit: expected one file, found {count}")));
     };
     let FrameOptions { keys, reading, .. } = &options.signing;
     let now = SystemTime::now();
@@ -110,16 +110,16 @@ fn emit(options: &Options) -> Result<Exit, Stop> {
     let emitter = Emitter { key: keys.signing_key_at(now)?, now, options: signing };
     match emitter.emit(file) {
         Ok(()) => Ok(Exit::Done),
-        Err(Unemitted::Failure(failure)) => Ok(Output::new(false).failure(file, &failure)?),
-        Err(Unemitted::Stop(stop)) => Err(stop),
+        Err(EmitError::Failure(failure)) => Ok(Output::new(false).failure(file, &failure)?),
+        Err(EmitError::Fatal(stop)) => Err(stop),
     }
 }
 
-fn string_to_sign(file: &Input, rules: &Rules) -> Result<StringToSign, Failure> {
+fn string_to_sign(file: &Input, rules: &Rules) -> Result<StringToSign, InputFailure> {
     Ok(frame::read(file, rules, |_| ())?.finish()?)
 }
 
-impl fmt::Display for Signed<'_> {
+impl fmt::Display for SignResult<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.signature.fmt(f)?;
         if self.is_one_of_several { writeln!(f, "  {}", self.file) } else { writeln!(f) }

@@ -7,25 +7,29 @@ use std::{
 
 /// How many requests each caller has in flight.
 #[derive(Debug, Default)]
-pub(crate) struct InFlight(Mutex<HashMap<Arc<str>, usize>>);
+pub(crate) struct CallerPermits(Mutex<HashMap<Arc<str>, usize>>);
 
 /// A request in flight; it counts until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    of: Arc<InFlight>,
+pub(crate) struct CallerPermit {
+    of: Arc<CallerPermits>,
     caller: Arc<str>,
 }
 
-impl InFlight {
+impl CallerPermits {
     /// A further place of `caller`, who may have `most`.
-    pub(crate) fn enter(self: &Arc<Self>, caller: &Arc<str>, most: usize) -> Option<Place> {
+    pub(crate) fn acquire(
+        self: &Arc<Self>,
+        caller: &Arc<str>,
+        most: usize,
+    ) -> Option<CallerPermit> {
         let mut counts = self.lock();
         let count = counts.entry(Arc::clone(caller)).or_default();
         if *count >= most {
             return None;
         }
         *count += 1;
-        Some(Place { of: Arc::clone(self), caller: Arc::clone(caller) })
+        Some(CallerPermit { of: Arc::clone(self), caller: Arc::clone(caller) })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
@@ -34,7 +38,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Place {
+impl Drop for CallerPermit {
     fn drop(&mut self) {
         let mut counts = self.of.lock();
         if let Some(count) = counts.get_mut(&self.caller) {
@@ -50,18 +54,18 @@ impl Drop for Place {
 mod tests {
     use std::sync::Arc;
 
-    use super::InFlight;
+    use super::CallerPermits;
 
     #[test]
     fn places_are_given_back() {
-        let (in_flight, caller) = (Arc::new(InFlight::default()), Arc::from("caller"));
-        let first = in_flight.enter(&caller, 2);
-        let second = in_flight.enter(&caller, 2);
+        let (permits, caller) = (Arc::new(CallerPermits::default()), Arc::from("caller"));
+        let first = permits.acquire(&caller, 2);
+        let second = permits.acquire(&caller, 2);
         assert!(first.is_some() && second.is_some());
-        assert!(in_flight.enter(&caller, 2).is_none());
+        assert!(permits.acquire(&caller, 2).is_none());
         drop(first);
-        assert!(in_flight.enter(&caller, 2).is_some());
+        assert!(permits.acquire(&caller, 2).is_some());
         drop(second);
-        assert!(in_flight.lock().is_empty());
+        assert!(permits.lock().is_empty());
     }
 }

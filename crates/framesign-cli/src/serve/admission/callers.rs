@@ -7,7 +7,7 @@ use sha2::Sha256;
 use toml_span::{Span, Value, value::ValueInner};
 
 use crate::{
-    exit::Stop, input::secret_file, serve::state::warnings::Warnings, text::visible::Name,
+    exit::FatalError, input::secret_file, serve::state::warnings::Warnings, text::visible::Name,
 };
 
 /// The least bytes of a token, as of a secret.
@@ -24,15 +24,15 @@ struct Caller {
 
 impl Callers {
     /// Reads `"NAME" = ["token", "older token"]`, a line each.
-    pub(crate) fn read(path: &Path, warnings: &mut Warnings) -> Result<Self, Stop> {
+    pub(crate) fn read(path: &Path, warnings: &mut Warnings) -> Result<Self, FatalError> {
         let file = secret_file::read(path, secret_file::MAX_LEN)
-            .map_err(|error| Stop::file(path, error))?;
+            .map_err(|error| FatalError::file(path, error))?;
         warnings.of_file(Name::of(path), &file);
-        let unusable = |problem: &str| Stop::file(path, problem);
+        let unusable = |problem: &str| FatalError::file(path, problem);
         let text = str::from_utf8(file.bytes()).map_err(|_| unusable("expected UTF-8"))?;
         // What is wrong can be a token, even where a name should be: only its place is told.
         let wrong = |at: Span, problem: &str| {
-            Stop::file(path, format_args!("{problem} in line {}", line(text, at.start)))
+            FatalError::file(path, format_args!("{problem} in line {}", line(text, at.start)))
         };
         let mut value = toml_span::parse(text)
             .map_err(|error| wrong(error.span, "expected TOML, found something else"))?;

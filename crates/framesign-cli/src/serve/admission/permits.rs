@@ -1,4 +1,4 @@
-//! Who is let in, before anything of a body is read.
+//! Admits requests before anything of a body is read.
 
 use std::sync::Arc;
 
@@ -9,68 +9,69 @@ use axum::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::serve::{
-    admission::caller_permits::{InFlight, Place},
-    middleware::caller_name::Caller,
+    admission::caller_permits::{CallerPermit, CallerPermits},
+    middleware::caller_name::CallerName,
     net::peer::Peer,
     routes::problem::Problem,
-    state::service_state::Shared,
+    state::service_state::ServiceState,
 };
 
-/// Lets requests in, as many as there is room for.
+/// Admits requests, up to a limit for each caller and one for all.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate {
-    shared: Arc<Shared>,
-    room: Arc<Semaphore>,
-    of_callers: Arc<InFlight>,
+pub(crate) struct Admission {
+    state: Arc<ServiceState>,
+    permits: Arc<Semaphore>,
+    caller_permits: Arc<CallerPermits>,
 }
 
-/// A request that was let in; it takes room until this is dropped.
+/// A request that was admitted; it counts until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Pass {
-    _place: Option<Place>,
-    _room: OwnedSemaphorePermit,
+pub(crate) struct AdmissionPermit {
+    _caller: Option<CallerPermit>,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Gate {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let room = Arc::new(Semaphore::new(shared.settings.limits.max_requests));
-        Self { shared, room, of_callers: Arc::default() }
+impl Admission {
+    pub(crate) fn new(state: Arc<ServiceState>) -> Self {
+        let permits = Arc::new(Semaphore::new(state.settings.limits.max_requests));
+        Self { state, permits, caller_permits: Arc::default() }
     }
 
-    /// Lets a request in.
+    /// Admits a request.
     ///
     /// # Errors
     ///
-    /// 401 where nobody known calls, 429 where the caller has too many requests already, 503 where
-    /// all have. A service that is about to end goes on until nobody calls any more: who reads
-    /// `/readyz` needs time to notice.
-    pub(crate) fn enter(&self, request: &Request<Body>) -> Result<Pass, Problem> {
+    /// 401: unknown caller; 429: the caller is over its limit; 503: the service is over its limit. A
+    /// service that is about to end goes on admitting requests: a reader of `/readyz` needs time to
+    /// notice.
+    pub(crate) fn admit(&self, request: &Request<Body>) -> Result<AdmissionPermit, Problem> {
         let caller = self.caller(request)?;
-        if let (Some(caller), Some(known)) = (&caller, request.extensions().get::<Caller>()) {
-            known.is(caller);
+        if let (Some(caller), Some(name)) = (&caller, request.extensions().get::<CallerName>()) {
+            name.set(caller);
         }
-        let place = caller.as_ref().map(|caller| self.place(caller)).transpose()?;
-        let room = Arc::clone(&self.room).try_acquire_owned();
-        let room = room.map_err(|_| Problem::unavailable("as many requests as there may be"))?;
-        Ok(Pass { _place: place, _room: room })
+        let caller_permit = caller.as_ref().map(|caller| self.caller_permit(caller)).transpose()?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        let permit =
+            permit.map_err(|_| Problem::unavailable("as many requests as there may be"))?;
+        Ok(AdmissionPermit { _caller: caller_permit, _permit: permit })
     }
 
-    /// Who calls; `None` is somebody where everybody may.
+    /// The name of the caller; `None` if callers need no name.
     fn caller(&self, request: &Request<Body>) -> Result<Option<Arc<str>>, Problem> {
-        let Some(callers) = &self.shared.callers else {
+        let Some(callers) = &self.state.callers else {
             let peer = request.extensions().get::<Peer>();
             return Ok(peer.and_then(|peer| peer.certificate.as_deref()).map(Arc::from));
         };
-        let caller = bearer_token(request.headers()).and_then(|token| callers.now().of(token));
+        let caller = bearer_token(request.headers()).and_then(|token| callers.current().of(token));
         caller.map(Some).ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "expected the bearer token of a known caller")
                 .with(header::WWW_AUTHENTICATE, "Bearer")
         })
     }
 
-    fn place(&self, caller: &Arc<str>) -> Result<Place, Problem> {
-        let most = self.shared.settings.max_requests_per_caller;
-        self.of_callers.enter(caller, most).ok_or_else(|| {
+    fn caller_permit(&self, caller: &Arc<str>) -> Result<CallerPermit, Problem> {
+        let most = self.state.settings.max_requests_per_caller;
+        self.caller_permits.acquire(caller, most).ok_or_else(|| {
             let detail = "as many requests of one caller as there may be";
             Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "1")
         })

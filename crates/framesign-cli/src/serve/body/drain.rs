@@ -1,4 +1,4 @@
-//! What is left of a body when its request is answered.
+//! Drains what is left of a body when its request is answered.
 //!
 //! A client that is refused early may be sending its body still. Where that is little, it is taken
 //! and thrown away before the answer goes out: HTTP/1.1 can go on with the connection then, and
@@ -20,52 +20,52 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::time;
 
-/// How much of a body is thrown away, and for how long it is waited for.
-const MOST: usize = 64 * 1024;
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The most bytes of a body that are discarded, and the longest time that they may take.
+const MAX_BYTES: usize = 64 * 1024;
+const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a handler left of the body that was lent to it.
+/// Gets back what a handler leaves of the body of its request, and drains it.
 #[derive(Debug)]
-pub(crate) struct Leftover {
-    back: Slot,
+pub(crate) struct BodyDrain {
+    back: BodySlot,
     /// The client sends no body unless it is asked to, which reading one does (RFC 9110 section
     /// 10.1.1).
-    waits: bool,
+    expects_continue: bool,
 }
 
-type Slot = Arc<Mutex<Option<Body>>>;
+type BodySlot = Arc<Mutex<Option<Body>>>;
 
-/// A body that goes back when its handler drops it.
-struct Lent {
+/// A body that returns to its [`BodyDrain`] when its handler drops it.
+struct ReturningBody {
     body: Body,
-    back: Slot,
+    back: BodySlot,
 }
 
-impl Leftover {
-    /// Lends the body of `request` to whoever handles it.
-    pub(crate) fn lend(request: &mut Request<Body>) -> Self {
-        let back = Slot::default();
+impl BodyDrain {
+    /// Has the body of `request` return here when its handler drops it.
+    pub(crate) fn attach(request: &mut Request<Body>) -> Self {
+        let back = BodySlot::default();
         if !request.body().is_end_stream() {
             let body = mem::take(request.body_mut());
-            *request.body_mut() = Body::new(Lent { body, back: Arc::clone(&back) });
+            *request.body_mut() = Body::new(ReturningBody { body, back: Arc::clone(&back) });
         }
-        Self { back, waits: request.headers().contains_key(header::EXPECT) }
+        Self { back, expects_continue: request.headers().contains_key(header::EXPECT) }
     }
 
-    /// Throws away what was left, if it is little and comes soon. Whether nothing is left then.
-    pub(crate) async fn is_thrown_away(&self) -> bool {
+    /// Discards what was left, if it is little and comes soon. Returns whether nothing is left then.
+    pub(crate) async fn drain(&self) -> bool {
         let Some(mut body) = lock(&self.back).take() else { return true };
-        if self.waits || body.size_hint().lower() > MOST as u64 {
+        if self.expects_continue || body.size_hint().lower() > MAX_BYTES as u64 {
             return false;
         }
-        time::timeout(PATIENCE, throw_away(&mut body)).await.unwrap_or(false)
+        time::timeout(TIMEOUT, discard(&mut body)).await.unwrap_or(false)
     }
 }
 
-/// Whether that came to the end.
-async fn throw_away(body: &mut Body) -> bool {
+/// Returns whether that came to the end.
+async fn discard(body: &mut Body) -> bool {
     let mut thrown = 0;
-    while thrown <= MOST {
+    while thrown <= MAX_BYTES {
         match body.frame().await {
             None => return true,
             Some(Ok(frame)) => thrown += frame.data_ref().map_or(0, Bytes::len),
@@ -75,7 +75,7 @@ async fn throw_away(body: &mut Body) -> bool {
     false
 }
 
-impl HttpBody for Lent {
+impl HttpBody for ReturningBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -99,7 +99,7 @@ impl HttpBody for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for ReturningBody {
     fn drop(&mut self) {
         if !self.body.is_end_stream() {
             *lock(&self.back) = Some(mem::take(&mut self.body));
@@ -108,6 +108,6 @@ impl Drop for Lent {
 }
 
 /// Nothing panics while it is held.
-fn lock(slot: &Slot) -> MutexGuard<'_, Option<Body>> {
+fn lock(slot: &BodySlot) -> MutexGuard<'_, Option<Body>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A body, piece by piece, of a client that may be slow, gone, or never done.
+//! Reads a body piece by piece, under limits of size, silence and rate.
 
 use std::time::Duration;
 
@@ -12,32 +12,32 @@ use tokio::{task, time};
 
 use crate::serve::{metrics::counters::Metrics, routes::problem::Problem, state::settings::Limits};
 
-/// How many bytes are taken before others have their turn: hashing them takes some 200 µs.
-const TURN: usize = 256 * 1024;
+/// The number of bytes that are read before other tasks get a turn: hashing them takes some 200 µs.
+const YIELD_EVERY: usize = 256 * 1024;
 
-/// Takes a body under limits. Nothing of it is kept.
-pub(crate) struct Intake<'a> {
+/// Reads a body under limits. Nothing of it is kept.
+pub(crate) struct BodyReader<'a> {
     body: Body,
     limits: &'a Limits,
     metrics: &'a Metrics,
     seen: u64,
-    since_turn: usize,
-    pace: Pace,
+    since_yield: usize,
+    rate: MinRate,
 }
 
-/// How fast a body comes, over one time-out after another.
-struct Pace {
+/// Holds a body to a rate, over one time-out after another.
+struct MinRate {
     since: Instant,
     bytes: u64,
 }
 
-impl<'a> Intake<'a> {
-    /// Takes the body of `request`.
+impl<'a> BodyReader<'a> {
+    /// Reads the body of `request`.
     ///
     /// # Errors
     ///
-    /// 411 where HTTP/1.1 does not say that there is a body, 501 where it comes in a transfer coding
-    /// beside chunked, 413 where its length is too much.
+    /// 411: HTTP/1.1 does not say that there is a body; 501: a transfer coding beside chunked; 413: its
+    /// length is over the limit.
     pub(crate) fn new(
         request: Request<Body>,
         limits: &'a Limits,
@@ -52,19 +52,19 @@ impl<'a> Intake<'a> {
         }
         check_transfer_coding(request.headers())?;
         let body = request.into_body();
-        let pace = Pace { since: Instant::now(), bytes: 0 };
-        let intake = Self { body, limits, metrics, seen: 0, since_turn: 0, pace };
-        intake.check_len(intake.body.size_hint().lower())?;
-        Ok(intake)
+        let rate = MinRate { since: Instant::now(), bytes: 0 };
+        let reader = Self { body, limits, metrics, seen: 0, since_yield: 0, rate };
+        reader.check_len(reader.body.size_hint().lower())?;
+        Ok(reader)
     }
 
     /// The next piece; `None` at the end.
     ///
     /// # Errors
     ///
-    /// 400 where the body is cut short, 408 where it is too slow, 413 where it is too long.
+    /// 400: the body is cut short; 408: it is too slow; 413: it is too long.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        self.take_turns().await;
+        self.yield_to_others().await;
         loop {
             let frame = time::timeout(self.limits.idle_timeout, self.body.frame()).await;
             let Some(frame) = frame.map_err(|_| idle(self.limits.idle_timeout))? else {
@@ -72,24 +72,24 @@ impl<'a> Intake<'a> {
             };
             // Trailers are not of the body.
             if let Ok(data) = frame.map_err(|_| cut())?.into_data() {
-                self.take(&data)?;
+                self.account(&data)?;
                 return Ok(Some(data));
             }
         }
     }
 
-    fn take(&mut self, data: &Bytes) -> Result<(), Problem> {
+    fn account(&mut self, data: &Bytes) -> Result<(), Problem> {
         self.seen += data.len() as u64;
         self.check_len(self.seen)?;
-        self.since_turn += data.len();
+        self.since_yield += data.len();
         self.metrics.hashed(data.len());
-        self.pace.check(data.len() as u64, self.limits)
+        self.rate.check(data.len() as u64, self.limits)
     }
 
     /// A body that never waits must not keep others waiting.
-    async fn take_turns(&mut self) {
-        if self.since_turn >= TURN {
-            self.since_turn = 0;
+    async fn yield_to_others(&mut self) {
+        if self.since_yield >= YIELD_EVERY {
+            self.since_yield = 0;
             task::yield_now().await;
         }
     }
@@ -97,7 +97,7 @@ impl<'a> Intake<'a> {
     fn check_len(&self, len: u64) -> Result<(), Problem> {
         match self.limits.max_body {
             Some(most) if len > most => {
-                let detail = format!("expected a body of at the most {most} bytes");
+                let detail = format!("expected a body of at most {most} bytes");
                 Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).closing())
             }
             _ => Ok(()),
@@ -105,7 +105,7 @@ impl<'a> Intake<'a> {
     }
 }
 
-impl Pace {
+impl MinRate {
     fn check(&mut self, bytes: u64, limits: &Limits) -> Result<(), Problem> {
         self.bytes += bytes;
         let took = self.since.elapsed();

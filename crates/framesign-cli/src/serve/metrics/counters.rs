@@ -64,7 +64,7 @@ pub(crate) struct PerRoute {
 
 /// A request that is being answered; it counts as in flight until this is dropped.
 #[derive(Debug)]
-pub(crate) struct InFlight<'a>(&'a Metrics);
+pub(crate) struct InFlightGuard<'a>(&'a Metrics);
 
 impl Metrics {
     pub(crate) fn connection_opened(&self) {
@@ -76,9 +76,9 @@ impl Metrics {
         self.connections.fetch_sub(1, Relaxed);
     }
 
-    pub(crate) fn request_begun(&self) -> InFlight<'_> {
+    pub(crate) fn request_begun(&self) -> InFlightGuard<'_> {
         self.requests_in_flight.fetch_add(1, Relaxed);
-        InFlight(self)
+        InFlightGuard(self)
     }
 
     /// A request has ended with `status`, or without an answer.
@@ -179,7 +179,7 @@ impl Default for Metrics {
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         self.0.requests_in_flight.fetch_sub(1, Relaxed);
     }

@@ -2,18 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
-/// Who calls, for the log: known once a request was looked at, however it ends.
+/// The name of the caller, for the log: set when the request is admitted, however it ends.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Caller(Arc<OnceLock<Arc<str>>>);
+pub(crate) struct CallerName(Arc<OnceLock<Arc<str>>>);
 
-impl Caller {
-    /// Now it is known.
-    pub(crate) fn is(&self, name: &Arc<str>) {
-        // Known already only where a request were let in twice.
+impl CallerName {
+    /// Sets the name.
+    pub(crate) fn set(&self, name: &Arc<str>) {
+        // Set already only if a request were admitted twice.
         let _ = self.0.set(Arc::clone(name));
     }
 
-    pub(crate) fn name(&self) -> Option<&str> {
+    pub(crate) fn get(&self) -> Option<&str> {
         self.0.get().map(|name| &**name)
     }
 }

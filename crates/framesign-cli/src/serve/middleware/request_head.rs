@@ -33,6 +33,6 @@ pub(crate) fn check_head(request: &Request<Body>, limits: &Limits) -> Result<(),
         return Ok(());
     }
     let most = limits.max_request_head;
-    let detail = format!("expected a head of at the most {most} bytes and {MAX_FIELDS} fields");
+    let detail = format!("expected a head of at most {most} bytes and {MAX_FIELDS} fields");
     Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail).closing())
 }

@@ -1,4 +1,4 @@
-//! What is noted of every request: its id, a line in the log, numbers.
+//! Surrounds every request: gives it an id, and writes its line of the log and its numbers.
 
 use std::{
     sync::Arc,
@@ -15,44 +15,43 @@ use axum::{
 use tracing::{debug, info};
 
 use crate::serve::{
-    body::drain::Leftover,
-    metrics::{counters::InFlight, route::Route},
+    body::drain::BodyDrain,
+    metrics::{counters::InFlightGuard, route::Route},
     middleware::{
-        caller_name::Caller,
+        caller_name::CallerName,
         request_head,
         request_id::{RequestId, X_REQUEST_ID},
     },
     net::peer::Peer,
     routes::problem::Problem,
-    state::service_state::Shared,
+    state::service_state::ServiceState,
 };
 
 /// Surrounds every request.
-pub(crate) async fn observe(
-    State(shared): State<Arc<Shared>>,
+pub(crate) async fn log_request(
+    State(state): State<Arc<ServiceState>>,
     mut request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
     let request_id = RequestId::given(&request).unwrap_or_else(RequestId::made);
     request.extensions_mut().insert(request_id.clone());
-    request.extensions_mut().insert(Caller::default());
-    let (version, leftover) = (request.version(), Leftover::lend(&mut request));
-    let mut visit = Visit::begin(&shared, &request, request_id);
-    let checked = request_head::check_head(&request, &shared.settings.limits)
+    request.extensions_mut().insert(CallerName::default());
+    let (version, drain) = (request.version(), BodyDrain::attach(&mut request));
+    let mut log = RequestLog::begin(&state, &request, request_id);
+    let checked = request_head::check_head(&request, &state.settings.limits)
         .and_then(|()| request_head::check_host(&request));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let ends = response.extensions().get().is_some_and(Problem::closes)
-        || !leftover.is_thrown_away().await;
-    finish(&mut response, &visit.request_id);
+    let ends = response.extensions().get().is_some_and(Problem::closes) || !drain.drain().await;
+    finish(&mut response, &log.request_id);
     // RFC 9112 section 9.6: a client is told, lest it send its next request there. RFC 9113 section
     // 8.2.2: there is no such field in HTTP/2.
     if ends && version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    visit.end(&response);
+    log.end(&response);
     response
 }
 
@@ -69,24 +68,24 @@ fn finish(response: &mut Response<Body>, request_id: &RequestId) {
 
 /// A request that is being answered. If its connection or the service ends before that, it ends by
 /// being dropped.
-struct Visit<'a> {
-    shared: &'a Shared,
-    _in_flight: InFlight<'a>,
+struct RequestLog<'a> {
+    state: &'a ServiceState,
+    _in_flight: InFlightGuard<'a>,
     begun: Instant,
     request_id: RequestId,
     method: Method,
     route: Route,
     peer: Option<Peer>,
-    caller: Option<Caller>,
+    caller: Option<CallerName>,
     has_ended: bool,
 }
 
-impl<'a> Visit<'a> {
-    fn begin(shared: &'a Shared, request: &Request<Body>, request_id: RequestId) -> Self {
+impl<'a> RequestLog<'a> {
+    fn begin(state: &'a ServiceState, request: &Request<Body>, request_id: RequestId) -> Self {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         Self {
-            shared,
-            _in_flight: shared.metrics.request_begun(),
+            state,
+            _in_flight: state.metrics.request_begun(),
             begun: Instant::now(),
             request_id,
             method: request.method().clone(),
@@ -99,16 +98,16 @@ impl<'a> Visit<'a> {
 
     fn end(&mut self, response: &Response<Body>) {
         self.has_ended = true;
-        self.note(Some(response.status().as_u16()), None);
+        self.write(Some(response.status().as_u16()), None);
     }
 
     /// Notes the `status` of the answer, or the `outcome` of a request that got none.
-    fn note(&self, status: Option<u16>, outcome: Option<&str>) {
+    fn write(&self, status: Option<u16>, outcome: Option<&str>) {
         let took = self.begun.elapsed();
-        self.shared.metrics.request_ended(self.route, status, took);
+        self.state.metrics.request_ended(self.route, status, took);
         let request_id = self.request_id.as_str();
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
-        let caller = self.caller.as_ref().and_then(Caller::name);
+        let caller = self.caller.as_ref().and_then(CallerName::get);
         // An extension method is the client's word.
         let method = if is_usual(&self.method) { self.method.as_str() } else { "other" };
         let (route, ms) = (self.route.as_str(), milliseconds(took));
@@ -120,11 +119,11 @@ impl<'a> Visit<'a> {
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for RequestLog<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            let is_cut = self.shared.phase.is_cutting();
-            self.note(None, Some(if is_cut { "cut" } else { "aborted" }));
+            let is_cut = self.state.readiness.is_cutting();
+            self.write(None, Some(if is_cut { "cut" } else { "aborted" }));
         }
     }
 }

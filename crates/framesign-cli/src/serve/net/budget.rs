@@ -1,5 +1,5 @@
-//! A stream that is read in portions, which shrink as connections grow in number, and that ends
-//! after the last request.
+//! A stream whose reads share a budget: they shrink as connections grow in number. It ends after the
+//! last request.
 
 use std::{
     io::{self, IoSlice},
@@ -10,56 +10,56 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
-use crate::serve::{net::idle::Activity, state::service_state::Shared};
+use crate::serve::{net::idle::IdleTimer, state::service_state::ServiceState};
 
-/// What all connections together read at a time.
-const TOGETHER: usize = 1024 * 1024;
+/// The most bytes that all connections together read at a time.
+const TOTAL_READ: usize = 1024 * 1024;
 
 /// The least and the most that a connection reads at a time. hyper has a buffer of 8 KiB for each,
 /// makes it larger whenever a read fills it, and does not give it back: 1,000 connections that read
 /// 64 KiB take 100 MiB. Bodies are hashed a sixth slower by 8 KiB than by 64, and as fast by 32.
-const LEAST: usize = 8 * 1024;
-const MOST: usize = 32 * 1024;
+const MIN_READ: usize = 8 * 1024;
+const MAX_READ: usize = 32 * 1024;
 
 /// A stream of HTTP/1.1, after TLS if there is such.
 #[derive(Debug)]
-pub(crate) struct Portions<S> {
+pub(crate) struct BudgetedStream<S> {
     /// Its limit is set before each read.
     stream: Take<S>,
-    shared: Arc<Shared>,
-    activity: Activity,
+    state: Arc<ServiceState>,
+    idle_timer: IdleTimer,
 }
 
-impl<S: AsyncRead> Portions<S> {
-    pub(crate) fn new(stream: S, shared: Arc<Shared>, activity: Activity) -> Self {
-        Self { stream: stream.take(0), shared, activity }
+impl<S: AsyncRead> BudgetedStream<S> {
+    pub(crate) fn new(stream: S, state: Arc<ServiceState>, idle_timer: IdleTimer) -> Self {
+        Self { stream: stream.take(0), state, idle_timer }
     }
 
     /// The bytes that the next read takes at the most.
-    fn next(&self) -> usize {
-        let connections = usize::try_from(self.shared.metrics.connections()).unwrap_or(0);
+    fn read_limit(&self) -> usize {
+        let connections = usize::try_from(self.state.metrics.connections()).unwrap_or(0);
         // A byte less than what would fill a buffer.
-        (TOGETHER / connections.max(1)).clamp(LEAST, MOST) - 1
+        (TOTAL_READ / connections.max(1)).clamp(MIN_READ, MAX_READ) - 1
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Portions<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let next = self.next();
-        self.stream.set_limit(next as u64);
+        let limit = self.read_limit();
+        self.stream.set_limit(limit as u64);
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             // As if the client had gone: hyper ends the connection, and has no other way to be told.
-            Poll::Pending if self.activity.has_ended() => Poll::Ready(Ok(())),
+            Poll::Pending if self.idle_timer.has_ended() => Poll::Ready(Ok(())),
             read => read,
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Portions<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

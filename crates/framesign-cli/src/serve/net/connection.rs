@@ -24,16 +24,16 @@ use tracing::debug;
 
 use crate::serve::{
     net::{
-        budget::Portions,
+        budget::BudgetedStream,
         drain::{Cut, Drain},
         http,
-        idle::Activity,
+        idle::IdleTimer,
         peer::Peer,
-        socket::Socket,
+        socket::TimedSocket,
         tls,
-        unwritten::until_written,
+        unwritten_response::until_written,
     },
-    state::service_state::Shared,
+    state::service_state::ServiceState,
 };
 
 /// HTTP/2: how long a client has to say that it has seen the end of the connection.
@@ -42,47 +42,47 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Serves connections of one listener.
 pub(crate) struct Server {
     app: Router,
-    shared: Arc<Shared>,
+    state: Arc<ServiceState>,
     tls: Option<tls::Acceptor>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
 
 impl Server {
-    pub(crate) fn new(app: Router, shared: Arc<Shared>, tls: Option<tls::Acceptor>) -> Self {
-        let limits = &shared.settings.limits;
+    pub(crate) fn new(app: Router, state: Arc<ServiceState>, tls: Option<tls::Acceptor>) -> Self {
+        let limits = &state.settings.limits;
         let (http1, http2) = (http::http1(limits), http::http2(limits));
-        Self { app, shared, tls, http1, http2 }
+        Self { app, state, tls, http1, http2 }
     }
 
-    /// Serves a connection until it ends. Its requests are counted in `activity`.
+    /// Serves a connection until it ends. `idle_timer` tracks its requests.
     pub(crate) async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
         address: SocketAddr,
-        activity: Activity,
+        idle_timer: IdleTimer,
         drain: Drain,
     ) {
-        let _open = Open::count(&self.shared);
+        let _open = Open::count(&self.state);
         // Answers go out at once. A socket on which this fails is gone, as the first read will say.
         let _ = stream.set_nodelay(true);
-        let socket = Socket::new(stream, self.shared.settings.limits.idle_timeout);
+        let socket = TimedSocket::new(stream, self.state.settings.limits.idle_timeout);
         match &self.tls {
             None => {
                 let peer = Peer { address, certificate: None };
-                self.speak_http1(socket, peer, activity, &drain).await;
+                self.speak_http1(socket, peer, idle_timer, &drain).await;
             }
             // In a box, so that cleartext connections do not take room for it.
-            Some(tls) => Box::pin(self.speak_tls(tls, socket, address, activity, &drain)).await,
+            Some(tls) => Box::pin(self.speak_tls(tls, socket, address, idle_timer, &drain)).await,
         }
     }
 
     async fn speak_tls(
         &self,
         tls: &tls::Acceptor,
-        socket: Socket,
+        socket: TimedSocket,
         address: SocketAddr,
-        activity: Activity,
+        idle_timer: IdleTimer,
         drain: &Drain,
     ) {
         // Who is not done with this when the service ends has asked for nothing yet.
@@ -91,19 +91,19 @@ impl Server {
         let (_, session) = stream.get_ref();
         let peer = Peer { address, certificate: tls::fingerprint(session) };
         if session.alpn_protocol() == Some(tls::HTTP_2) {
-            self.speak_http2(stream, peer, activity, drain).await;
+            self.speak_http2(stream, peer, idle_timer, drain).await;
         } else {
-            self.speak_http1(stream, peer, activity, drain).await;
+            self.speak_http1(stream, peer, idle_timer, drain).await;
         }
     }
 
     async fn shake_hands(
         &self,
         tls: &tls::Acceptor,
-        socket: Socket,
+        socket: TimedSocket,
         address: SocketAddr,
-    ) -> Option<TlsStream<Socket>> {
-        let patience = self.shared.settings.limits.head_timeout;
+    ) -> Option<TlsStream<TimedSocket>> {
+        let patience = self.state.settings.limits.head_timeout;
         match time::timeout(patience, tls.accept(socket)).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => debug!(peer = %address, "the TLS handshake failed: {error}"),
@@ -112,15 +112,15 @@ impl Server {
         None
     }
 
-    async fn speak_http1<S>(&self, stream: S, peer: Peer, activity: Activity, drain: &Drain)
+    async fn speak_http1<S>(&self, stream: S, peer: Peer, idle_timer: IdleTimer, drain: &Drain)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let address = peer.address;
-        let portions = Portions::new(stream, Arc::clone(&self.shared), activity.clone());
-        let (app, requests, begun) = (self.app.clone(), drain.clone(), activity.clone());
+        let stream = BudgetedStream::new(stream, Arc::clone(&self.state), idle_timer.clone());
+        let (app, requests, begun) = (self.app.clone(), drain.clone(), idle_timer.clone());
         let service = service_fn(move |request| {
-            let in_progress = (begun.begin(), requests.request());
+            let in_progress = (begun.start_request(), requests.request());
             let answer = answer(&app, &peer, request);
             async move {
                 let answer = answer.await;
@@ -128,32 +128,32 @@ impl Server {
                 answer
             }
         });
-        let mut connection = pin!(self.http1.serve_connection(TokioIo::new(portions), service));
+        let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => ended,
-            () = drain.asked() => {
-                activity.begin_no_more();
+            () = drain.wait_for_shutdown() => {
+                idle_timer.begin_no_more();
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     biased;
                     ended = connection => ended,
                     // Its request is dropped with it.
-                    () = drain.is_cut() => return,
+                    () = drain.wait_for_cut() => return,
                 }
             }
         };
         note_end(address, ended);
     }
 
-    async fn speak_http2<S>(&self, stream: S, peer: Peer, activity: Activity, drain: &Drain)
+    async fn speak_http2<S>(&self, stream: S, peer: Peer, idle_timer: IdleTimer, drain: &Drain)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let address = peer.address;
-        let (app, requests, begun) = (self.app.clone(), drain.clone(), activity.clone());
+        let (app, requests, begun) = (self.app.clone(), drain.clone(), idle_timer.clone());
         let service = service_fn(move |request| {
-            let (in_progress, counted) = (begun.begin(), requests.request());
+            let (in_progress, counted) = (begun.start_request(), requests.request());
             // Requests have tasks of their own, which do not end with the connection.
             let answer = requests.unless_cut(answer(&app, &peer, request));
             async move {
@@ -163,11 +163,11 @@ impl Server {
             }
         });
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
-        let limits = &self.shared.settings.limits;
+        let limits = &self.state.settings.limits;
         let ended = tokio::select! {
             biased;
-            ended = until_idle(connection, &activity, limits.head_timeout, drain) => ended,
-            () = activity.unwritten_for(limits.idle_timeout) => {
+            ended = until_idle(connection, &idle_timer, limits.head_timeout, drain) => ended,
+            () = idle_timer.unwritten_for(limits.idle_timeout) => {
                 return debug!(peer = %address, "the client does not read its answers");
             }
         };
@@ -184,7 +184,7 @@ fn answer(app: &Router, peer: &Peer, mut request: Request<Incoming>) -> RouteFut
 /// Serves `connection` until it ends, or stands idle and its client does not react to being told so.
 async fn until_idle<C>(
     connection: C,
-    activity: &Activity,
+    idle_timer: &IdleTimer,
     mut patience: Duration,
     drain: &Drain,
 ) -> hyper::Result<()>
@@ -197,8 +197,8 @@ where
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
-            () = drain.asked(), if !is_told => {}
-            () = activity.idle_for(patience) => if is_told { return Ok(()) },
+            () = drain.wait_for_shutdown(), if !is_told => {}
+            () = idle_timer.idle_for(patience) => if is_told { return Ok(()) },
         }
         connection.as_mut().graceful_shutdown();
         is_told = true;
@@ -214,12 +214,12 @@ fn note_end(address: SocketAddr, ended: hyper::Result<()>) {
 }
 
 /// Counts a connection as open, whatever ends it.
-struct Open(Arc<Shared>);
+struct Open(Arc<ServiceState>);
 
 impl Open {
-    fn count(shared: &Arc<Shared>) -> Self {
-        shared.metrics.connection_opened();
-        Self(Arc::clone(shared))
+    fn count(state: &Arc<ServiceState>) -> Self {
+        state.metrics.connection_opened();
+        Self(Arc::clone(state))
     }
 }
 

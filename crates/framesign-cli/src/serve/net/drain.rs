@@ -50,7 +50,7 @@ impl Drain {
     }
 
     /// Waits until connections are to end.
-    pub(crate) async fn asked(&self) {
+    pub(crate) async fn wait_for_shutdown(&self) {
         self.asked.cancelled().await;
     }
 
@@ -60,7 +60,7 @@ impl Drain {
     }
 
     /// Waits until requests are cut.
-    pub(crate) async fn is_cut(&self) {
+    pub(crate) async fn wait_for_cut(&self) {
         self.cut.cancelled().await;
     }
 
@@ -121,7 +121,7 @@ mod tests {
         let one = drain.for_connection();
         drain.spawn(async move {
             let _request = one.request();
-            one.asked().await;
+            one.wait_for_shutdown().await;
         });
         assert!(drain.finish(Duration::MAX).await);
     }
@@ -133,7 +133,7 @@ mod tests {
             let one = drain.for_connection();
             drain.spawn(async move {
                 let _requests: Vec<_> = (0..requests).map(|_| one.request()).collect();
-                one.is_cut().await;
+                one.wait_for_cut().await;
             });
         }
         tokio::task::yield_now().await;

@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use crate::serve::state::settings::Limits;
 
 /// HTTP/1.1: what is kept of a head at the most until it is whole: as much as `--max-request-head`
-/// can be. Of a body less is read at a time: see `Portions`.
+/// can be. Of a body less is read at a time: see `BudgetedStream`.
 const READ_BUFFER: usize = 64 * 1024;
 
 /// HTTP/2: how many requests there may be at a time, which RFC 9113 section 6.5.2 asks for.

@@ -1,4 +1,4 @@
-//! What a connection is at: requests in progress, and answers that its client does not take.
+//! How long a connection has been idle, and how long its answers have waited to be written.
 
 use std::{
     collections::BTreeMap,
@@ -11,19 +11,19 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-/// What requests a connection is at.
+/// Tracks the requests of a connection, and how long it has had none.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Activity(Arc<Inner>);
+pub(crate) struct IdleTimer(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     /// No request may begin any more.
     is_ending: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<IdleState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct IdleState {
     /// Requests without an answer, and answers that are not written.
     in_progress: usize,
     /// When the last of them ended.
@@ -34,7 +34,7 @@ struct State {
     answers: u64,
 }
 
-impl Default for State {
+impl Default for IdleState {
     fn default() -> Self {
         Self { in_progress: 0, idle_since: Instant::now(), unwritten: BTreeMap::new(), answers: 0 }
     }
@@ -42,20 +42,20 @@ impl Default for State {
 
 /// A request, until its answer was handed over.
 #[derive(Debug)]
-pub(crate) struct InProgress(Activity);
+pub(crate) struct RequestGuard(IdleTimer);
 
 /// An answer, until it was written. Its request is in progress for as long.
 #[derive(Debug)]
-pub(crate) struct Unwritten {
-    request: InProgress,
+pub(crate) struct UnwrittenResponse {
+    request: RequestGuard,
     number: u64,
 }
 
-impl Activity {
+impl IdleTimer {
     /// A request has come.
-    pub(crate) fn begin(&self) -> InProgress {
+    pub(crate) fn start_request(&self) -> RequestGuard {
         self.state().in_progress += 1;
-        InProgress(self.clone())
+        RequestGuard(self.clone())
     }
 
     /// The request in progress is the last one: a head that is not whole by now is not waited for.
@@ -75,18 +75,22 @@ impl Activity {
 
     /// Waits until nothing has happened for as long as `patience`.
     pub(crate) async fn idle_for(&self, patience: Duration) {
-        self.lasts(patience, State::idle_since).await;
+        self.wait_until_lasted(patience, IdleState::idle_since).await;
     }
 
     /// Waits until an answer could not be written for as long as `patience`, whatever became of
     /// others.
     pub(crate) async fn unwritten_for(&self, patience: Duration) {
-        self.lasts(patience, State::unwritten_since).await;
+        self.wait_until_lasted(patience, IdleState::unwritten_since).await;
     }
 
     /// Waits until what `since` names has lasted as long as `patience`. No request sets a timer for
     /// that: the one that runs looks when it is due whether it came too early.
-    async fn lasts(&self, patience: Duration, since: fn(&State) -> Option<Instant>) {
+    async fn wait_until_lasted(
+        &self,
+        patience: Duration,
+        since: fn(&IdleState) -> Option<Instant>,
+    ) {
         loop {
             let begun = since(&self.state());
             let due = begun.unwrap_or_else(Instant::now) + patience;
@@ -97,13 +101,13 @@ impl Activity {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, IdleState> {
         // Nothing panics while the lock is held.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl IdleState {
     fn idle_since(&self) -> Option<Instant> {
         (self.in_progress == 0).then_some(self.idle_since)
     }
@@ -114,25 +118,25 @@ impl State {
     }
 }
 
-impl InProgress {
+impl RequestGuard {
     /// The answer is there, and waits to be written.
-    pub(crate) fn answered(self) -> Unwritten {
+    pub(crate) fn answered(self) -> UnwrittenResponse {
         let mut state = self.0.state();
         let number = state.answers;
         state.answers += 1;
         state.unwritten.insert(number, Instant::now());
         drop(state);
-        Unwritten { request: self, number }
+        UnwrittenResponse { request: self, number }
     }
 }
 
-impl Drop for Unwritten {
+impl Drop for UnwrittenResponse {
     fn drop(&mut self) {
         self.request.0.state().unwritten.remove(&self.number);
     }
 }
 
-impl Drop for InProgress {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.in_progress -= 1;
@@ -148,56 +152,56 @@ mod tests {
 
     use tokio::time::{Instant, sleep};
 
-    use super::Activity;
+    use super::IdleTimer;
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
     #[tokio::test(start_paused = true)]
     async fn nothing_at_all_is_idle() {
         let begun = Instant::now();
-        Activity::default().idle_for(PATIENCE).await;
+        IdleTimer::default().idle_for(PATIENCE).await;
         assert_eq!(begun.elapsed(), PATIENCE);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_of_hours_is_not_idle() {
-        let (activity, begun) = (Activity::default(), Instant::now());
-        let request = activity.begin();
+        let (idle_timer, begun) = (IdleTimer::default(), Instant::now());
+        let request = idle_timer.start_request();
         let hours = async {
             sleep(400 * PATIENCE).await;
             drop(request);
         };
-        tokio::join!(hours, activity.idle_for(PATIENCE));
+        tokio::join!(hours, idle_timer.idle_for(PATIENCE));
         assert_eq!(begun.elapsed(), 401 * PATIENCE);
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_request_begins_the_wait_anew() {
-        let (activity, begun) = (Activity::default(), Instant::now());
+        let (idle_timer, begun) = (IdleTimer::default(), Instant::now());
         let requests = async {
             for _ in 0..3 {
                 sleep(PATIENCE * 2 / 3).await;
-                drop(activity.begin());
+                drop(idle_timer.start_request());
             }
         };
-        tokio::join!(requests, activity.idle_for(PATIENCE));
+        tokio::join!(requests, idle_timer.idle_for(PATIENCE));
         assert_eq!(begun.elapsed(), 3 * PATIENCE);
     }
 
     #[tokio::test(start_paused = true)]
     async fn answer_is_waited_for_however_many_others_are_written() {
-        let (activity, begun) = (Activity::default(), Instant::now());
+        let (idle_timer, begun) = (IdleTimer::default(), Instant::now());
         let others = async {
             sleep(PATIENCE / 2).await;
-            let stuck = activity.begin().answered();
+            let stuck = idle_timer.start_request().answered();
             for _ in 0..10 {
-                drop(activity.begin().answered());
+                drop(idle_timer.start_request().answered());
                 sleep(PATIENCE / 3).await;
             }
             drop(stuck);
         };
         let ended = async {
-            activity.unwritten_for(PATIENCE).await;
+            idle_timer.unwritten_for(PATIENCE).await;
             begun.elapsed()
         };
         let ((), ended) = tokio::join!(others, ended);
@@ -206,47 +210,47 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn answers_that_are_written_in_time_are_no_reason_to_end() {
-        let activity = Activity::default();
+        let idle_timer = IdleTimer::default();
         let answers = async {
             for _ in 0..10 {
-                let first = activity.begin().answered();
+                let first = idle_timer.start_request().answered();
                 sleep(PATIENCE / 2).await;
-                let second = activity.begin().answered();
+                let second = idle_timer.start_request().answered();
                 sleep(PATIENCE / 3).await;
                 drop((first, second));
             }
         };
         tokio::select! {
             () = answers => {}
-            () = activity.unwritten_for(PATIENCE) => panic!("they were written"),
+            () = idle_timer.unwritten_for(PATIENCE) => panic!("they were written"),
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn answer_that_is_not_written_is_no_idleness() {
-        let (activity, begun) = (Activity::default(), Instant::now());
-        let answer = activity.begin().answered();
-        activity.begin_no_more();
-        assert!(!activity.has_ended());
+        let (idle_timer, begun) = (IdleTimer::default(), Instant::now());
+        let answer = idle_timer.start_request().answered();
+        idle_timer.begin_no_more();
+        assert!(!idle_timer.has_ended());
         let written = async {
             sleep(2 * PATIENCE).await;
             drop(answer);
         };
-        tokio::join!(written, activity.idle_for(PATIENCE));
+        tokio::join!(written, idle_timer.idle_for(PATIENCE));
         assert_eq!(begun.elapsed(), 3 * PATIENCE);
-        assert!(activity.has_ended());
+        assert!(idle_timer.has_ended());
     }
 
     #[test]
     fn connection_has_ended_after_its_last_request() {
-        let activity = Activity::default();
-        let request = activity.begin();
-        assert!(!activity.has_ended());
-        activity.begin_no_more();
-        assert!(!activity.has_ended());
+        let idle_timer = IdleTimer::default();
+        let request = idle_timer.start_request();
+        assert!(!idle_timer.has_ended());
+        idle_timer.begin_no_more();
+        assert!(!idle_timer.has_ended());
         drop(request);
-        assert!(activity.has_ended());
-        let idle = Activity::default();
+        assert!(idle_timer.has_ended());
+        let idle = IdleTimer::default();
         assert!(!idle.has_ended());
         idle.begin_no_more();
         assert!(idle.has_ended());
@@ -254,14 +258,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn last_use_is_the_end_of_the_last_request() {
-        let (activity, begun) = (Activity::default(), Instant::now());
+        let (idle_timer, begun) = (IdleTimer::default(), Instant::now());
         sleep(PATIENCE).await;
-        assert_eq!(activity.last_used(), begun);
-        let request = activity.begin();
+        assert_eq!(idle_timer.last_used(), begun);
+        let request = idle_timer.start_request();
         sleep(PATIENCE).await;
-        assert_eq!(activity.last_used(), begun + 2 * PATIENCE);
+        assert_eq!(idle_timer.last_used(), begun + 2 * PATIENCE);
         drop(request);
         sleep(PATIENCE).await;
-        assert_eq!(activity.last_used(), begun + 2 * PATIENCE);
+        assert_eq!(idle_timer.last_used(), begun + 2 * PATIENCE);
     }
 }

@@ -1,4 +1,4 @@
-//! Where connections come in.
+//! Listens, and accepts connections within limits.
 
 use std::{
     io::{self, ErrorKind},
@@ -16,8 +16,8 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    exit::Stop,
-    serve::net::{connection::Server, drain::Drain, idle::Activity},
+    exit::FatalError,
+    serve::net::{connection::Server, drain::Drain, idle::IdleTimer},
 };
 
 /// How many connections may wait in the kernel's queue; it takes fewer where `net.core.somaxconn`
@@ -31,8 +31,8 @@ pub(crate) const OPERATORS: usize = 64;
 ///
 /// # Errors
 ///
-/// Where the address is not to be had: of another process, of another machine.
-pub(crate) fn bind(option: &str, address: SocketAddr) -> Result<TcpListener, Stop> {
+/// If the address is in use, or is not one of this machine.
+pub(crate) fn bind(option: &str, address: SocketAddr) -> Result<TcpListener, FatalError> {
     let listener = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // Connections of a process that has just ended do not keep its successor from the port.
@@ -40,23 +40,23 @@ pub(crate) fn bind(option: &str, address: SocketAddr) -> Result<TcpListener, Sto
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    listener().map_err(|error| Stop::Configuration(format!("{option} {address}: {error}")))
+    listener().map_err(|error| FatalError::Configuration(format!("{option} {address}: {error}")))
 }
 
 /// Accepts connections, up to `most` at a time, until they are asked to end. Further ones wait in the
 /// kernel's queue.
 pub(crate) async fn serve(listener: TcpListener, server: Server, most: usize, drain: Drain) {
     let (server, permits) = (Arc::new(server), Arc::new(Semaphore::new(most)));
-    let mut entrance = Entrance::new(listener);
+    let mut listener = BackoffListener::new(listener);
     loop {
         let next = async {
             // Never an error, since nothing closes it.
             let permit = Arc::clone(&permits).acquire_owned().await.ok();
-            (entrance.next().await, permit)
+            (listener.accept().await, permit)
         };
         let Some(((stream, address), permit)) = drain.unless_asked(next).await else { return };
-        let (server, activity) = (Arc::clone(&server), Activity::default());
-        let connection = server.serve(stream, address, activity, drain.for_connection());
+        let (server, idle_timer) = (Arc::clone(&server), IdleTimer::default());
+        let connection = server.serve(stream, address, idle_timer, drain.for_connection());
         drain.spawn(async move {
             connection.await;
             drop(permit);
@@ -69,12 +69,12 @@ pub(crate) async fn serve(listener: TcpListener, server: Server, most: usize, dr
 /// they send, keeps no probe from its answer.
 pub(crate) async fn serve_operators(listener: TcpListener, server: Server, drain: Drain) {
     let (server, mut open) = (Arc::new(server), OpenConnections::default());
-    let mut entrance = Entrance::new(listener);
-    while let Some((stream, address)) = drain.unless_asked(entrance.next()).await {
+    let mut listener = BackoffListener::new(listener);
+    while let Some((stream, address)) = drain.unless_asked(listener.accept()).await {
         open.make_room(OPERATORS).await;
-        let (server, activity) = (Arc::clone(&server), Activity::default());
-        let connection = server.serve(stream, address, activity.clone(), drain.for_connection());
-        open.0.push(OpenConnection { address, activity, task: drain.spawn(connection) });
+        let (server, idle_timer) = (Arc::clone(&server), IdleTimer::default());
+        let connection = server.serve(stream, address, idle_timer.clone(), drain.for_connection());
+        open.0.push(OpenConnection { address, idle_timer, task: drain.spawn(connection) });
     }
 }
 
@@ -85,7 +85,7 @@ struct OpenConnections(Vec<OpenConnection>);
 #[derive(Debug)]
 struct OpenConnection {
     address: SocketAddr,
-    activity: Activity,
+    idle_timer: IdleTimer,
     task: JoinHandle<()>,
 }
 
@@ -94,7 +94,7 @@ impl OpenConnections {
     async fn make_room(&mut self, most: usize) {
         self.0.retain(|connection| !connection.task.is_finished());
         while self.0.len() >= most {
-            let used = self.0.iter().map(|connection| connection.activity.last_used());
+            let used = self.0.iter().map(|connection| connection.idle_timer.last_used());
             let Some((oldest, _)) = used.enumerate().min_by_key(|(_, used)| *used) else { return };
             let OpenConnection { address, task, .. } = self.0.swap_remove(oldest);
             debug!(peer = %address, "the connection was closed to make room for another");
@@ -105,29 +105,29 @@ impl OpenConnections {
     }
 }
 
-/// Lets connections in.
+/// A listener that waits before it tries again, if the system refuses a connection.
 #[derive(Debug)]
-struct Entrance {
+struct BackoffListener {
     listener: TcpListener,
-    trouble: Trouble,
+    backoff: AcceptBackoff,
 }
 
-impl Entrance {
+impl BackoffListener {
     fn new(listener: TcpListener) -> Self {
-        Self { listener, trouble: Trouble::default() }
+        Self { listener, backoff: AcceptBackoff::default() }
     }
 
     /// The next connection.
-    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok(accepted) => {
-                    self.trouble.is_over(Instant::now());
+                    self.backoff.succeeded(Instant::now());
                     return accepted;
                 }
-                // Trouble of the one connection, which is gone.
+                // The failure of one connection, which is gone.
                 Err(error) if is_of_client(&error) => {}
-                Err(error) => sleep(self.trouble.goes_on(&error, Instant::now())).await,
+                Err(error) => sleep(self.backoff.failed(&error, Instant::now())).await,
             }
         }
     }
@@ -142,20 +142,20 @@ fn is_of_client(error: &io::Error) -> bool {
 /// What keeps connections from being accepted, most of all too many open files. The log has a line
 /// when it begins and one when it is over, not one for each attempt.
 #[derive(Debug, Default)]
-struct Trouble {
+struct AcceptBackoff {
     last: Option<Instant>,
     pause: Duration,
 }
 
-impl Trouble {
+impl AcceptBackoff {
     const FIRST_PAUSE: Duration = Duration::from_millis(10);
     const LONGEST_PAUSE: Duration = Duration::from_secs(1);
     /// Over means over for as long as this: where one connection ends and another takes its
     /// place, the trouble is the same.
     const QUIET: Duration = Duration::from_secs(5);
 
-    /// Says how long to wait before the next attempt.
-    fn goes_on(&mut self, error: &io::Error, now: Instant) -> Duration {
+    /// Notes a failure. Returns how long to wait before the next attempt.
+    fn failed(&mut self, error: &io::Error, now: Instant) -> Duration {
         if self.last.is_none() {
             warn!("connections are not accepted for now and wait: {error}");
         }
@@ -164,7 +164,8 @@ impl Trouble {
         self.pause
     }
 
-    fn is_over(&mut self, now: Instant) {
+    /// Notes a success.
+    fn succeeded(&mut self, now: Instant) {
         self.pause = Duration::ZERO;
         if self.last.take_if(|last| now - *last > Self::QUIET).is_some() {
             info!("connections are accepted again");
@@ -178,34 +179,34 @@ mod tests {
 
     use tokio::time::{Instant, sleep};
 
-    use super::{OpenConnection, OpenConnections, Trouble};
-    use crate::serve::net::idle::Activity;
+    use super::{AcceptBackoff, OpenConnection, OpenConnections};
+    use crate::serve::net::idle::IdleTimer;
 
     #[test]
     fn pauses_double_up_to_a_second_and_begin_anew() {
-        let (mut trouble, now) = (Trouble::default(), Instant::now());
+        let (mut backoff, now) = (AcceptBackoff::default(), Instant::now());
         let error = io::Error::from_raw_os_error(24);
-        let pauses: Vec<_> = (0..9).map(|_| trouble.goes_on(&error, now).as_millis()).collect();
+        let pauses: Vec<_> = (0..9).map(|_| backoff.failed(&error, now).as_millis()).collect();
         assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-        trouble.is_over(now);
-        assert_eq!(trouble.goes_on(&error, now).as_millis(), 10);
+        backoff.succeeded(now);
+        assert_eq!(backoff.failed(&error, now).as_millis(), 10);
     }
 
     #[test]
     fn trouble_is_over_when_it_stays_away() {
-        let (mut trouble, now) = (Trouble::default(), Instant::now());
-        trouble.goes_on(&io::Error::from_raw_os_error(24), now);
-        trouble.is_over(now + Duration::from_secs(1));
-        assert!(trouble.last.is_some());
-        trouble.is_over(now + Duration::from_secs(6));
-        assert!(trouble.last.is_none());
+        let (mut backoff, now) = (AcceptBackoff::default(), Instant::now());
+        backoff.failed(&io::Error::from_raw_os_error(24), now);
+        backoff.succeeded(now + Duration::from_secs(1));
+        assert!(backoff.last.is_some());
+        backoff.succeeded(now + Duration::from_secs(6));
+        assert!(backoff.last.is_none());
     }
 
     /// A connection that lasts, told apart from others by its port.
     fn connection(port: u16) -> OpenConnection {
         OpenConnection {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
-            activity: Activity::default(),
+            idle_timer: IdleTimer::default(),
             task: tokio::spawn(future::pending()),
         }
     }
@@ -226,8 +227,8 @@ mod tests {
         }
         assert_eq!(ports(&open), [1, 2, 3, 4]);
         // The first is at a request, the second has just been, the third has ended.
-        let _request = open.0[0].activity.begin();
-        drop(open.0[1].activity.begin());
+        let _request = open.0[0].idle_timer.start_request();
+        drop(open.0[1].idle_timer.start_request());
         open.0[2].task.abort();
         sleep(Duration::from_secs(1)).await;
         open.make_room(4).await;

@@ -10,4 +10,4 @@ pub(crate) mod open_files;
 pub(crate) mod peer;
 mod socket;
 pub(crate) mod tls;
-mod unwritten;
+mod unwritten_response;

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
-use crate::{exit::Stop, serve::metrics::process::open_fds};
+use crate::{exit::FatalError, serve::metrics::process::open_fds};
 
 /// The files that are kept free for what comes beside connections: those that SIGHUP reads again,
 /// one after the other, and a connection of operators that waits for another to make room for it.
@@ -60,12 +60,12 @@ impl OpenFiles {
     /// # Errors
     ///
     /// If there is no room for a single one.
-    pub(crate) fn connections(&self, most: usize, needs: Needs) -> Result<usize, Stop> {
+    pub(crate) fn connections(&self, most: usize, needs: Needs) -> Result<usize, FatalError> {
         let Some(limit) = self.limit else { return Ok(most) };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let others = others(needs);
         match limit.saturating_sub(others) {
-            0 => Err(Stop::Configuration(format!(
+            0 => Err(FatalError::Configuration(format!(
                 "open files: expected a limit of at least {}, found {limit}; raise the hard limit \
                  (`ulimit -Hn`, `LimitNOFILE`)",
                 others + 1

@@ -1,5 +1,5 @@
-//! A TCP socket that does not wait for ever for a client that does not read, and that ends so that
-//! its last words arrive.
+//! A TCP socket that bounds how long a write waits for its client, and that lingers before it closes
+//! so that its last bytes arrive.
 
 use std::{
     io,
@@ -23,54 +23,54 @@ const LINGER_BYTES: usize = 256 * 1024;
 
 /// A TCP socket with bounds.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub(crate) struct TimedSocket {
     stream: TcpStream,
     /// How long a write may wait for the client to read.
-    patience: Duration,
+    timeout: Duration,
     /// Runs while a write waits; made when one first does, and kept for the next.
-    stalled: Stalled,
-    ending: Ending,
+    write_timer: WriteTimer,
+    close_state: CloseState,
 }
 
 #[derive(Debug, Default)]
-struct Stalled {
+struct WriteTimer {
     timer: Option<Pin<Box<Sleep>>>,
     is_running: bool,
 }
 
-/// How far the end has come.
+/// How far the socket is closed.
 #[derive(Debug)]
-enum Ending {
+enum CloseState {
     /// Both sides may send.
     Open,
     /// The client has said that it sends nothing more.
-    ClientDone,
+    ReadClosed,
     /// The service has; what the client still sends is thrown away.
     Lingering {
         until: Pin<Box<Sleep>>,
         bytes: usize,
     },
-    Over,
+    Closed,
 }
 
-impl Socket {
-    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, stalled: Stalled::default(), ending: Ending::Open }
+impl TimedSocket {
+    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
+        Self { stream, timeout, write_timer: WriteTimer::default(), close_state: CloseState::Open }
     }
 
-    /// Bounds how long a write waits.
-    fn written<T>(
+    /// Ends a write that has waited too long.
+    fn bound_write<T>(
         &mut self,
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(result) => {
-                self.stalled.is_running = false;
+                self.write_timer.is_running = false;
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                ready!(self.stalled.poll(cx, self.patience));
+                ready!(self.write_timer.poll(cx, self.timeout));
                 Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "expected the client to read, which it did not",
@@ -80,32 +80,32 @@ impl Socket {
     }
 
     /// Says that nothing more is sent.
-    fn shut_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
-        self.ending = match (&result, &self.ending) {
-            (Ok(()), Ending::Open) => {
-                Ending::Lingering { until: Box::pin(sleep(LINGER)), bytes: 0 }
+        self.close_state = match (&result, &self.close_state) {
+            (Ok(()), CloseState::Open) => {
+                CloseState::Lingering { until: Box::pin(sleep(LINGER)), bytes: 0 }
             }
-            _ => Ending::Over,
+            _ => CloseState::Closed,
         };
         Poll::Ready(result)
     }
 }
 
-impl Stalled {
-    /// Ready when this has been asked for as long as `patience`, without a pause.
-    fn poll(&mut self, cx: &mut Context<'_>, patience: Duration) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+impl WriteTimer {
+    /// Ready when this has been asked for as long as `timeout`, without a pause.
+    fn poll(&mut self, cx: &mut Context<'_>, timeout: Duration) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
         if !self.is_running {
             self.is_running = true;
-            timer.as_mut().reset(Instant::now() + patience);
+            timer.as_mut().reset(Instant::now() + timeout);
         }
         timer.as_mut().poll(cx)
     }
 }
 
 /// Throws away what the client still sends, until it ends or enough was thrown away.
-fn poll_linger(
+fn poll_discard(
     stream: &mut TcpStream,
     until: Pin<&mut Sleep>,
     bytes: &mut usize,
@@ -125,7 +125,7 @@ fn poll_linger(
     Poll::Ready(())
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for TimedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -134,21 +134,21 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
         let is_end = result.is_ok() && buffer.filled().len() == before && buffer.remaining() > 0;
-        if is_end && matches!(self.ending, Ending::Open) {
-            self.ending = Ending::ClientDone;
+        if is_end && matches!(self.close_state, CloseState::Open) {
+            self.close_state = CloseState::ReadClosed;
         }
         Poll::Ready(result)
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for TimedSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.written(cx, written)
+        self.bound_write(cx, written)
     }
 
     fn poll_write_vectored(
@@ -157,7 +157,7 @@ impl AsyncWrite for Socket {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.written(cx, written)
+        self.bound_write(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -172,13 +172,13 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
-            match &mut this.ending {
-                Ending::Open | Ending::ClientDone => ready!(this.shut_write(cx))?,
-                Ending::Lingering { until, bytes } => {
-                    ready!(poll_linger(&mut this.stream, until.as_mut(), bytes, cx));
-                    this.ending = Ending::Over;
+            match &mut this.close_state {
+                CloseState::Open | CloseState::ReadClosed => ready!(this.shutdown_write(cx))?,
+                CloseState::Lingering { until, bytes } => {
+                    ready!(poll_discard(&mut this.stream, until.as_mut(), bytes, cx));
+                    this.close_state = CloseState::Closed;
                 }
-                Ending::Over => return Poll::Ready(Ok(())),
+                CloseState::Closed => return Poll::Ready(Ok(())),
             }
         }
     }

@@ -16,11 +16,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{Accept, TlsAcceptor};
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     input::secret_file,
     serve::{
         metrics::counters::Metrics,
-        state::{reloadable::Live, settings::TlsFiles, warnings::Warnings},
+        state::{reloadable::Reloadable, settings::TlsFiles, warnings::Warnings},
     },
     text::visible::Name,
 };
@@ -36,7 +36,7 @@ const MAX_LEN: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Acceptor {
     files: TlsFiles,
-    config: Arc<Live<ServerConfig>>,
+    config: Arc<Reloadable<ServerConfig>>,
 }
 
 impl Acceptor {
@@ -45,8 +45,8 @@ impl Acceptor {
     /// # Errors
     ///
     /// Where one is missing, is not PEM, lacks what it is to hold, or does not match the others.
-    pub(crate) fn new(files: &TlsFiles, warnings: &mut Warnings) -> Result<Self, Stop> {
-        let config = Arc::new(Live::new(config(files, warnings)?));
+    pub(crate) fn new(files: &TlsFiles, warnings: &mut Warnings) -> Result<Self, FatalError> {
+        let config = Arc::new(Reloadable::new(config(files, warnings)?));
         Ok(Self { files: files.clone(), config })
     }
 
@@ -57,7 +57,7 @@ impl Acceptor {
 
     /// Begins the handshake.
     pub(crate) fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Accept<S> {
-        TlsAcceptor::from(self.config.now()).accept(socket)
+        TlsAcceptor::from(self.config.current()).accept(socket)
     }
 }
 
@@ -68,13 +68,13 @@ pub(crate) fn fingerprint(session: &ServerConnection) -> Option<Arc<str>> {
     Some(hex::encode(&digest[..8]).into())
 }
 
-fn config(files: &TlsFiles, warnings: &mut Warnings) -> Result<ServerConfig, Stop> {
+fn config(files: &TlsFiles, warnings: &mut Warnings) -> Result<ServerConfig, FatalError> {
     let provider = Arc::new(ring::default_provider());
     let chain = certificates(&files.certificate)?;
     let key = private_key(&files.key, warnings)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Stop::Configuration(format!("TLS: {error}")))?;
+        .map_err(|error| FatalError::Configuration(format!("TLS: {error}")))?;
     let builder = match &files.client_ca {
         Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
         None => builder.with_no_client_auth(),
@@ -85,35 +85,37 @@ fn config(files: &TlsFiles, warnings: &mut Warnings) -> Result<ServerConfig, Sto
     Ok(config)
 }
 
-fn mismatch(files: &TlsFiles, error: &rustls::Error) -> Stop {
+fn mismatch(files: &TlsFiles, error: &rustls::Error) -> FatalError {
     match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Stop::file(
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => FatalError::file(
             &files.key,
             "expected the private key of the certificate, found that of another",
         ),
-        _ => Stop::file(&files.certificate, format_args!("cannot be used: {error}")),
+        _ => FatalError::file(&files.certificate, format_args!("cannot be used: {error}")),
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Stop> {
-    let file = secret_file::read(path, MAX_LEN).map_err(|error| Stop::file(path, error))?;
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FatalError> {
+    let file = secret_file::read(path, MAX_LEN).map_err(|error| FatalError::file(path, error))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes()).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
-            Err(Stop::file(path, "expected a certificate in PEM, found none"))
+            Err(FatalError::file(path, "expected a certificate in PEM, found none"))
         }
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(Stop::file(path, format_args!("expected PEM: {error}"))),
+        Err(error) => Err(FatalError::file(path, format_args!("expected PEM: {error}"))),
     }
 }
 
-fn private_key(path: &Path, warnings: &mut Warnings) -> Result<PrivateKeyDer<'static>, Stop> {
-    let file = secret_file::read(path, MAX_LEN).map_err(|error| Stop::file(path, error))?;
+fn private_key(path: &Path, warnings: &mut Warnings) -> Result<PrivateKeyDer<'static>, FatalError> {
+    let file = secret_file::read(path, MAX_LEN).map_err(|error| FatalError::file(path, error))?;
     warnings.of_file(Name::of(path), &file);
     PrivateKeyDer::from_pem_slice(file.bytes()).map_err(|error| match error {
-        pem::Error::NoItemsFound => Stop::file(path, "expected a private key in PEM, found none"),
+        pem::Error::NoItemsFound => {
+            FatalError::file(path, "expected a private key in PEM, found none")
+        }
         // What is wrong may quote the file.
-        _ => Stop::file(path, "expected a private key in PEM, found what is not PEM"),
+        _ => FatalError::file(path, "expected a private key in PEM, found what is not PEM"),
     })
 }
 
@@ -121,14 +123,14 @@ fn private_key(path: &Path, warnings: &mut Warnings) -> Result<PrivateKeyDer<'st
 fn client_verifier(
     path: &Path,
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, Stop> {
+) -> Result<Arc<dyn ClientCertVerifier>, FatalError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|error| {
-            Stop::file(path, format_args!("expected certificates of authorities: {error}"))
+            FatalError::file(path, format_args!("expected certificates of authorities: {error}"))
         })?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|error| Stop::file(path, error))
+        .map_err(|error| FatalError::file(path, error))
 }

@@ -16,10 +16,10 @@ use axum::{
 };
 use hyper::body::{Frame, SizeHint};
 
-use crate::serve::net::idle::{InProgress, Unwritten};
+use crate::serve::net::idle::{RequestGuard, UnwrittenResponse};
 
 /// Has the request be in progress until all of its `answer` is written.
-pub(crate) fn until_written(answer: Response<Body>, request: InProgress) -> Response<Body> {
+pub(crate) fn until_written(answer: Response<Body>, request: RequestGuard) -> Response<Body> {
     // Heads wait for no window.
     if answer.body().is_end_stream() {
         return answer;
@@ -30,13 +30,13 @@ pub(crate) fn until_written(answer: Response<Body>, request: InProgress) -> Resp
 
 struct UnwrittenBody {
     body: Body,
-    unwritten: Arc<Unwritten>,
+    unwritten: Arc<UnwrittenResponse>,
 }
 
 /// Bytes that are dropped when they are written.
 struct UnwrittenBytes {
     bytes: Bytes,
-    _unwritten: Arc<Unwritten>,
+    _unwritten: Arc<UnwrittenResponse>,
 }
 
 impl HttpBody for UnwrittenBody {
@@ -76,30 +76,30 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::until_written;
-    use crate::serve::net::idle::Activity;
+    use crate::serve::net::idle::IdleTimer;
 
     #[tokio::test]
     async fn request_is_in_progress_until_the_last_byte_is_dropped() {
-        let activity = Activity::default();
-        activity.begin_no_more();
+        let idle_timer = IdleTimer::default();
+        idle_timer.begin_no_more();
         let answer = Response::new(Body::from("answer"));
-        let mut body = until_written(answer, activity.begin()).into_body();
+        let mut body = until_written(answer, idle_timer.start_request()).into_body();
         let mut bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(bytes, "answer");
         drop(body);
         let last = bytes.split_off(5);
         drop(bytes);
-        assert!(!activity.has_ended());
+        assert!(!idle_timer.has_ended());
         drop(last);
-        assert!(activity.has_ended());
+        assert!(idle_timer.has_ended());
     }
 
     #[test]
     fn answer_without_a_body_is_written_with_its_head() {
-        let activity = Activity::default();
-        activity.begin_no_more();
-        let answer = until_written(Response::new(Body::empty()), activity.begin());
-        assert!(activity.has_ended());
+        let idle_timer = IdleTimer::default();
+        idle_timer.begin_no_more();
+        let answer = until_written(Response::new(Body::empty()), idle_timer.start_request());
+        assert!(idle_timer.has_ended());
         drop(answer);
     }
 }

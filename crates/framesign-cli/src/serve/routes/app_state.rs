@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::serve::{admission::permits::Gate, state::service_state::Shared};
+use crate::serve::{admission::permits::Admission, state::service_state::ServiceState};
 
 /// What a route works with.
 #[derive(Clone, Debug)]
-pub(crate) struct App {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) gate: Gate,
+pub(crate) struct AppState {
+    pub(crate) state: Arc<ServiceState>,
+    pub(crate) admission: Admission,
 }

@@ -1,4 +1,4 @@
-//! Which media type a client wants (RFC 9110 section 12.5.1).
+//! Chooses the media type that a client wants (RFC 9110 section 12.5.1).
 
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -8,7 +8,7 @@ use crate::serve::routes::problem::Problem;
 ///
 /// # Errors
 ///
-/// 406 where it takes none of them.
+/// 406: it takes none of them.
 pub(crate) fn choose<'a>(fields: &HeaderMap, offers: &[&'a str]) -> Result<&'a str, Problem> {
     let ranges: Vec<_> = fields
         .get_all(header::ACCEPT)

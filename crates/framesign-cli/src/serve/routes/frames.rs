@@ -15,10 +15,10 @@ use serde::Serialize;
 use tracing::info;
 
 use crate::serve::{
-    admission::permits::Pass,
-    body::reader::Intake,
+    admission::permits::AdmissionPermit,
+    body::reader::BodyReader,
     middleware::request_id::RequestId,
-    routes::{app_state::App, content_negotiation, problem::Problem, response},
+    routes::{app_state::AppState, content_negotiation, problem::Problem, response},
     state::secrets::FrameKeys,
 };
 
@@ -26,30 +26,30 @@ use crate::serve::{
 const MESSAGE_HTTP: &str = "message/http";
 
 #[derive(Serialize)]
-struct Signed {
+struct SignResponse {
     signature: String,
     string_to_sign: String,
     date: String,
 }
 
 #[derive(Serialize)]
-struct Verdict {
+struct VerifyResponse {
     valid: bool,
 }
 
 /// Signs the frame in the body, as of today in UTC.
 pub(crate) async fn sign(
-    State(app): State<App>,
+    State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let (_pass, mut intake, keys) = begin(&app, request)?;
+    let (_permit, mut body, keys) = begin(&app, request)?;
     let key = keys.signing_key(SystemTime::now());
-    let mut hasher = FrameHasher::new(app.shared.settings.rules.clone());
-    while let Some(piece) = intake.next().await? {
+    let mut hasher = FrameHasher::new(app.state.settings.rules.clone());
+    while let Some(piece) = body.next().await? {
         hasher.update(&piece).map_err(|error| Problem::frame(&error))?;
     }
     let string_to_sign = hasher.finish().map_err(|error| Problem::frame(&error))?;
-    let signed = Signed {
+    let signed = SignResponse {
         signature: key.sign(&string_to_sign).to_string(),
         string_to_sign: string_to_sign.to_string(),
         date: key.date().to_string(),
@@ -59,17 +59,18 @@ pub(crate) async fn sign(
 
 /// Says whether the frame in the body is what it claims to be. Why it is not stands in the log.
 pub(crate) async fn verify(
-    State(app): State<App>,
+    State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     let request_id = RequestId::of(&request);
-    let (_pass, mut intake, _) = begin(&app, request)?;
+    let (_permit, mut body, _) = begin(&app, request)?;
     // Those that are live at the moment, not those from when the request began.
-    let live = |access_key: &[u8], date| app.shared.secrets.now().verifying_keys(access_key, date);
+    let live =
+        |access_key: &[u8], date| app.state.secrets.current().verifying_keys(access_key, date);
     let keys_of = |claim: &Claim| live(claim.access_key(), claim.date());
-    let mut verifier = Verifier::new(&app.shared.settings.policy, keys_of, SystemTime::now);
+    let mut verifier = Verifier::new(&app.state.settings.policy, keys_of, SystemTime::now);
     let mut refusal = None;
-    while let Some(piece) = intake.next().await? {
+    while let Some(piece) = body.next().await? {
         // Read to its end in any case: an early answer would tell at which check it was refused.
         if refusal.is_none() {
             refusal = verifier.update(&piece).err();
@@ -80,18 +81,21 @@ pub(crate) async fn verify(
         verified.recheck(&live(verified.access_key(), verified.date()))
     });
     note(&app, &request_id, &result);
-    Ok(response::json(&Verdict { valid: result.is_ok() }))
+    Ok(response::json(&VerifyResponse { valid: result.is_ok() }))
 }
 
 /// What both begin with: all that can be refused before the body.
-fn begin(app: &App, request: Request<Body>) -> Result<(Pass, Intake<'_>, Arc<FrameKeys>), Problem> {
-    let pass = app.gate.enter(&request)?;
-    let keys = app.shared.secrets.now().frames();
+fn begin(
+    app: &AppState,
+    request: Request<Body>,
+) -> Result<(AdmissionPermit, BodyReader<'_>, Arc<FrameKeys>), Problem> {
+    let permit = app.admission.admit(&request)?;
+    let keys = app.state.secrets.current().frames();
     let keys = keys.ok_or_else(no_keys)?;
     content_negotiation::choose(request.headers(), &[response::JSON])?;
     check_type(request.headers())?;
-    let intake = Intake::new(request, &app.shared.settings.limits, &app.shared.metrics)?;
-    Ok((pass, intake, keys))
+    let body = BodyReader::new(request, &app.state.settings.limits, &app.state.metrics)?;
+    Ok((permit, body, keys))
 }
 
 /// RFC 9110 section 15.5.16.
@@ -118,8 +122,8 @@ fn no_keys() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "this service has no keys for frames")
 }
 
-fn note(app: &App, request_id: &RequestId, result: &Result<(), Refusal>) {
-    app.shared.metrics.verified(result.is_ok());
+fn note(app: &AppState, request_id: &RequestId, result: &Result<(), Refusal>) {
+    app.state.metrics.verified(result.is_ok());
     if let Err(refusal) = result {
         let (request_id, reason) = (request_id.as_str(), refusal.reason().as_str());
         info!(request_id, reason, %refusal, "a frame was refused");

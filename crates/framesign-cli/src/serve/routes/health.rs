@@ -9,7 +9,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::serve::routes::{app_state::App, content_negotiation, problem::Problem, response};
+use crate::serve::routes::{app_state::AppState, content_negotiation, problem::Problem, response};
 
 /// Section 3 of the draft.
 #[derive(Serialize)]
@@ -29,16 +29,16 @@ const OFFERS: [&str; 2] = ["application/health+json", response::JSON];
 
 /// Whether it takes requests, and numbers that say how it does.
 pub(crate) async fn health(
-    State(app): State<App>,
+    State(app): State<AppState>,
     fields: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
-    let metrics = &app.shared.metrics;
+    let metrics = &app.state.metrics;
     let checks = json!({
         "uptime": [observed("system", metrics.uptime().as_secs(), "s")],
         "requests:in-flight": [observed("component", metrics.requests_in_flight(), "requests")],
         "connections:open": [observed("component", metrics.connections(), "connections")],
     });
-    answer(&fields, app.shared.phase.is_leaving(), Some(checks))
+    answer(&fields, app.state.readiness.is_shutting_down(), Some(checks))
 }
 
 /// Whether the process is to be left alone: always, as long as it answers.
@@ -48,19 +48,19 @@ pub(crate) async fn livez(fields: HeaderMap) -> Result<Response<Body>, Problem> 
 
 /// Whether further requests are welcome.
 pub(crate) async fn readyz(
-    State(app): State<App>,
+    State(app): State<AppState>,
     fields: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
-    answer(&fields, app.shared.phase.is_leaving(), None)
+    answer(&fields, app.state.readiness.is_shutting_down(), None)
 }
 
 fn answer(
     fields: &HeaderMap,
-    is_leaving: bool,
+    is_shutting_down: bool,
     checks: Option<Value>,
 ) -> Result<Response<Body>, Problem> {
     let media_type = content_negotiation::choose(fields, &OFFERS)?;
-    let (status, word) = if is_leaving {
+    let (status, word) = if is_shutting_down {
         (StatusCode::SERVICE_UNAVAILABLE, "fail")
     } else {
         (StatusCode::OK, "pass")
@@ -71,7 +71,7 @@ fn answer(
         version: release,
         release_id: env!("CARGO_PKG_VERSION"),
         service_id: "framesign",
-        output: is_leaving.then_some("the service is about to end"),
+        output: is_shutting_down.then_some("the service is about to end"),
         checks,
     };
     Ok(response::of(status, media_type, response::text(&health)))

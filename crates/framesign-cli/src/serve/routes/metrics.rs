@@ -8,18 +8,18 @@ use axum::{
 
 use crate::serve::{
     metrics,
-    routes::{app_state::App, content_negotiation, problem::Problem, response},
+    routes::{app_state::AppState, content_negotiation, problem::Problem, response},
 };
 
 /// Answers with JSON, or with `OpenMetrics` for a client that asks for it.
 pub(crate) async fn metrics(
-    State(app): State<App>,
+    State(app): State<AppState>,
     fields: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     const OPENMETRICS: &str = "application/openmetrics-text";
     const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    let numbers = &app.shared.metrics;
+    let numbers = &app.state.metrics;
     let mut response = match content_negotiation::choose(&fields, &[response::JSON, OPENMETRICS])? {
         OPENMETRICS => response::of(StatusCode::OK, MEDIA_TYPE, metrics::openmetrics(numbers)),
         _ => response::of(StatusCode::OK, response::JSON, metrics::json(numbers).to_string()),

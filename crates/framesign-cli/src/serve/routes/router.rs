@@ -13,10 +13,10 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::serve::{
-    admission::permits::Gate,
-    middleware::request_log::observe,
+    admission::permits::Admission,
+    middleware::request_log::log_request,
     routes::{
-        app_state::App,
+        app_state::AppState,
         frames::{sign, verify},
         health::{health, livez, readyz},
         metrics::metrics,
@@ -24,27 +24,27 @@ use crate::serve::{
         problem::Problem,
         token::token,
     },
-    state::service_state::Shared,
+    state::service_state::ServiceState,
 };
 
 /// What callers reach; also what is for operators, unless that has a listener of its own.
-pub(crate) fn main(shared: &Arc<Shared>) -> Router {
+pub(crate) fn main(state: &Arc<ServiceState>) -> Router {
     let mut router = Router::new();
     router = route(router, "/token", post(token), "POST, OPTIONS");
     router = route(router, "/sign", post(sign), "POST, OPTIONS");
     router = route(router, "/verify", post(verify), "POST, OPTIONS");
-    if shared.settings.admin_listen.is_none() {
+    if state.settings.admin_listen.is_none() {
         router = for_operators(router);
     }
-    surrounded(router, shared)
+    surrounded(router, state)
 }
 
 /// What operators reach on a listener of their own.
-pub(crate) fn admin(shared: &Arc<Shared>) -> Router {
-    surrounded(for_operators(Router::new()), shared)
+pub(crate) fn admin(state: &Arc<ServiceState>) -> Router {
+    surrounded(for_operators(Router::new()), state)
 }
 
-fn for_operators(mut router: Router<App>) -> Router<App> {
+fn for_operators(mut router: Router<AppState>) -> Router<AppState> {
     let of_operators = [
         ("/health", get(health)),
         ("/livez", get(livez)),
@@ -60,11 +60,11 @@ fn for_operators(mut router: Router<App>) -> Router<App> {
 
 /// Adds a path, and what it answers to OPTIONS and to methods that it does not know.
 fn route(
-    router: Router<App>,
+    router: Router<AppState>,
     path: &'static str,
-    methods: MethodRouter<App>,
+    methods: MethodRouter<AppState>,
     allow: &'static str,
-) -> Router<App> {
+) -> Router<AppState> {
     let options = move || async move {
         (StatusCode::NO_CONTENT, [(header::ALLOW, HeaderValue::from_static(allow))])
     };
@@ -72,10 +72,10 @@ fn route(
     router.route(path, methods.options(options).fallback(others))
 }
 
-fn surrounded(router: Router<App>, shared: &Arc<Shared>) -> Router {
-    let app = App { shared: Arc::clone(shared), gate: Gate::new(Arc::clone(shared)) };
+fn surrounded(router: Router<AppState>, state: &Arc<ServiceState>) -> Router {
+    let app = AppState { state: Arc::clone(state), admission: Admission::new(Arc::clone(state)) };
     without_panics(router.fallback(elsewhere))
-        .layer(middleware::from_fn_with_state(Arc::clone(shared), observe))
+        .layer(middleware::from_fn_with_state(Arc::clone(state), log_request))
         .with_state(app)
 }
 

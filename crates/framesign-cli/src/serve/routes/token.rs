@@ -1,4 +1,4 @@
-//! `POST /token`: the HMAC-SHA256 of a body under the shared secret.
+//! `POST /token`: the HMAC-SHA256 of a body under the state secret.
 
 use axum::{
     body::Body,
@@ -8,12 +8,12 @@ use axum::{
 use serde::Serialize;
 
 use crate::serve::{
-    body::reader::Intake,
-    routes::{app_state::App, content_negotiation, problem::Problem, response},
+    body::reader::BodyReader,
+    routes::{app_state::AppState, content_negotiation, problem::Problem, response},
 };
 
 #[derive(Serialize)]
-struct Answer {
+struct TokenResponse {
     token: Option<String>,
     algorithm: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,16 +22,16 @@ struct Answer {
 
 /// Answers with the token of the body, and with that under the previous secret while it is live.
 pub(crate) async fn token(
-    State(app): State<App>,
+    State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let _pass = app.gate.enter(&request)?;
+    let _permit = app.admission.admit(&request)?;
     content_negotiation::choose(request.headers(), &[response::JSON])?;
-    let mut intake = Intake::new(request, &app.shared.settings.limits, &app.shared.metrics)?;
-    let mut tokens = app.shared.secrets.now().tokens();
-    while let Some(piece) = intake.next().await? {
+    let mut body = BodyReader::new(request, &app.state.settings.limits, &app.state.metrics)?;
+    let mut tokens = app.state.secrets.current().tokens();
+    while let Some(piece) = body.next().await? {
         tokens.update(&piece);
     }
     let [token, previous_token] = tokens.finish();
-    Ok(response::json(&Answer { token, algorithm: "HMAC-SHA256", previous_token }))
+    Ok(response::json(&TokenResponse { token, algorithm: "HMAC-SHA256", previous_token }))
 }

@@ -5,13 +5,13 @@ use std::{env, ffi::OsString, path::Path};
 use zeroize::Zeroizing;
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     input::secret_file::{self, without_line_end},
     serve::state::warnings::Warnings,
 };
 
 /// The bytes of a secret.
-pub(crate) type Bytes = Zeroizing<Vec<u8>>;
+pub(crate) type SecretBytes = Zeroizing<Vec<u8>>;
 
 /// The least bytes of a secret: half of what HMAC-SHA256 can make use of (RFC 2104 section 3), and
 /// more than anybody tries out.
@@ -21,22 +21,28 @@ const MIN: usize = 16;
 pub(crate) const HOW_TO_MAKE_ONE: &str = "make one with `openssl rand -hex 32`";
 
 /// The secret `name`, if there is one.
-pub(crate) fn secret(name: &str, warnings: &mut Warnings) -> Result<Option<Bytes>, Stop> {
+pub(crate) fn secret(
+    name: &str,
+    warnings: &mut Warnings,
+) -> Result<Option<SecretBytes>, FatalError> {
     checked(name, value(name, warnings)?)
 }
 
 /// The same of one that was live before. An empty one is none, so that a file's secret can come and
 /// go while the service runs.
-pub(crate) fn previous(name: &str, warnings: &mut Warnings) -> Result<Option<Bytes>, Stop> {
+pub(crate) fn previous(
+    name: &str,
+    warnings: &mut Warnings,
+) -> Result<Option<SecretBytes>, FatalError> {
     checked(name, value(name, warnings)?.filter(|secret| !secret.is_empty()))
 }
 
 /// What is no secret, but comes in the same ways.
-pub(crate) fn public(name: &str) -> Result<Option<Bytes>, Stop> {
+pub(crate) fn public(name: &str) -> Result<Option<SecretBytes>, FatalError> {
     value(name, &mut Warnings::default())
 }
 
-fn checked(name: &str, secret: Option<Bytes>) -> Result<Option<Bytes>, Stop> {
+fn checked(name: &str, secret: Option<SecretBytes>) -> Result<Option<SecretBytes>, FatalError> {
     let problem = match &secret {
         Some(secret) if secret.len() < MIN => {
             format!("expected a secret of at least {MIN} bytes, found {}", secret.len())
@@ -47,23 +53,23 @@ fn checked(name: &str, secret: Option<Bytes>) -> Result<Option<Bytes>, Stop> {
         }
         _ => return Ok(secret),
     };
-    Err(Stop::Configuration(format!("{name}: {problem}")))
+    Err(FatalError::Configuration(format!("{name}: {problem}")))
 }
 
 /// What the variable `name` holds, or the file that `name` with `_FILE` names.
-fn value(name: &str, warnings: &mut Warnings) -> Result<Option<Bytes>, Stop> {
+fn value(name: &str, warnings: &mut Warnings) -> Result<Option<SecretBytes>, FatalError> {
     let file = format!("{name}_FILE");
     match (env::var_os(name), env::var_os(&file)) {
         (None, None) => Ok(None),
         (Some(value), None) => Ok(Some(from_environment(value))),
         (None, Some(path)) => from_file(Path::new(&path), &file, warnings).map(Some),
         (Some(_), Some(_)) => {
-            Err(Stop::Configuration(format!("expected one of {name} and {file}, found both")))
+            Err(FatalError::Configuration(format!("expected one of {name} and {file}, found both")))
         }
     }
 }
 
-fn from_environment(value: OsString) -> Bytes {
+fn from_environment(value: OsString) -> SecretBytes {
     let mut value = Zeroizing::new(value.into_encoded_bytes());
     let len = without_line_end(&value).len();
     value.truncate(len);
@@ -71,9 +77,13 @@ fn from_environment(value: OsString) -> Bytes {
 }
 
 /// Calls the file by its variable: where a path is expected, there may be the secret by mistake.
-fn from_file(path: &Path, variable: &str, warnings: &mut Warnings) -> Result<Bytes, Stop> {
+fn from_file(
+    path: &Path,
+    variable: &str,
+    warnings: &mut Warnings,
+) -> Result<SecretBytes, FatalError> {
     let file = secret_file::read(path, secret_file::MAX_LEN)
-        .map_err(|error| Stop::Configuration(format!("{variable}: {error}")))?;
+        .map_err(|error| FatalError::Configuration(format!("{variable}: {error}")))?;
     warnings.of_file(variable, &file);
     Ok(Zeroizing::new(without_line_end(file.bytes()).to_vec()))
 }

@@ -2,25 +2,25 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Whether the service is about to end.
+/// The state of the service on its way to its end.
 #[derive(Debug, Default)]
-pub(crate) struct Phase {
-    is_leaving: AtomicBool,
+pub(crate) struct Readiness {
+    is_shutting_down: AtomicBool,
     is_cutting: AtomicBool,
 }
 
-impl Phase {
-    /// The signal has come, from which on `/readyz` says that no more is welcome.
-    pub(crate) fn leave(&self) {
-        self.is_leaving.store(true, Relaxed);
+impl Readiness {
+    /// From now on `/readyz` says that no more requests are welcome.
+    pub(crate) fn start_shutdown(&self) {
+        self.is_shutting_down.store(true, Relaxed);
     }
 
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.is_leaving.load(Relaxed)
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.is_shutting_down.load(Relaxed)
     }
 
-    /// Requests that have no answer now get none.
-    pub(crate) fn cut(&self) {
+    /// From now on requests without an answer get none.
+    pub(crate) fn start_cutting(&self) {
         self.is_cutting.store(true, Relaxed);
     }
 
@@ -31,13 +31,13 @@ impl Phase {
 
 #[cfg(test)]
 mod tests {
-    use super::Phase;
+    use super::Readiness;
 
     #[test]
     fn phase_begins_before_the_signal() {
-        let phase = Phase::default();
-        assert!(!phase.is_leaving());
-        phase.leave();
-        assert!(phase.is_leaving());
+        let readiness = Readiness::default();
+        assert!(!readiness.is_shutting_down());
+        readiness.start_shutdown();
+        assert!(readiness.is_shutting_down());
     }
 }

@@ -5,21 +5,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tracing::{error, info};
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     serve::{metrics::counters::Metrics, state::warnings::Warnings},
 };
 
 /// A value that can be replaced while it is in use.
 #[derive(Debug)]
-pub(crate) struct Live<T>(RwLock<Arc<T>>);
+pub(crate) struct Reloadable<T>(RwLock<Arc<T>>);
 
-impl<T> Live<T> {
+impl<T> Reloadable<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(RwLock::new(Arc::new(value)))
     }
 
     /// The value as it is now.
-    pub(crate) fn now(&self) -> Arc<T> {
+    pub(crate) fn current(&self) -> Arc<T> {
         // Nothing panics while the lock is held.
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -30,7 +30,7 @@ impl<T> Live<T> {
         &self,
         what: &str,
         metrics: &Metrics,
-        read: impl FnOnce(&mut Warnings) -> Result<T, Stop>,
+        read: impl FnOnce(&mut Warnings) -> Result<T, FatalError>,
     ) {
         let mut warnings = Warnings::default();
         let read = read(&mut warnings);

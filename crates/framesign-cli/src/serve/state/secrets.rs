@@ -7,9 +7,9 @@ use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
 use sha2::Sha256;
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     serve::state::{
-        environment::{self, Bytes, HOW_TO_MAKE_ONE},
+        environment::{self, HOW_TO_MAKE_ONE, SecretBytes},
         warnings::Warnings,
     },
 };
@@ -39,7 +39,7 @@ pub(crate) struct Tokens([Option<Hmac<Sha256>>; 2]);
 
 impl Secrets {
     /// Reads what the environment holds or names.
-    pub(crate) fn read(warnings: &mut Warnings) -> Result<Self, Stop> {
+    pub(crate) fn read(warnings: &mut Warnings) -> Result<Self, FatalError> {
         let secrets = [
             environment::secret(SECRET, warnings)?,
             environment::previous(SECRET_PREVIOUS, warnings)?,
@@ -57,7 +57,7 @@ impl Secrets {
     }
 
     /// Reads it again, to take the place of `self`.
-    pub(crate) fn read_again(&self, warnings: &mut Warnings) -> Result<Self, Stop> {
+    pub(crate) fn read_again(&self, warnings: &mut Warnings) -> Result<Self, FatalError> {
         let read = Self::read(warnings)?;
         self.check_values.check_change(&read.check_values)?;
         Ok(read)
@@ -94,7 +94,7 @@ impl Tokens {
 }
 
 impl FrameKeys {
-    fn read(secret_keys: [Option<Bytes>; 2]) -> Result<Option<Self>, Stop> {
+    fn read(secret_keys: [Option<SecretBytes>; 2]) -> Result<Option<Self>, FatalError> {
         let (access_key, secret_key, previous) =
             match (environment::public(ACCESS_KEY)?, secret_keys) {
                 (Some(access_key), [Some(secret_key), previous]) => {
@@ -107,7 +107,7 @@ impl FrameKeys {
         let access_key = text(ACCESS_KEY, &access_key)?;
         let secret_key = text(SECRET_KEY, &secret_key)?;
         let current = Credentials::new(access_key, secret_key)
-            .map_err(|error| Stop::Configuration(error.to_string()))?;
+            .map_err(|error| FatalError::Configuration(error.to_string()))?;
         let mut live = vec![live_secret(SECRET_KEY, secret_key)?];
         if let Some(previous) = &previous {
             live.push(live_secret(SECRET_KEY_PREVIOUS, text(SECRET_KEY_PREVIOUS, previous)?)?);
@@ -145,7 +145,10 @@ type CheckValue = CtOutput<Hmac<Sha256>>;
 
 impl CheckValues {
     /// Of secrets that are live together.
-    fn of(tokens: &[Option<Bytes>; 2], frames: &[Option<Bytes>; 2]) -> Result<Self, Stop> {
+    fn of(
+        tokens: &[Option<SecretBytes>; 2],
+        frames: &[Option<SecretBytes>; 2],
+    ) -> Result<Self, FatalError> {
         let values = Self {
             tokens: check_values([SECRET, SECRET_PREVIOUS], tokens),
             frames: check_values([SECRET_KEY, SECRET_KEY_PREVIOUS], frames),
@@ -156,7 +159,7 @@ impl CheckValues {
 
     /// Refuses a change that has a secret go from one use to the other: requests in flight go on
     /// with what they began with.
-    fn check_change(&self, new: &Self) -> Result<(), Stop> {
+    fn check_change(&self, new: &Self) -> Result<(), FatalError> {
         check_apart(&self.tokens, &new.frames, ["the live ", "the new "])?;
         check_apart(&new.tokens, &self.frames, ["the new ", "the live "])
     }
@@ -164,9 +167,10 @@ impl CheckValues {
 
 fn check_values(
     names: [&'static str; 2],
-    secrets: &[Option<Bytes>; 2],
+    secrets: &[Option<SecretBytes>; 2],
 ) -> Vec<(&'static str, CheckValue)> {
-    let check_value = |secret: &Bytes| mac(secret).chain_update(b"key check value").finalize();
+    let check_value =
+        |secret: &SecretBytes| mac(secret).chain_update(b"key check value").finalize();
     let pairs = names.into_iter().zip(secrets);
     pairs.filter_map(|(name, secret)| Some((name, check_value(secret.as_ref()?)))).collect()
 }
@@ -177,12 +181,12 @@ fn check_apart(
     tokens: &[(&str, CheckValue)],
     frames: &[(&str, CheckValue)],
     said: [&str; 2],
-) -> Result<(), Stop> {
+) -> Result<(), FatalError> {
     let [of_secret, of_key] = said;
     for (secret, value) in tokens {
         for (secret_key, other) in frames {
             if value == other {
-                return Err(Stop::Configuration(format!(
+                return Err(FatalError::Configuration(format!(
                     "expected {of_secret}{secret} and {of_key}{secret_key} to differ as keys of \
                      HMAC-SHA256, found that they are one; {HOW_TO_MAKE_ONE}"
                 )));
@@ -192,13 +196,14 @@ fn check_apart(
     Ok(())
 }
 
-fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Stop> {
-    let problem = |_| Stop::Configuration(format!("{name}: expected UTF-8, found other bytes"));
+fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, FatalError> {
+    let problem =
+        |_| FatalError::Configuration(format!("{name}: expected UTF-8, found other bytes"));
     str::from_utf8(value).map_err(problem)
 }
 
-fn live_secret(name: &str, secret: &str) -> Result<Secret, Stop> {
-    Secret::new(secret).map_err(|error| Stop::Configuration(format!("{name}: {error}")))
+fn live_secret(name: &str, secret: &str) -> Result<Secret, FatalError> {
+    Secret::new(secret).map_err(|error| FatalError::Configuration(format!("{name}: {error}")))
 }
 
 #[expect(clippy::expect_used, reason = "RFC 2104 takes keys of any length")]
@@ -206,8 +211,8 @@ fn mac(secret: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret).expect("HMAC takes keys of any length")
 }
 
-fn missing(name: &str) -> Stop {
-    Stop::Configuration(format!("expected {name} or {name}_FILE, found neither"))
+fn missing(name: &str) -> FatalError {
+    FatalError::Configuration(format!("expected {name} or {name}_FILE, found neither"))
 }
 
 impl fmt::Debug for Secrets {

@@ -1,13 +1,13 @@
 //! What every connection and request shares.
 
 use crate::{
-    exit::Stop,
+    exit::FatalError,
     serve::{
         admission::callers::Callers,
         metrics::counters::Metrics,
         net::tls::Acceptor,
         state::{
-            readiness::Phase, reloadable::Live, secrets::Secrets, settings::Settings,
+            readiness::Readiness, reloadable::Reloadable, secrets::Secrets, settings::Settings,
             warnings::Warnings,
         },
     },
@@ -15,36 +15,36 @@ use crate::{
 
 /// What every connection and request shares.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct ServiceState {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
-    pub(crate) phase: Phase,
-    pub(crate) secrets: Live<Secrets>,
-    /// `None` where everybody may call.
-    pub(crate) callers: Option<Live<Callers>>,
+    pub(crate) readiness: Readiness,
+    pub(crate) secrets: Reloadable<Secrets>,
+    /// `None` if everybody may call.
+    pub(crate) callers: Option<Reloadable<Callers>>,
     /// `None` if connections come in clear.
     pub(crate) tls: Option<Acceptor>,
 }
 
-impl Shared {
+impl ServiceState {
     /// Reads the secrets, the callers and the certificates that `settings` name.
-    pub(crate) fn new(settings: Settings, warnings: &mut Warnings) -> Result<Self, Stop> {
+    pub(crate) fn new(settings: Settings, warnings: &mut Warnings) -> Result<Self, FatalError> {
         let callers = settings.callers.as_deref();
         let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
         Ok(Self {
-            secrets: Live::new(Secrets::read(warnings)?),
+            secrets: Reloadable::new(Secrets::read(warnings)?),
             tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
             settings,
             metrics: Metrics::default(),
-            phase: Phase::default(),
-            callers: callers.map(Live::new),
+            readiness: Readiness::default(),
+            callers: callers.map(Reloadable::new),
         })
     }
 
     /// Reads secrets, callers and certificates again. What cannot be read stays as it was.
     pub(crate) fn reload(&self) {
         let metrics = &self.metrics;
-        let secrets = self.secrets.now();
+        let secrets = self.secrets.current();
         self.secrets.reload("secrets", metrics, |warnings| secrets.read_again(warnings));
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
             callers.reload("callers", metrics, |warnings| Callers::read(path, warnings));

@@ -135,9 +135,13 @@ fn without_keys_there_is_neither_signing_nor_verifying() {
 
 /// A head with the fields of a signed frame, signed now, and its payload.
 fn sealed(head: &str, payload: &[u8]) -> Vec<u8> {
+    sealed_with(head, payload, &SigningOptions::default())
+}
+
+fn sealed_with(head: &str, payload: &[u8], options: &SigningOptions) -> Vec<u8> {
     let now = SystemTime::now();
-    let (key, options) = (key(SigningDate::of(now)), SigningOptions::default());
-    let head = sign_head(head.as_bytes(), &key, PayloadHash::of(payload), now, &options).unwrap();
+    let key = key(SigningDate::of(now));
+    let head = sign_head(head.as_bytes(), &key, PayloadHash::of(payload), now, options).unwrap();
     [head, payload.to_vec()].concat()
 }
 
@@ -276,8 +280,14 @@ fn checks_of_a_verifier_are_settings() {
     check_verified(&service, "host", &put("other.com", 5), "host");
     check_verified(&service, "long", &put("test.com", 6), "too-large");
     let claiming = start(&["--max-payload-without-digest", "5", "--log-format", "json"]);
-    check_verified(&claiming, "small", &put("test.com", 5), "valid");
-    check_verified(&claiming, "unclaimed", &put("test.com", 6), "digest-required");
+    let without_claim = SigningOptions::default().without_content_digest();
+    let unclaimed = |len| {
+        let head = format!("PUT / HTTP/1.1\r\nHost: test.com\r\nContent-Length: {len}\r\n\r\n");
+        sealed_with(&head, &vec![b'x'; len], &without_claim)
+    };
+    check_verified(&claiming, "small", &unclaimed(5), "valid");
+    check_verified(&claiming, "claimed", &put("test.com", 6), "valid");
+    check_verified(&claiming, "unclaimed", &unclaimed(6), "digest-required");
     let other = start(&["--max-headers", "3", "--log-format", "json"]);
     check_verified(&other, "fields", &put("test.com", 5), "frame");
 }
