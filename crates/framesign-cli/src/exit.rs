@@ -1,4 +1,4 @@
-//! How the program ends: its exit codes, and what stops it before its work is done.
+//! The end of the program: its exit codes, and the errors that end it early.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What ends the program early, whatever the frames.
+/// An error that ends the program early, whatever the frames.
 #[derive(Debug)]
 pub(crate) enum FatalError {
     /// The arguments are not understood, or ask for help.
@@ -66,7 +66,7 @@ impl FatalError {
     }
 }
 
-/// What is wrong, in one line.
+/// The error, in one line.
 impl fmt::Display for FatalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -108,7 +108,7 @@ fn report_arguments(error: &clap::Error) -> Exit {
     }
 }
 
-/// What is wrong and the tips, in one line; the rest of the message stands in the help.
+/// The error and the tips, in one line; the rest of the message stands in the help.
 fn one_line(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let paragraphs = message

@@ -17,15 +17,15 @@ use crate::{
 
 /// Ask a service whether it is well
 ///
-/// Ends with 0 where the answer is 200, with 1 where it is another or does not come in time.
+/// Ends with 0 if the answer is 200, with 1 if it is another or does not come in time.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// What to ask; without TLS
+    /// Ask this URL; without TLS
     #[arg(long, value_name = "URL", env = "FRAMESIGN_HEALTHCHECK_URL", hide_env_values = true)]
     #[arg(default_value = "http://127.0.0.1:8080/health")]
     url: Url,
 
-    /// How long the answer may take
+    /// Wait at most this long for the answer
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
     timeout: Duration,
 }
@@ -111,7 +111,7 @@ fn read_status(stream: &mut TcpStream, deadline: Instant) -> Result<u16, ProbeEr
     status.ok_or(ProbeError::OtherProtocol)
 }
 
-/// How much time is left.
+/// The time that is left.
 fn left(deadline: Instant) -> Result<Duration, ProbeError> {
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(ProbeError::NoAnswer),
@@ -125,7 +125,7 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 impl From<io::Error> for ProbeError {
-    /// What reading and writing come to.
+    /// The failure of a read or a write.
     fn from(error: io::Error) -> Self {
         use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
 

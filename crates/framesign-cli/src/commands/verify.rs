@@ -65,7 +65,7 @@ struct SecretsOptions {
     secrets: Option<PathBuf>,
 }
 
-/// What is asked of a frame beside its signature, and when.
+/// The checks of a frame beside its signature, and their time.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Checks")]
 struct CheckOptions {
@@ -92,7 +92,7 @@ With --json it prints {\"file\":…,\"valid\":true} or
 
 Exit status: 0 valid, 1 refused, 2 wrong usage or configuration, 3 input or output failed.";
 
-/// What is said of a file.
+/// The result for a file.
 #[derive(Serialize)]
 struct Verdict<'a> {
     file: &'a Input,
@@ -151,7 +151,7 @@ impl SecretsOptions {
     }
 }
 
-/// What stands in the file now: one frame is checked, so it is not read again.
+/// Reads the file once: one frame is checked, so it is not read again.
 fn from_file(path: &Path) -> Result<MemoryStore, FatalError> {
     let bytes = secret_file::read_argument(path, MAX_LEN)?;
     MemoryStore::from_toml(&bytes).map_err(|error| FatalError::file(path, error))

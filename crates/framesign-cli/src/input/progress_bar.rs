@@ -10,13 +10,13 @@ use indicatif::{ProgressBar as TerminalBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::input::source::Input;
 
-/// What is done sooner needs no bar.
+/// The time before the bar is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const OF_KNOWN_LENGTH: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 const OF_UNKNOWN_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 
-/// How far an input has been read. The bar is cleared on drop.
+/// The bar of an input. It is cleared on drop.
 pub(crate) struct ProgressBar {
     /// Hidden at first; `None` where there is no terminal.
     bar: Option<TerminalBar>,

@@ -20,12 +20,12 @@ use crate::input::source::InputSource;
 /// third party only wakes the other two.
 const BUFFER: usize = 256 * 1024;
 
-/// How many buffers there are; a file that is no longer than all of them needs no thread.
+/// The number of buffers; a file that is no longer than all of them needs no thread.
 ///
 /// On an idle machine half of the memory does as well; on a busy one the reader gets its turn late.
 const BUFFERS: usize = 8;
 
-/// How long the reader sleeps where no buffer is empty: a small part of the time that all of them
+/// The time that the reader sleeps if no buffer is empty: a small part of the time that all of them
 /// last, so that a late awakening does no harm.
 ///
 /// To wake it instead, as a blocking channel does, costs the hashing thread a system call a

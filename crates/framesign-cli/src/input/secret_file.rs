@@ -20,7 +20,7 @@ use crate::{
 /// not read to its end.
 pub(crate) const MAX_LEN: usize = 64 * 1024;
 
-/// How often a file that is being changed is read, and how long it is left alone in between: so
+/// The attempts to read a file that is being changed, and the pause between them: so
 /// that one that is copied to its place is read when it is there.
 const ATTEMPTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(10);

@@ -1,4 +1,4 @@
-//! Where a frame comes from: a file or standard input.
+//! The source of a frame: a file or standard input.
 
 use std::{
     fmt,

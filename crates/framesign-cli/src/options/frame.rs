@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::options::{keys::SigningKeyOptions, reading::ReadingOptions};
 
-/// What everything that signs frames has in common.
+/// The options of every command that signs frames.
 #[derive(Debug, Args)]
 pub(crate) struct FrameOptions {
     /// Write results and errors as JSON objects, a line each, to standard output

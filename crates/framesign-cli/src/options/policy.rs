@@ -1,19 +1,19 @@
-//! What is asked of a signed frame beside its signature, as options.
+//! The checks of a signed frame beside its signature, as options.
 
 use std::time::Duration;
 
 use clap::Args;
 use framesign::verify::Policy;
 
-/// What is asked of a frame beside its signature.
+/// The checks of a frame beside its signature.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Checks")]
 pub(crate) struct PolicyOptions {
-    /// How far the clocks of signer and verifier may be apart
+    /// Allow the clocks of signer and verifier to differ by at most SECONDS
     #[arg(long, value_name = "SECONDS", default_value_t = Policy::DEFAULT_SPAN.as_secs())]
     skew: u64,
 
-    /// How old the time of signing may be
+    /// Refuse a frame that was signed more than SECONDS ago
     #[arg(long, value_name = "SECONDS", default_value_t = Policy::DEFAULT_SPAN.as_secs())]
     max_age: u64,
 
@@ -26,7 +26,7 @@ pub(crate) struct PolicyOptions {
     #[arg(long = "host", value_name = "NAME", value_delimiter = ',')]
     hosts: Vec<String>,
 
-    /// The most bytes that a payload may have [default: any number]
+    /// Refuse a payload of more than BYTES bytes [default: any number]
     #[arg(long, value_name = "BYTES")]
     max_payload: Option<u64>,
 

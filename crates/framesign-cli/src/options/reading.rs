@@ -1,11 +1,11 @@
-//! How frames are read, as options.
+//! The rules that frames are read by, as options.
 
 use clap::Args;
 use framesign::{InputError, Rules, SigningOptions, verify::Policy};
 
 use crate::{exit::FatalError, text::visible::Name};
 
-/// How frames are read.
+/// The rules that frames are read by.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct ReadingOptions {
@@ -19,11 +19,11 @@ pub(crate) struct ReadingOptions {
     #[arg(long = "allow-method", value_name = "NAME", value_delimiter = ',')]
     allowed_methods: Vec<String>,
 
-    /// The most bytes that a head may have, the empty line that ends it counted
+    /// Refuse a head of more than BYTES bytes, the empty line that ends it counted
     #[arg(long, value_name = "BYTES", default_value_t = Rules::DEFAULT_MAX_HEAD)]
     max_head: usize,
 
-    /// The most field lines that a head may have
+    /// Refuse a head of more than N field lines
     #[arg(long, value_name = "N", default_value_t = Rules::DEFAULT_MAX_HEADERS)]
     max_headers: usize,
 }

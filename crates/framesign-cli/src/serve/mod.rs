@@ -20,3 +20,6 @@ mod service;
 pub(crate) mod state;
 
 pub(crate) use self::service::{Listeners, run};
+
+#[cfg(test)]
+mod tests;

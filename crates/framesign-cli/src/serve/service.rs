@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// How long answers to operators may take after the end of all else.
+/// The longest time that answers to operators take after the end of all else.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The sockets that the service accepts connections on.

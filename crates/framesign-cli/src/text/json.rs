@@ -1,4 +1,4 @@
-//! How values are spelt in JSON.
+//! Values in JSON.
 
 use std::{fmt, io};
 

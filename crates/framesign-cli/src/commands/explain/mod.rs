@@ -68,7 +68,7 @@ all of them. A line that one side lacks is null; \"line_end\" is there if theirs
 Exit status: 0 done, 1 the frame was refused, its signature or --against differs, 2 wrong usage or
 configuration, 3 input or output failed.";
 
-/// What the signature of a file is made of.
+/// The stages of the signature of a file.
 #[derive(Serialize)]
 struct Explanation<'a> {
     file: &'a Input,

@@ -1,4 +1,4 @@
-//! What the service says on standard error.
+//! The log of the service, on standard error.
 
 use std::{
     io::{self, Write},
@@ -19,21 +19,21 @@ use tracing_subscriber::{
 
 use crate::commands::serve::options::{LogFormat, LogLevel};
 
-/// How many lines may wait for standard error. Who reads it can stop reading, as a full pipe or a
+/// The most lines that wait for standard error. Its reader can stop reading, as a full pipe or a
 /// stopped terminal does: requests and signals do not wait for that, lines over this are lost.
 const WAITING: usize = 1024;
 
-/// How long the last lines may take at the end.
+/// The longest time that the last lines take at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// How often a line tries again that waits for others to be written.
+/// The pause between two attempts of a line that waits for others to be written.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The log, until this is dropped: then the lines that wait are written.
 #[derive(Debug)]
 pub(crate) struct Log(Queue);
 
-/// What waits for the thread that writes.
+/// The queue of the thread that writes.
 #[derive(Clone, Debug)]
 struct Queue {
     entries: SyncSender<Entry>,
@@ -41,7 +41,7 @@ struct Queue {
     last_lines: Arc<OnceLock<Instant>>,
 }
 
-/// What the thread that writes is given.
+/// An entry of the queue.
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
@@ -49,7 +49,7 @@ enum Entry {
     End(SyncSender<()>),
 }
 
-/// Where lines are left for the thread that writes them.
+/// A writer that leaves lines to the thread that writes them.
 #[derive(Debug)]
 struct Lines {
     queue: Queue,
@@ -60,7 +60,7 @@ struct Lines {
 ///
 /// # Errors
 ///
-/// Where the system has no thread for it.
+/// If the system has no thread for it.
 pub(crate) fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
     let (entries, waiting) = sync_channel(WAITING);
     let lost = Arc::default();
@@ -108,7 +108,7 @@ impl Drop for Log {
 }
 
 impl Queue {
-    /// Whether there was room for `entry`.
+    /// Pushes `entry`. Returns whether there was room.
     fn push(&self, mut entry: Entry) -> bool {
         loop {
             match self.entries.try_send(entry) {

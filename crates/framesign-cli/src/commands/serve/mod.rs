@@ -28,7 +28,10 @@ use crate::{
             listener,
             open_files::{Needs, OpenFiles},
         },
-        state::{service_state::ServiceState, settings::Settings, warnings::Warnings},
+        state::{
+            environment::Environment, service_state::ServiceState, settings::Settings,
+            warnings::Warnings,
+        },
     },
 };
 
@@ -63,7 +66,7 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
     }
 }
 
-/// What the process gives the service.
+/// The means that the process gives the service.
 struct Process {
     signals: Signals,
     hangups: Signal,
@@ -107,7 +110,7 @@ impl Process {
 /// Reads the files that `settings` and the environment name.
 fn read(settings: Settings) -> Result<(Arc<ServiceState>, Warnings), FatalError> {
     let mut warnings = Warnings::default();
-    let state = Arc::new(ServiceState::new(settings, &mut warnings)?);
+    let state = Arc::new(ServiceState::new(settings, Environment::of_process(), &mut warnings)?);
     Ok((state, warnings))
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct Options {
     pub(crate) policy: PolicyOptions,
 }
 
-/// Where it listens.
+/// The listeners.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Listening")]
 pub(crate) struct ListeningOptions {
@@ -60,12 +60,12 @@ pub(crate) struct ListeningOptions {
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<SocketAddr>,
 
-    /// The threads that serve [default: one a core]
+    /// Serve with N threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 
-/// Who may call.
+/// The callers.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Callers")]
 pub(crate) struct CallerOptions {
@@ -74,11 +74,11 @@ pub(crate) struct CallerOptions {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) callers: Option<PathBuf>,
 
-    /// Answer everybody, although it listens on more than loopback
+    /// Answer everybody, even if it listens on more than loopback
     #[arg(long)]
     pub(crate) allow_anonymous: bool,
 
-    /// The most requests of one caller at a time
+    /// Answer at most N requests of one caller at a time; further ones get 429
     #[arg(long, value_name = "N", default_value_t = 256)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_requests_per_caller: u32,
@@ -104,64 +104,65 @@ pub(crate) struct TlsOptions {
     pub(crate) tls_client_ca: Option<PathBuf>,
 }
 
-/// What one client can take.
+/// The limits of clients.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitOptions {
-    /// The most bytes of a body, or `unlimited`
+    /// Refuse a body of more than BYTES bytes; `unlimited` takes any
     #[arg(long, value_name = "BYTES", default_value_t = ByteLimit(Some(1 << 30)))]
     pub(crate) max_body: ByteLimit,
 
-    /// The most bytes of a request's head, at most 65536
+    /// Refuse a request whose head has more than BYTES bytes; at most 65536
     #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024)]
     #[arg(value_parser = clap::value_parser!(u32).range(1024..=65536))]
     pub(crate) max_request_head: u32,
 
-    /// How long a client may take for a head, for a TLS handshake, and between two requests
+    /// Close a connection whose client takes longer than this for a head, for a TLS handshake, or
+    /// between two requests
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) head_timeout: Duration,
 
-    /// How long a body may stand still, and an answer go unread
+    /// End a request whose body stands still, or whose answer goes unread, for longer than this
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) idle_timeout: Duration,
 
-    /// The least bytes of a body a second, over each idle time-out; 0 asks for none
+    /// End a body that brings fewer than BYTES bytes a second over an idle time-out; 0 ends none
     #[arg(long, value_name = "BYTES", default_value_t = 1024)]
     pub(crate) min_rate: u64,
 
-    /// The most connections; further ones wait in the kernel's queue
+    /// Have at most N connections open; further ones wait in the kernel's queue
     #[arg(long, value_name = "N", default_value_t = 4096)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections: u32,
 
-    /// The most requests at a time; further ones are answered with 503
+    /// Answer at most N requests at a time; further ones get 503
     #[arg(long, value_name = "N", default_value_t = 1024)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_requests: u32,
 }
 
-/// How it ends.
+/// The graceful shutdown.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Shutdown")]
 pub(crate) struct ShutdownOptions {
-    /// How long it goes on accepting after SIGTERM while /readyz says 503 already
+    /// Go on accepting for this long after SIGTERM, while /readyz already answers 503
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds_or_none)]
     pub(crate) shutdown_delay: Duration,
 
-    /// How long requests have to finish after that
+    /// Let requests finish for at most this long after that
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds_or_none)]
     pub(crate) shutdown_timeout: Duration,
 }
 
-/// What it says on standard error.
+/// The log, on standard error.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logs")]
 pub(crate) struct LogOptions {
-    /// How a line of the log looks
+    /// Write lines of the log in this format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 
-    /// The least important lines that are logged
+    /// Log lines of this level and above
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log_level: LogLevel,
 }

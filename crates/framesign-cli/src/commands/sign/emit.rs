@@ -26,7 +26,7 @@ pub(crate) struct Emitter {
     pub(crate) options: SigningOptions,
 }
 
-/// What keeps a signed frame from being written.
+/// The reason why a signed frame is not written.
 pub(crate) enum EmitError {
     /// The frame is refused, or cannot be read.
     Failure(InputFailure),
@@ -34,7 +34,7 @@ pub(crate) enum EmitError {
     Fatal(FatalError),
 }
 
-/// What the first reading of a frame brought.
+/// The result of the first reading of a frame.
 struct Hashed<'a> {
     head: SignableHead<'a>,
     /// The length of the head as it was.

@@ -69,7 +69,7 @@ struct SignResult<'a> {
     signature: Signature,
     #[serde(serialize_with = "json::display")]
     string_to_sign: StringToSign,
-    /// Whether text names the file too.
+    /// True if text names the file too.
     #[serde(skip)]
     is_one_of_several: bool,
 }

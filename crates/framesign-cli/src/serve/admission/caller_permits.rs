@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// How many requests each caller has in flight.
+/// The number of requests that each caller has in flight.
 #[derive(Debug, Default)]
 pub(crate) struct CallerPermits(Mutex<HashMap<Arc<str>, usize>>);
 

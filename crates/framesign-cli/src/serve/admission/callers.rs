@@ -1,4 +1,4 @@
-//! Who may call, known by bearer tokens (RFC 6750).
+//! The known callers and their bearer tokens (RFC 6750).
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -54,7 +54,7 @@ impl Callers {
         Ok(callers)
     }
 
-    /// Whether one token stands for two, or twice for one.
+    /// Returns whether a token stands for two callers, or twice for one.
     fn shares_a_token(&self) -> bool {
         let digests: Vec<_> = self.0.iter().flat_map(|caller| &caller.digests).collect();
         digests

@@ -1,4 +1,4 @@
-//! Who is let in before a body is read, and how many at a time.
+//! Admits requests before their bodies are read: known callers, and so many at a time.
 
 pub(crate) mod caller_permits;
 pub(crate) mod callers;

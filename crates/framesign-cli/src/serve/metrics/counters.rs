@@ -1,4 +1,4 @@
-//! What is counted. No number depends on another, so that none needs a lock.
+//! The counters. No number depends on another, so that none needs a lock.
 
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -11,7 +11,7 @@ use crate::serve::metrics::route::Route;
 const STATUSES: [u16; 17] =
     [200, 204, 400, 401, 404, 405, 406, 408, 411, 413, 415, 422, 429, 431, 500, 501, 503];
 
-/// How a request ended: by one of the statuses, without an answer since its client was gone, or by
+/// The ends of a request: one of the statuses, no answer since its client was gone, or
 /// a status that nobody expects.
 const ENDS: usize = STATUSES.len() + 2;
 const ABORTED: usize = STATUSES.len();
@@ -57,7 +57,7 @@ pub(crate) struct Metrics {
 #[derive(Debug, Default)]
 pub(crate) struct PerRoute {
     ends: [AtomicU64; ENDS],
-    /// How many requests fell into each bucket, and no other.
+    /// The number of requests in each bucket, and in no other.
     buckets: [AtomicU64; BUCKETS.len()],
     nanoseconds: AtomicU64,
 }
@@ -114,7 +114,7 @@ impl Metrics {
         self.connections.load(Relaxed)
     }
 
-    /// How long the service has been there.
+    /// The time since the service started.
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed().unwrap_or_default()
     }

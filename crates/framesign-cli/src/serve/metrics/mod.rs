@@ -1,4 +1,4 @@
-//! What is counted, and how it is shown.
+//! The numbers of the service, as JSON and as `OpenMetrics`.
 
 pub(crate) mod counters;
 mod json;

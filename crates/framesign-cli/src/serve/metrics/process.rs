@@ -1,4 +1,4 @@
-//! What the kernel says of this process.
+//! Numbers of this process, from the kernel.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ pub(crate) fn resident_memory() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// How many file descriptors are open; `None` as above.
+/// The number of open file descriptors; `None` as above.
 pub(crate) fn open_fds() -> Option<u64> {
     // One of them is that of the folder itself.
     let descriptors = fs::read_dir("/proc/self/fd").ok()?.count() as u64;

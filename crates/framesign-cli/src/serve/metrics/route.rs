@@ -48,7 +48,7 @@ impl Route {
         }
     }
 
-    /// Whether it is for those who operate the service.
+    /// Returns whether the route is for operators.
     pub(crate) const fn is_of_operators(self) -> bool {
         !matches!(self, Self::Token | Self::Sign | Self::Verify | Self::Other)
     }

@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, its line in the log, limits of its head.
+//! Surrounds every request: its id, its line in the log, limits of its head.
 
 pub(crate) mod caller_name;
 pub(crate) mod request_head;

@@ -4,13 +4,16 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
-use crate::serve::{net::idle::IdleTimer, state::service_state::ServiceState};
+use crate::serve::net::idle::IdleTimer;
 
 /// The most bytes that all connections together read at a time.
 const TOTAL_READ: usize = 1024 * 1024;
@@ -21,25 +24,47 @@ const TOTAL_READ: usize = 1024 * 1024;
 const MIN_READ: usize = 8 * 1024;
 const MAX_READ: usize = 32 * 1024;
 
+/// The number of streams, which all streams of a service share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadBudget(Arc<AtomicUsize>);
+
+/// The part of a budget that one stream has, until it is dropped.
+#[derive(Debug)]
+struct ReadShare(ReadBudget);
+
+impl ReadBudget {
+    fn share(&self) -> ReadShare {
+        self.0.fetch_add(1, Relaxed);
+        ReadShare(self.clone())
+    }
+}
+
+impl ReadShare {
+    /// The most bytes of the next read: one less than what would fill a buffer.
+    fn read_limit(&self) -> usize {
+        let streams = self.0.0.load(Relaxed);
+        (TOTAL_READ / streams.max(1)).clamp(MIN_READ, MAX_READ) - 1
+    }
+}
+
+impl Drop for ReadShare {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
+}
+
 /// A stream of HTTP/1.1, after TLS if there is such.
 #[derive(Debug)]
 pub(crate) struct BudgetedStream<S> {
     /// Its limit is set before each read.
     stream: Take<S>,
-    state: Arc<ServiceState>,
+    share: ReadShare,
     idle_timer: IdleTimer,
 }
 
 impl<S: AsyncRead> BudgetedStream<S> {
-    pub(crate) fn new(stream: S, state: Arc<ServiceState>, idle_timer: IdleTimer) -> Self {
-        Self { stream: stream.take(0), state, idle_timer }
-    }
-
-    /// The bytes that the next read takes at the most.
-    fn read_limit(&self) -> usize {
-        let connections = usize::try_from(self.state.metrics.connections()).unwrap_or(0);
-        // A byte less than what would fill a buffer.
-        (TOTAL_READ / connections.max(1)).clamp(MIN_READ, MAX_READ) - 1
+    pub(crate) fn new(stream: S, budget: &ReadBudget, idle_timer: IdleTimer) -> Self {
+        Self { stream: stream.take(0), share: budget.share(), idle_timer }
     }
 }
 
@@ -49,7 +74,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let limit = self.read_limit();
+        let limit = self.share.read_limit();
         self.stream.set_limit(limit as u64);
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             // As if the client had gone: hyper ends the connection, and has no other way to be told.
@@ -86,5 +111,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self.stream.get_mut()).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_READ, MIN_READ, ReadBudget, TOTAL_READ};
+
+    #[test]
+    fn reads_shrink_as_streams_grow_in_number_and_grow_again() {
+        let budget = ReadBudget::default();
+        let first = budget.share();
+        assert_eq!(first.read_limit(), MAX_READ - 1);
+        let mut others: Vec<_> = (1..64).map(|_| budget.share()).collect();
+        assert_eq!(first.read_limit(), TOTAL_READ / 64 - 1);
+        others.extend((0..1000).map(|_| budget.share()));
+        assert_eq!(first.read_limit(), MIN_READ - 1);
+        drop(others);
+        assert_eq!(first.read_limit(), MAX_READ - 1);
     }
 }

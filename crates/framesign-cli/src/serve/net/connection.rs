@@ -117,7 +117,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let address = peer.address;
-        let stream = BudgetedStream::new(stream, Arc::clone(&self.state), idle_timer.clone());
+        let stream = BudgetedStream::new(stream, &self.state.read_budget, idle_timer.clone());
         let (app, requests, begun) = (self.app.clone(), drain.clone(), idle_timer.clone());
         let service = service_fn(move |request| {
             let in_progress = (begun.start_request(), requests.request());
@@ -175,7 +175,7 @@ impl Server {
     }
 }
 
-/// What the application answers to a request of one connection.
+/// Answers a request of one connection.
 fn answer(app: &Router, peer: &Peer, mut request: Request<Incoming>) -> RouteFuture<Infallible> {
     request.extensions_mut().insert(peer.clone());
     app.clone().call(request)

@@ -8,7 +8,7 @@ use tokio_util::{
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
-/// How long requests have to notice that they are cut.
+/// The longest time that requests have to notice that they are cut.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// Asks the connections of a listener to end, and knows when they have.
@@ -54,7 +54,7 @@ impl Drain {
         self.asked.cancelled().await;
     }
 
-    /// What comes of `future`, unless connections are to end before.
+    /// Waits for `future`, unless connections are to end before.
     pub(crate) async fn unless_asked<F: Future>(&self, future: F) -> Option<F::Output> {
         self.asked.run_until_cancelled(future).await
     }
@@ -64,7 +64,7 @@ impl Drain {
         self.cut.cancelled().await;
     }
 
-    /// What comes of `request`, unless it is cut before.
+    /// Waits for `request`, unless it is cut before.
     pub(crate) fn unless_cut<F: Future>(
         &self,
         request: F,

@@ -30,7 +30,7 @@ struct IdleState {
     idle_since: Instant,
     /// Since when answers wait to be written, by their number.
     unwritten: BTreeMap<u64, Instant>,
-    /// How many answers have begun to wait.
+    /// The number of answers that have begun to wait.
     answers: u64,
 }
 
@@ -63,7 +63,7 @@ impl IdleTimer {
         self.0.is_ending.store(true, Relaxed);
     }
 
-    /// Whether the last request has ended.
+    /// Returns whether the last request has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.0.is_ending.load(Relaxed) && self.state().in_progress == 0
     }

@@ -20,11 +20,11 @@ use crate::{
     serve::net::{connection::Server, drain::Drain, idle::IdleTimer},
 };
 
-/// How many connections may wait in the kernel's queue; it takes fewer where `net.core.somaxconn`
+/// The most connections that wait in the kernel's queue; it takes fewer if `net.core.somaxconn`
 /// is less.
 const BACKLOG: u32 = 4096;
 
-/// How many connections operators can have.
+/// The most connections of operators.
 pub(crate) const OPERATORS: usize = 64;
 
 /// Listens at the `address` that `option` gives.
@@ -139,7 +139,7 @@ fn is_of_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
-/// What keeps connections from being accepted, most of all too many open files. The log has a line
+/// The pauses while connections cannot be accepted, as with too many open files. The log has a line
 /// when it begins and one when it is over, not one for each attempt.
 #[derive(Debug, Default)]
 struct AcceptBackoff {

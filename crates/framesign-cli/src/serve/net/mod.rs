@@ -1,6 +1,6 @@
 //! Sockets and connections: all within bounds of time, number and memory.
 
-mod budget;
+pub(crate) mod budget;
 pub(crate) mod connection;
 pub(crate) mod drain;
 mod http;

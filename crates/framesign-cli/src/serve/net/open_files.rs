@@ -1,4 +1,4 @@
-//! How many files the process may have open, and how many connections that leaves room for.
+//! The limit of open files, and the connections that it leaves room for.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
@@ -21,7 +21,7 @@ pub(crate) struct OpenFiles {
     limit: Option<u64>,
 }
 
-/// What needs files, beside the connections of callers.
+/// The files that are needed beside those of callers' connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs {
     /// The most connections of operators.
@@ -53,7 +53,7 @@ impl OpenFiles {
         }
     }
 
-    /// How many of the `most` connections of callers that are wanted can be open: as many as the
+    /// Returns how many of the `most` connections of callers can be open: as many as the
     /// limit leaves beside what is open now and what `needs` names. The others wait as those over
     /// `most` do. So nothing of the service ever finds that there is no file left.
     ///

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-/// Who is at the other end of the connection that a request came on.
+/// The client of the connection that a request came on.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,

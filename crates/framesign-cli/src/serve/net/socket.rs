@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// How long, and up to how many bytes, a client may go on sending after the last answer. A socket
+/// The time and the bytes that a client may go on sending after the last answer. A socket
 /// that is closed while bytes of the client are unread resets the connection, and the client may
 /// never see an answer that came early, such as 413 (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const LINGER_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct TimedSocket {
     stream: TcpStream,
-    /// How long a write may wait for the client to read.
+    /// The longest time that a write waits for the client to read.
     timeout: Duration,
     /// Runs while a write waits; made when one first does, and kept for the next.
     write_timer: WriteTimer,
@@ -38,7 +38,7 @@ struct WriteTimer {
     is_running: bool,
 }
 
-/// How far the socket is closed.
+/// The sides of the socket that are closed.
 #[derive(Debug)]
 enum CloseState {
     /// Both sides may send.

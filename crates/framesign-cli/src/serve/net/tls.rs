@@ -25,7 +25,7 @@ use crate::{
     text::visible::Name,
 };
 
-/// What a client names HTTP/2 in the handshake (RFC 9113 section 3.2).
+/// The name of HTTP/2 in the handshake (RFC 9113 section 3.2).
 pub(crate) const HTTP_2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
 
@@ -44,7 +44,7 @@ impl Acceptor {
     ///
     /// # Errors
     ///
-    /// Where one is missing, is not PEM, lacks what it is to hold, or does not match the others.
+    /// If one is missing, is not PEM, lacks what it is to hold, or does not match the others.
     pub(crate) fn new(files: &TlsFiles, warnings: &mut Warnings) -> Result<Self, FatalError> {
         let config = Arc::new(Reloadable::new(config(files, warnings)?));
         Ok(Self { files: files.clone(), config })

@@ -1,10 +1,10 @@
-//! What the routes share.
+//! The state of the routes.
 
 use std::sync::Arc;
 
 use crate::serve::{admission::permits::Admission, state::service_state::ServiceState};
 
-/// What a route works with.
+/// The state of a route.
 #[derive(Clone, Debug)]
 pub(crate) struct AppState {
     pub(crate) state: Arc<ServiceState>,

@@ -41,7 +41,7 @@ impl<'a> Range<'a> {
         Some(Self { main, sub, quality: weight.map_or(Some(1000), thousandths)? })
     }
 
-    /// How closely the range names `offer`; `None` where it does not.
+    /// Returns how closely the range names `offer`; `None` if it does not.
     fn closeness(&self, offer: &str) -> Option<u8> {
         let (main, sub) = offer.split_once('/')?;
         match (self.main, self.sub) {
@@ -53,7 +53,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// How much `offer` is liked: by the range that names it most closely.
+/// Returns the quality of `offer`: that of the range that names it most closely.
 fn quality(ranges: &[Range<'_>], offer: &str) -> u16 {
     let named = ranges.iter().filter_map(|range| Some((range.closeness(offer)?, range.quality)));
     named.max().map_or(0, |(_, quality)| quality)

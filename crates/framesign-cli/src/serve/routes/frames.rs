@@ -84,7 +84,7 @@ pub(crate) async fn verify(
     Ok(response::json(&VerifyResponse { valid: result.is_ok() }))
 }
 
-/// What both begin with: all that can be refused before the body.
+/// Begins both routes: all checks that need no body.
 fn begin(
     app: &AppState,
     request: Request<Body>,

@@ -1,4 +1,4 @@
-//! Whether the service is well: `/health`, `/livez` and `/readyz`
+//! The health of the service: `/health`, `/livez` and `/readyz`
 //! (draft-inadarei-api-health-check).
 
 use axum::{
@@ -27,7 +27,7 @@ struct Health {
 
 const OFFERS: [&str; 2] = ["application/health+json", response::JSON];
 
-/// Whether it takes requests, and numbers that say how it does.
+/// Answers whether the service takes requests, with numbers that say how it does.
 pub(crate) async fn health(
     State(app): State<AppState>,
     fields: HeaderMap,
@@ -41,12 +41,12 @@ pub(crate) async fn health(
     answer(&fields, app.state.readiness.is_shutting_down(), Some(checks))
 }
 
-/// Whether the process is to be left alone: always, as long as it answers.
+/// Answers whether the process is alive: always, as long as it answers.
 pub(crate) async fn livez(fields: HeaderMap) -> Result<Response<Body>, Problem> {
     answer(&fields, false, None)
 }
 
-/// Whether further requests are welcome.
+/// Answers whether further requests are welcome.
 pub(crate) async fn readyz(
     State(app): State<AppState>,
     fields: HeaderMap,

@@ -27,7 +27,7 @@ use crate::serve::{
     state::service_state::ServiceState,
 };
 
-/// What callers reach; also what is for operators, unless that has a listener of its own.
+/// The routes of callers; also those of operators, unless they have a listener of their own.
 pub(crate) fn main(state: &Arc<ServiceState>) -> Router {
     let mut router = Router::new();
     router = route(router, "/token", post(token), "POST, OPTIONS");
@@ -39,7 +39,7 @@ pub(crate) fn main(state: &Arc<ServiceState>) -> Router {
     surrounded(router, state)
 }
 
-/// What operators reach on a listener of their own.
+/// The routes of operators on a listener of their own.
 pub(crate) fn admin(state: &Arc<ServiceState>) -> Router {
     surrounded(for_operators(Router::new()), state)
 }
@@ -79,7 +79,7 @@ fn surrounded(router: Router<AppState>, state: &Arc<ServiceState>) -> Router {
         .with_state(app)
 }
 
-/// What is asked of no path that there is, or of the server as a whole (RFC 9110 section 9.3.7).
+/// Answers for paths without a route, and for the server as a whole (RFC 9110 section 9.3.7).
 async fn elsewhere(method: Method, uri: Uri) -> Result<impl IntoResponse, Problem> {
     if method == Method::OPTIONS && uri.path() == "*" {
         let allow = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
@@ -92,7 +92,7 @@ fn without_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router
     router.layer(CatchPanicLayer::custom(panicked))
 }
 
-/// What panicked is in the log, by the hook for panics; a client is told nothing of it.
+/// Answers after a panic. The hook for panics logs it; a client is told nothing of it.
 fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed").into_response()
 }

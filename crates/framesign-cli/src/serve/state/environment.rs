@@ -1,6 +1,6 @@
-//! Secrets as the environment gives or names them.
+//! Secrets as environment variables hold or name them.
 
-use std::{env, ffi::OsString, path::Path};
+use std::{env, ffi::OsString, fmt, path::Path};
 
 use zeroize::Zeroizing;
 
@@ -17,29 +17,73 @@ pub(crate) type SecretBytes = Zeroizing<Vec<u8>>;
 /// more than anybody tries out.
 const MIN: usize = 16;
 
-/// What makes a secret that can be used.
+/// Advice for a secret that cannot be used.
 pub(crate) const HOW_TO_MAKE_ONE: &str = "make one with `openssl rand -hex 32`";
 
-/// The secret `name`, if there is one.
-pub(crate) fn secret(
-    name: &str,
-    warnings: &mut Warnings,
-) -> Result<Option<SecretBytes>, FatalError> {
-    checked(name, value(name, warnings)?)
+/// The variables that secrets come from.
+pub(crate) struct Environment(Box<Lookup>);
+
+type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
+impl Environment {
+    /// The variables of this process.
+    pub(crate) fn of_process() -> Self {
+        Self::new(|name| env::var_os(name))
+    }
+
+    /// Variables that `lookup` finds by name.
+    pub(crate) fn new(lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
+        Self(Box::new(lookup))
+    }
+
+    /// The secret `name`, if there is one.
+    pub(crate) fn secret(
+        &self,
+        name: &str,
+        warnings: &mut Warnings,
+    ) -> Result<Option<SecretBytes>, FatalError> {
+        checked(name, self.value(name, warnings)?)
+    }
+
+    /// The same of one that was live before. An empty one is none, so that a file's secret can come
+    /// and go while the service runs.
+    pub(crate) fn previous(
+        &self,
+        name: &str,
+        warnings: &mut Warnings,
+    ) -> Result<Option<SecretBytes>, FatalError> {
+        checked(name, self.value(name, warnings)?.filter(|secret| !secret.is_empty()))
+    }
+
+    /// Reads a value that is no secret, but comes in the same ways.
+    pub(crate) fn public(&self, name: &str) -> Result<Option<SecretBytes>, FatalError> {
+        self.value(name, &mut Warnings::default())
+    }
+
+    /// Reads the variable `name`, or the file that `name` with `_FILE` names.
+    fn value(
+        &self,
+        name: &str,
+        warnings: &mut Warnings,
+    ) -> Result<Option<SecretBytes>, FatalError> {
+        let Self(lookup) = self;
+        let file = format!("{name}_FILE");
+        match (lookup(name), lookup(&file)) {
+            (None, None) => Ok(None),
+            (Some(value), None) => Ok(Some(from_variable(value))),
+            (None, Some(path)) => from_file(Path::new(&path), &file, warnings).map(Some),
+            (Some(_), Some(_)) => Err(FatalError::Configuration(format!(
+                "expected one of {name} and {file}, found both"
+            ))),
+        }
+    }
 }
 
-/// The same of one that was live before. An empty one is none, so that a file's secret can come and
-/// go while the service runs.
-pub(crate) fn previous(
-    name: &str,
-    warnings: &mut Warnings,
-) -> Result<Option<SecretBytes>, FatalError> {
-    checked(name, value(name, warnings)?.filter(|secret| !secret.is_empty()))
-}
-
-/// What is no secret, but comes in the same ways.
-pub(crate) fn public(name: &str) -> Result<Option<SecretBytes>, FatalError> {
-    value(name, &mut Warnings::default())
+impl fmt::Debug for Environment {
+    /// Without any value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
 }
 
 fn checked(name: &str, secret: Option<SecretBytes>) -> Result<Option<SecretBytes>, FatalError> {
@@ -56,20 +100,7 @@ fn checked(name: &str, secret: Option<SecretBytes>) -> Result<Option<SecretBytes
     Err(FatalError::Configuration(format!("{name}: {problem}")))
 }
 
-/// What the variable `name` holds, or the file that `name` with `_FILE` names.
-fn value(name: &str, warnings: &mut Warnings) -> Result<Option<SecretBytes>, FatalError> {
-    let file = format!("{name}_FILE");
-    match (env::var_os(name), env::var_os(&file)) {
-        (None, None) => Ok(None),
-        (Some(value), None) => Ok(Some(from_environment(value))),
-        (None, Some(path)) => from_file(Path::new(&path), &file, warnings).map(Some),
-        (Some(_), Some(_)) => {
-            Err(FatalError::Configuration(format!("expected one of {name} and {file}, found both")))
-        }
-    }
-}
-
-fn from_environment(value: OsString) -> SecretBytes {
+fn from_variable(value: OsString) -> SecretBytes {
     let mut value = Zeroizing::new(value.into_encoded_bytes());
     let len = without_line_end(&value).len();
     value.truncate(len);

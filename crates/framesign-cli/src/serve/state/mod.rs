@@ -1,6 +1,6 @@
-//! What all connections and requests share: settings, secrets, readiness, and how they are read again.
+//! The state that connections and requests share: settings, secrets, readiness; and reloading.
 
-mod environment;
+pub(crate) mod environment;
 pub(crate) mod readiness;
 pub(crate) mod reloadable;
 pub(crate) mod secrets;

@@ -1,4 +1,4 @@
-//! Whether the service takes requests, or is about to end.
+//! The readiness of the service: ready, about to end, or cutting requests.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

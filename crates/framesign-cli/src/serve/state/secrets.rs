@@ -9,7 +9,7 @@ use sha2::Sha256;
 use crate::{
     exit::FatalError,
     serve::state::{
-        environment::{self, HOW_TO_MAKE_ONE, SecretBytes},
+        environment::{Environment, HOW_TO_MAKE_ONE, SecretBytes},
         warnings::Warnings,
     },
 };
@@ -20,14 +20,14 @@ const ACCESS_KEY: &str = "FRAMESIGN_ACCESS_KEY";
 const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
 const SECRET_KEY_PREVIOUS: &str = "FRAMESIGN_SECRET_KEY_PREVIOUS";
 
-/// What is read at the start, and again at every SIGHUP.
+/// The secrets, which are read at the start and again at every SIGHUP.
 pub(crate) struct Secrets {
     tokens: [Option<Hmac<Sha256>>; 2],
     frames: Option<Arc<FrameKeys>>,
     check_values: CheckValues,
 }
 
-/// What signs and verifies frames.
+/// The keys that sign and verify frames.
 pub(crate) struct FrameKeys {
     current: Credentials,
     /// All that are live, the current one first.
@@ -38,27 +38,38 @@ pub(crate) struct FrameKeys {
 pub(crate) struct Tokens([Option<Hmac<Sha256>>; 2]);
 
 impl Secrets {
-    /// Reads what the environment holds or names.
-    pub(crate) fn read(warnings: &mut Warnings) -> Result<Self, FatalError> {
+    /// Reads what `environment` holds or names.
+    pub(crate) fn read(
+        environment: &Environment,
+        warnings: &mut Warnings,
+    ) -> Result<Self, FatalError> {
         let secrets = [
-            environment::secret(SECRET, warnings)?,
-            environment::previous(SECRET_PREVIOUS, warnings)?,
+            environment.secret(SECRET, warnings)?,
+            environment.previous(SECRET_PREVIOUS, warnings)?,
         ];
         if secrets[0].is_none() {
             return Err(missing(SECRET));
         }
         let secret_keys = [
-            environment::secret(SECRET_KEY, warnings)?,
-            environment::previous(SECRET_KEY_PREVIOUS, warnings)?,
+            environment.secret(SECRET_KEY, warnings)?,
+            environment.previous(SECRET_KEY_PREVIOUS, warnings)?,
         ];
         let check_values = CheckValues::of(&secrets, &secret_keys)?;
         let tokens = secrets.map(|secret| secret.map(|secret| mac(&secret)));
-        Ok(Self { tokens, frames: FrameKeys::read(secret_keys)?.map(Arc::new), check_values })
+        Ok(Self {
+            tokens,
+            frames: FrameKeys::read(environment, secret_keys)?.map(Arc::new),
+            check_values,
+        })
     }
 
     /// Reads it again, to take the place of `self`.
-    pub(crate) fn read_again(&self, warnings: &mut Warnings) -> Result<Self, FatalError> {
-        let read = Self::read(warnings)?;
+    pub(crate) fn read_again(
+        &self,
+        environment: &Environment,
+        warnings: &mut Warnings,
+    ) -> Result<Self, FatalError> {
+        let read = Self::read(environment, warnings)?;
         self.check_values.check_change(&read.check_values)?;
         Ok(read)
     }
@@ -68,12 +79,12 @@ impl Secrets {
         Tokens(self.tokens.clone())
     }
 
-    /// What signs and verifies frames, where there are keys for it.
+    /// The keys that sign and verify frames, if there are any.
     pub(crate) fn frames(&self) -> Option<Arc<FrameKeys>> {
         self.frames.clone()
     }
 
-    /// What frames of `access_key` for `date` are verified with; nothing if nobody has that name.
+    /// Derives the keys that verify frames of `access_key` for `date`; none if nobody has that name.
     pub(crate) fn verifying_keys(&self, access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
         let frames = self.frames.iter();
         frames.flat_map(|frames| frames.verifying_keys(access_key, date)).collect()
@@ -94,9 +105,12 @@ impl Tokens {
 }
 
 impl FrameKeys {
-    fn read(secret_keys: [Option<SecretBytes>; 2]) -> Result<Option<Self>, FatalError> {
+    fn read(
+        environment: &Environment,
+        secret_keys: [Option<SecretBytes>; 2],
+    ) -> Result<Option<Self>, FatalError> {
         let (access_key, secret_key, previous) =
-            match (environment::public(ACCESS_KEY)?, secret_keys) {
+            match (environment.public(ACCESS_KEY)?, secret_keys) {
                 (Some(access_key), [Some(secret_key), previous]) => {
                     (access_key, secret_key, previous)
                 }
@@ -115,7 +129,7 @@ impl FrameKeys {
         Ok(Some(Self { current, live }))
     }
 
-    /// What signs on the day that `now` is in, in UTC.
+    /// Derives the key that signs on the day of `now`, in UTC.
     pub(crate) fn signing_key(&self, now: SystemTime) -> SigningKey {
         SigningKey::derive(&self.current, SigningDate::of(now))
     }

@@ -1,23 +1,25 @@
-//! What every connection and request shares.
+//! The state that all connections and requests share.
 
 use crate::{
     exit::FatalError,
     serve::{
         admission::callers::Callers,
         metrics::counters::Metrics,
-        net::tls::Acceptor,
+        net::{budget::ReadBudget, tls::Acceptor},
         state::{
-            readiness::Readiness, reloadable::Reloadable, secrets::Secrets, settings::Settings,
-            warnings::Warnings,
+            environment::Environment, readiness::Readiness, reloadable::Reloadable,
+            secrets::Secrets, settings::Settings, warnings::Warnings,
         },
     },
 };
 
-/// What every connection and request shares.
+/// The state that all connections and requests share.
 #[derive(Debug)]
 pub(crate) struct ServiceState {
     pub(crate) settings: Settings,
+    environment: Environment,
     pub(crate) metrics: Metrics,
+    pub(crate) read_budget: ReadBudget,
     pub(crate) readiness: Readiness,
     pub(crate) secrets: Reloadable<Secrets>,
     /// `None` if everybody may call.
@@ -27,14 +29,21 @@ pub(crate) struct ServiceState {
 }
 
 impl ServiceState {
-    /// Reads the secrets, the callers and the certificates that `settings` name.
-    pub(crate) fn new(settings: Settings, warnings: &mut Warnings) -> Result<Self, FatalError> {
+    /// Reads the callers and the certificates that `settings` name, and the secrets that `environment`
+    /// holds or names.
+    pub(crate) fn new(
+        settings: Settings,
+        environment: Environment,
+        warnings: &mut Warnings,
+    ) -> Result<Self, FatalError> {
         let callers = settings.callers.as_deref();
         let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
         Ok(Self {
-            secrets: Reloadable::new(Secrets::read(warnings)?),
+            secrets: Reloadable::new(Secrets::read(&environment, warnings)?),
             tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
             settings,
+            environment,
+            read_budget: ReadBudget::default(),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
             callers: callers.map(Reloadable::new),
@@ -45,7 +54,8 @@ impl ServiceState {
     pub(crate) fn reload(&self) {
         let metrics = &self.metrics;
         let secrets = self.secrets.current();
-        self.secrets.reload("secrets", metrics, |warnings| secrets.read_again(warnings));
+        self.secrets
+            .reload("secrets", metrics, |warnings| secrets.read_again(&self.environment, warnings));
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
             callers.reload("callers", metrics, |warnings| Callers::read(path, warnings));
         }

@@ -1,10 +1,10 @@
-//! What the options come to, once they are checked.
+//! The settings of the service: its options, checked.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use framesign::{Rules, verify::Policy};
 
-/// How the service is to be. Nothing in it changes, and nothing in it is a secret.
+/// The settings of the service. Nothing in them changes, and nothing in them is a secret.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
@@ -15,13 +15,13 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) shutdown_delay: Duration,
     pub(crate) shutdown_timeout: Duration,
-    /// How the frames of `/sign` are read.
+    /// The rules that frames of `/sign` are read by.
     pub(crate) rules: Rules,
-    /// What is asked of the frames of `/verify`.
+    /// The checks of frames of `/verify`.
     pub(crate) policy: Policy,
 }
 
-/// Where certificates are.
+/// The files of certificates.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsFiles {
     pub(crate) certificate: PathBuf,
@@ -29,7 +29,7 @@ pub(crate) struct TlsFiles {
     pub(crate) client_ca: Option<PathBuf>,
 }
 
-/// What clients can take.
+/// The limits of what clients can take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// `None` where any number of bytes is taken.

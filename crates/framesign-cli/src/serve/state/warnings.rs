@@ -1,4 +1,4 @@
-//! What is wrong with files that are used all the same.
+//! Warnings of files that are used all the same.
 
 use std::fmt;
 
