@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Args;
+use http::uri::{Authority, Parts, PathAndQuery, Scheme, Uri};
 
 use crate::{
     exit::{Exit, FatalError, complain},
@@ -30,13 +31,12 @@ pub(crate) struct Options {
     timeout: Duration,
 }
 
-/// An address of HTTP in clear.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A URL of HTTP in clear.
+#[derive(Clone, Debug)]
 struct Url {
     /// Host and port, as the field Host has them.
-    authority: String,
-    /// Path and query.
-    target: String,
+    authority: Authority,
+    target: PathAndQuery,
 }
 
 /// Why there is no status.
@@ -153,11 +153,12 @@ impl fmt::Display for ProbeError {
 }
 
 impl Url {
-    /// The authority, with the port that HTTP has where it names none.
+    /// The authority, with the port of HTTP if it names none.
     fn host_and_port(&self) -> String {
-        let has_port =
-            self.authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-        if has_port { self.authority.clone() } else { format!("{}:80", self.authority) }
+        match self.authority.port() {
+            Some(_) => self.authority.to_string(),
+            None => format!("{}:80", self.authority),
+        }
     }
 }
 
@@ -165,16 +166,18 @@ impl FromStr for Url {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.strip_prefix("http://").ok_or("expected http://HOST:PORT/PATH")?;
-        let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        if authority.is_empty() || authority.contains('@') {
-            return Err("expected a host after http://");
+        const EXPECTED: &str = "expected http://HOST:PORT/PATH, without user and fragment";
+
+        let Parts { scheme, authority, path_and_query, .. } =
+            text.parse::<Uri>().map_err(|_| EXPECTED)?.into_parts();
+        // `Uri` drops a fragment without a word.
+        let is_whole = scheme == Some(Scheme::HTTP) && !text.contains('#');
+        match (authority, path_and_query) {
+            (Some(authority), Some(target)) if is_whole && !authority.as_str().contains('@') => {
+                Ok(Self { authority, target })
+            }
+            _ => Err(EXPECTED),
         }
-        if !rest.bytes().all(|byte| byte.is_ascii_graphic()) || rest.contains('#') {
-            return Err("expected neither blanks nor a fragment");
-        }
-        let target = if target.is_empty() { "/" } else { target };
-        Ok(Self { authority: authority.into(), target: target.into() })
     }
 }
 
@@ -189,15 +192,29 @@ mod tests {
             ("http://localhost", "localhost:80", "/"),
             ("http://[::1]:9/livez?x=1", "[::1]:9", "/livez?x=1"),
             ("http://[::1]/", "[::1]:80", "/"),
+            ("http://h/?u=a@h", "h:80", "/?u=a@h"),
         ] {
             let url: Url = text.parse().unwrap();
-            assert_eq!((&*url.host_and_port(), &*url.target), (host_and_port, target), "{text}");
+            assert_eq!(
+                (&*url.host_and_port(), url.target.as_str()),
+                (host_and_port, target),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_url_of_http_is_refused() {
-        for text in ["", "https://h/", "http://", "http:///x", "http://a@h/", "http://h/ x", "h"] {
+        for text in [
+            "",
+            "https://h/",
+            "http://",
+            "http:///x",
+            "http://a@h/",
+            "http://h/ x",
+            "h",
+            "http://h/#x",
+        ] {
             assert!(text.parse::<Url>().is_err(), "{text}");
         }
     }
