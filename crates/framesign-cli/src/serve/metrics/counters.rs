@@ -62,10 +62,6 @@ pub(crate) struct PerRoute {
     nanoseconds: AtomicU64,
 }
 
-/// A request that is being answered; it counts as in flight until this is dropped.
-#[derive(Debug)]
-pub(crate) struct InFlightGuard<'a>(&'a Metrics);
-
 impl Metrics {
     pub(crate) fn connection_opened(&self) {
         self.connections.fetch_add(1, Relaxed);
@@ -76,13 +72,14 @@ impl Metrics {
         self.connections.fetch_sub(1, Relaxed);
     }
 
-    pub(crate) fn request_begun(&self) -> InFlightGuard<'_> {
+    /// A request has come; [`request_ended`](Self::request_ended) follows once.
+    pub(crate) fn request_begun(&self) {
         self.requests_in_flight.fetch_add(1, Relaxed);
-        InFlightGuard(self)
     }
 
     /// A request has ended with `status`, or without an answer.
     pub(crate) fn request_ended(&self, route: Route, status: Option<u16>, took: Duration) {
+        self.requests_in_flight.fetch_sub(1, Relaxed);
         let route = self.of(route);
         let of = |status| STATUSES.iter().position(|known| *known == status).unwrap_or(OTHER);
         count(&route.ends, status.map_or(ABORTED, of));
@@ -179,12 +176,6 @@ impl Default for Metrics {
     }
 }
 
-impl Drop for InFlightGuard<'_> {
-    fn drop(&mut self) {
-        self.0.requests_in_flight.fetch_sub(1, Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -199,6 +190,16 @@ mod tests {
         }
         assert_eq!(Route::of(Some("/openapi.json")), Route::Openapi);
         assert_eq!(Route::of(None), Route::Other);
+    }
+
+    #[test]
+    fn request_is_in_flight_until_its_end() {
+        let metrics = Metrics::default();
+        metrics.request_begun();
+        metrics.request_begun();
+        assert_eq!(metrics.requests_in_flight(), 2);
+        metrics.request_ended(Route::Token, None, Duration::ZERO);
+        assert_eq!(metrics.requests_in_flight(), 1);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tracing::{debug, info};
 
 use crate::serve::{
     body::drain::BodyDrain,
-    metrics::{counters::InFlightGuard, route::Route},
+    metrics::route::Route,
     middleware::{
         caller_name::CallerName,
         request_head,
@@ -70,7 +70,6 @@ fn finish(response: &mut Response<Body>, request_id: &RequestId) {
 /// being dropped.
 struct RequestLog<'a> {
     state: &'a ServiceState,
-    _in_flight: InFlightGuard<'a>,
     begun: Instant,
     request_id: RequestId,
     method: Method,
@@ -83,9 +82,9 @@ struct RequestLog<'a> {
 impl<'a> RequestLog<'a> {
     fn begin(state: &'a ServiceState, request: &Request<Body>, request_id: RequestId) -> Self {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        state.metrics.request_begun();
         Self {
             state,
-            _in_flight: state.metrics.request_begun(),
             begun: Instant::now(),
             request_id,
             method: request.method().clone(),
