@@ -23,10 +23,10 @@
 //! It pays where one connection is to be faster than one core. Many connections that keep all
 //! cores busy anyway gain nothing by it.
 
+mod buffers;
 mod foreign;
 mod pool;
 mod queue;
-mod spares;
 
 pub use self::pool::HashPool;
 pub use self::queue::OffloadedHash;

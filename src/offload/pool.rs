@@ -14,7 +14,7 @@ use std::{
 #[cfg(feature = "codec")]
 use bytes::BytesMut;
 
-use super::{queue::Turn, spares::Spares};
+use super::{buffers::BufferPool, queue::HashJob};
 
 /// Threads that hash payloads beside what receives them. A clone shares the threads; they end with
 /// the last one.
@@ -34,22 +34,22 @@ use super::{queue::Turn, spares::Spares};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct HashPool(Arc<Owner>);
+pub struct HashPool(Arc<PoolThreads>);
 
-/// Ends the threads when it is dropped, since they hold on to the work themselves.
-struct Owner(Arc<Work>);
+/// Ends the threads when it is dropped, since they hold on to the state themselves.
+struct PoolThreads(Arc<PoolState>);
 
-struct Work {
+struct PoolState {
     queue: Mutex<Queue>,
     is_waiting: Condvar,
-    spares: Spares,
+    buffers: BufferPool,
     /// Threads without a payload; below zero it is payloads that wait for a thread.
     free: AtomicIsize,
 }
 
 #[derive(Default)]
 struct Queue {
-    turns: VecDeque<Turn>,
+    jobs: VecDeque<HashJob>,
     is_closed: bool,
 }
 
@@ -60,18 +60,18 @@ impl HashPool {
     ///
     /// Those of starting a thread.
     pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
-        let pool = Self(Arc::new(Owner(Arc::new(Work::new(threads)))));
+        let pool = Self(Arc::new(PoolThreads(Arc::new(PoolState::new(threads)))));
         for _ in 0..threads.get() {
-            let work = Arc::clone(&pool.0.0);
-            thread::Builder::new().name("framesign-hash".into()).spawn(move || work.run())?;
+            let state = Arc::clone(&pool.0.0);
+            thread::Builder::new().name("framesign-hash".into()).spawn(move || state.run())?;
         }
         Ok(pool)
     }
 
     /// Has a payload hashed that has had nothing to hash.
-    pub(super) fn begin(&self, turn: Turn) {
+    pub(super) fn begin(&self, job: HashJob) {
         self.0.0.free.fetch_sub(1, Relaxed);
-        self.0.0.submit(turn);
+        self.0.0.submit(job);
     }
 
     /// Whether no payload waits for a thread that hashes another.
@@ -83,42 +83,42 @@ impl HashPool {
     /// Memory for `len` bytes that are to be hashed here, used before if there is such.
     #[cfg(feature = "codec")]
     pub(crate) fn buffer(&self, len: usize) -> BytesMut {
-        self.0.0.spares.take(len).unwrap_or_else(|| BytesMut::with_capacity(len))
+        self.0.0.buffers.get(len).unwrap_or_else(|| BytesMut::with_capacity(len))
     }
 }
 
-impl Work {
+impl PoolState {
     /// Buffers kept for each thread: as many reads of the default size as fill a queue.
-    const SPARES: usize = 16;
+    const BUFFERS: usize = 16;
 
     fn new(threads: NonZeroUsize) -> Self {
         Self {
             queue: Mutex::default(),
             is_waiting: Condvar::new(),
-            spares: Spares::new(threads.get().saturating_mul(Self::SPARES)),
+            buffers: BufferPool::new(threads.get().saturating_mul(Self::BUFFERS)),
             free: AtomicIsize::new(threads.get().cast_signed()),
         }
     }
 
-    fn submit(&self, turn: Turn) {
-        self.lock().turns.push_back(turn);
+    fn submit(&self, job: HashJob) {
+        self.lock().jobs.push_back(job);
         self.is_waiting.notify_one();
     }
 
-    /// Takes one turn after another; a payload that is not done yet queues up again.
+    /// Runs one job after another; that of a payload that is not done yet queues up again.
     fn run(&self) {
-        while let Some(turn) = self.next() {
-            match turn.take(&self.spares) {
-                Some(turn) => self.submit(turn),
+        while let Some(job) = self.next() {
+            match job.run(&self.buffers) {
+                Some(job) => self.submit(job),
                 None => drop(self.free.fetch_add(1, Relaxed)),
             }
         }
     }
 
-    fn next(&self) -> Option<Turn> {
-        let is_idle = |queue: &mut Queue| queue.turns.is_empty() && !queue.is_closed;
+    fn next(&self) -> Option<HashJob> {
+        let is_idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.is_closed;
         let waited = self.is_waiting.wait_while(self.lock(), is_idle);
-        waited.unwrap_or_else(PoisonError::into_inner).turns.pop_front()
+        waited.unwrap_or_else(PoisonError::into_inner).jobs.pop_front()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -126,7 +126,7 @@ impl Work {
     }
 }
 
-impl Drop for Owner {
+impl Drop for PoolThreads {
     fn drop(&mut self) {
         self.0.lock().is_closed = true;
         self.0.is_waiting.notify_all();

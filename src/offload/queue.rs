@@ -14,8 +14,8 @@ use bytes::Bytes;
 
 use super::{
     HashPool,
+    buffers::BufferPool,
     foreign::{Caught, Panic, caught, drop_quietly},
-    spares::Spares,
 };
 use crate::protocol::{Hash, PayloadHash};
 
@@ -62,7 +62,7 @@ impl OffloadedHash {
     pub const LIMIT: usize = 1024 * 1024;
 
     /// A smaller piece is hashed at once where nothing is queued: waking a thread takes as long.
-    const WORTH: usize = 16 * 1024;
+    const MIN_OFFLOADED: usize = 16 * 1024;
 
     /// Who waits for room is woken with so many bytes left in the queue: rarely, since waking takes
     /// the time of hashing a piece on some machines, but before the thread runs dry where pieces are
@@ -103,7 +103,7 @@ impl OffloadedHash {
             // Nobody will hash it.
             return;
         }
-        if let (Some(hash), true) = (&mut state.idle, piece.len() < Self::WORTH) {
+        if let (Some(hash), true) = (&mut state.idle, piece.len() < Self::MIN_OFFLOADED) {
             hash.update(&piece);
             return;
         }
@@ -111,7 +111,7 @@ impl OffloadedHash {
         state.pieces.push_back(piece);
         if let Some(hash) = state.idle.take() {
             drop(state);
-            self.pool.begin(Turn { hash, shared: Arc::clone(&self.shared) });
+            self.pool.begin(HashJob { hash, shared: Arc::clone(&self.shared) });
         }
     }
 
@@ -192,20 +192,20 @@ impl State {
 }
 
 /// The right of a thread to hash pieces of a payload.
-pub(super) struct Turn {
+pub(super) struct HashJob {
     hash: Hash,
     shared: Arc<Shared>,
 }
 
-impl Turn {
+impl HashJob {
     /// After so many pieces another payload has its turn.
     const PIECES: usize = 16;
 
-    /// Hashes pieces, whose memory goes to `spares`; the next turn if there are more of them and the
+    /// Hashes pieces, whose memory goes to `buffers`; the next turn if there are more of them and the
     /// payload has not failed.
-    pub(super) fn take(self, spares: &Spares) -> Option<Self> {
+    pub(super) fn run(self, buffers: &BufferPool) -> Option<Self> {
         let shared = Arc::clone(&self.shared);
-        let next = caught(|| self.hash_pieces(spares)).unwrap_or_else(|panic| {
+        let next = caught(|| self.hash_pieces(buffers)).unwrap_or_else(|panic| {
             fail(&shared, panic);
             None
         });
@@ -214,7 +214,7 @@ impl Turn {
         next
     }
 
-    fn hash_pieces(mut self, spares: &Spares) -> Option<Self> {
+    fn hash_pieces(mut self, buffers: &BufferPool) -> Option<Self> {
         let mut hashed = 0;
         for _ in 0..Self::PIECES {
             let shared = Arc::clone(&self.shared);
@@ -231,7 +231,7 @@ impl Turn {
             }
             self.hash.update(&piece);
             hashed = piece.len();
-            spares.keep(piece);
+            buffers.put(piece);
         }
         drop(lock_hashed(&self.shared, hashed)?);
         Some(self)
