@@ -23,8 +23,10 @@
 //! It pays where one connection is to be faster than one core. Many connections that keep all
 //! cores busy anyway gain nothing by it.
 
+mod batch;
 mod buffers;
 mod foreign;
+mod job;
 mod pool;
 mod queue;
 

@@ -6,7 +6,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicIsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
 };
@@ -14,7 +14,8 @@ use std::{
 #[cfg(feature = "codec")]
 use bytes::BytesMut;
 
-use super::{buffers::BufferPool, queue::HashJob};
+use super::{batch::hash_round, buffers::BufferPool, job::HashJob, queue::OffloadedHash};
+use crate::protocol::HashEngine;
 
 /// Threads that hash payloads beside what receives them. A clone shares the threads; they end with
 /// the last one.
@@ -43,8 +44,12 @@ struct PoolState {
     queue: Mutex<Queue>,
     is_waiting: Condvar,
     buffers: BufferPool,
-    /// Threads without a payload; below zero it is payloads that wait for a thread.
-    free: AtomicIsize,
+    engine: HashEngine,
+    threads: NonZeroUsize,
+    /// How many payloads a thread hashes side by side at most.
+    lanes: NonZeroUsize,
+    /// Payloads that have pieces to be hashed, whether they wait or a thread has them.
+    busy: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -56,11 +61,26 @@ struct Queue {
 impl HashPool {
     /// Starts the threads: as many as cores may be busy with hashing.
     ///
+    /// The first call of the process finds out what the processor hashes fastest with. That takes some
+    /// hundred microseconds.
+    ///
     /// # Errors
     ///
     /// Those of starting a thread.
     pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
-        let pool = Self(Arc::new(PoolThreads(Arc::new(PoolState::new(threads)))));
+        let lanes = NonZeroUsize::new(HashEngine::detect().lanes()).unwrap_or(NonZeroUsize::MIN);
+        Self::with_lanes(threads, lanes)
+    }
+
+    /// Like [`new`](Self::new), with so many payloads side by side at most: for tests, and for benches
+    /// that compare with one after the other.
+    ///
+    /// # Errors
+    ///
+    /// Those of starting a thread.
+    #[doc(hidden)]
+    pub fn with_lanes(threads: NonZeroUsize, lanes: NonZeroUsize) -> io::Result<Self> {
+        let pool = Self(Arc::new(PoolThreads(Arc::new(PoolState::new(threads, lanes)))));
         for _ in 0..threads.get() {
             let state = Arc::clone(&pool.0.0);
             thread::Builder::new().name("framesign-hash".into()).spawn(move || state.run())?;
@@ -70,14 +90,19 @@ impl HashPool {
 
     /// Has a payload hashed that has had nothing to hash.
     pub(super) fn begin(&self, job: HashJob) {
-        self.0.0.free.fetch_sub(1, Relaxed);
+        self.0.0.busy.fetch_add(1, Relaxed);
         self.0.0.submit(job);
     }
 
-    /// Whether no payload waits for a thread that hashes another.
+    /// Whether each payload that has pieces has a thread for itself.
     #[cfg(feature = "codec")]
     pub(super) fn has_threads_for_all(&self) -> bool {
-        self.0.0.free.load(Relaxed) >= 0
+        self.0.0.busy.load(Relaxed) <= self.0.0.threads.get()
+    }
+
+    /// With how many bytes in its queue a payload has no room for a further piece.
+    pub(super) fn max_queued(&self) -> usize {
+        self.0.0.max_queued()
     }
 
     /// Memory for `len` bytes that are to be hashed here, used before if there is such.
@@ -91,12 +116,15 @@ impl PoolState {
     /// Buffers kept for each thread: as many reads of the default size as fill a queue.
     const BUFFERS: usize = 16;
 
-    fn new(threads: NonZeroUsize) -> Self {
+    fn new(threads: NonZeroUsize, lanes: NonZeroUsize) -> Self {
         Self {
             queue: Mutex::default(),
             is_waiting: Condvar::new(),
             buffers: BufferPool::new(threads.get().saturating_mul(Self::BUFFERS)),
-            free: AtomicIsize::new(threads.get().cast_signed()),
+            engine: HashEngine::detect(),
+            threads,
+            lanes,
+            busy: AtomicUsize::new(0),
         }
     }
 
@@ -105,20 +133,60 @@ impl PoolState {
         self.is_waiting.notify_one();
     }
 
-    /// Runs one job after another; that of a payload that is not done yet queues up again.
+    /// Hashes a batch of payloads side by side, round by round. One that has no further piece leaves
+    /// the batch, and one that waits takes its place.
     fn run(&self) {
-        while let Some(job) = self.next() {
-            match job.run(&self.buffers) {
-                Some(job) => self.submit(job),
-                None => drop(self.free.fetch_add(1, Relaxed)),
-            }
+        let mut batch = Vec::new();
+        while self.fill(&mut batch) {
+            let (count, max_queued) = (batch.len(), self.max_queued());
+            let advance = |job: HashJob| job.advance(&self.buffers, max_queued);
+            batch = batch.into_iter().filter_map(advance).collect();
+            self.busy.fetch_sub(count - batch.len(), Relaxed);
+            hash_round(&self.engine, &mut batch);
         }
     }
 
-    fn next(&self) -> Option<HashJob> {
+    /// Makes `batch` this thread's share of the payloads, and waits for one if there is none. `false`
+    /// if there never will be.
+    fn fill(&self, batch: &mut Vec<HashJob>) -> bool {
+        if batch.len() == self.share() && !batch.iter().any(HashJob::is_turn_over) {
+            return true;
+        }
+        let mut queue = if batch.is_empty() { self.wait() } else { self.lock() };
+        let share = self.share();
+        queue.jobs.extend(batch.extract_if(.., |job| job.is_turn_over()));
+        queue.jobs.extend(batch.drain(share.min(batch.len())..));
+        while batch.len() < share
+            && let Some(mut job) = queue.jobs.pop_front()
+        {
+            job.begin_turn();
+            batch.push(job);
+        }
+        if !queue.jobs.is_empty() {
+            self.is_waiting.notify_one();
+        }
+        !batch.is_empty()
+    }
+
+    /// How many payloads a thread has at most, so that none of the threads is without one while
+    /// another has several.
+    fn share(&self) -> usize {
+        self.busy_per_thread().clamp(1, self.lanes.get())
+    }
+
+    fn busy_per_thread(&self) -> usize {
+        self.busy.load(Relaxed).div_ceil(self.threads.get())
+    }
+
+    fn max_queued(&self) -> usize {
+        OffloadedHash::max_queued(self.busy_per_thread())
+    }
+
+    /// The queue, once it has a job or is closed.
+    fn wait(&self) -> MutexGuard<'_, Queue> {
         let is_idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.is_closed;
         let waited = self.is_waiting.wait_while(self.lock(), is_idle);
-        waited.unwrap_or_else(PoisonError::into_inner).jobs.pop_front()
+        waited.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -136,5 +204,87 @@ impl Drop for PoolThreads {
 impl fmt::Debug for HashPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HashPool").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+    use bytes::Bytes;
+
+    use super::{HashJob, HashPool, OffloadedHash, PoolState};
+    use crate::protocol::PayloadState;
+
+    /// A pool without threads, with so many payloads that wait, and their receivers.
+    fn pool(threads: usize, lanes: usize, jobs: usize) -> PoolState {
+        let pool = PoolState::new(threads.try_into().unwrap(), lanes.try_into().unwrap());
+        for _ in 0..jobs {
+            pool.busy.fetch_add(1, Relaxed);
+            pool.submit(HashJob::new(PayloadState::new(), Arc::default()));
+        }
+        pool
+    }
+
+    #[test]
+    fn threads_share_the_payloads() {
+        for (threads, lanes, jobs, expected) in [
+            (1, 16, 5, vec![5]),
+            (1, 16, 40, vec![16]),
+            (1, 1, 3, vec![1]),
+            (2, 16, 2, vec![1, 1]),
+            (2, 16, 5, vec![3, 2]),
+            (2, 16, 40, vec![16, 16]),
+            (4, 16, 17, vec![5, 5, 5, 2]),
+        ] {
+            let pool = pool(threads, lanes, jobs);
+            let mut batches: Vec<_> = (0..threads).map(|_| Vec::new()).collect();
+            batches.iter_mut().for_each(|batch| assert!(pool.fill(batch)));
+            let lens: Vec<_> = batches.iter().map(Vec::len).collect();
+            assert_eq!(lens, expected, "{jobs} payloads on {threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_thread_gives_up_what_is_more_than_its_share() {
+        let pool = pool(2, 16, 6);
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        assert!(pool.fill(&mut first) && pool.fill(&mut second));
+        pool.busy.fetch_sub(second.len(), Relaxed);
+        second.clear();
+        assert!(pool.fill(&mut first));
+        assert_eq!((first.len(), pool.lock().jobs.len()), (2, 1));
+        assert!(pool.fill(&mut second));
+        assert_eq!((second.len(), pool.lock().jobs.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_payload_whose_turn_is_over_waits_behind_the_others() {
+        let pool = pool(1, 2, 3);
+        let mut batch = Vec::new();
+        assert!(pool.fill(&mut batch));
+        while !batch[0].is_turn_over() {
+            batch[0].next_bytes(0);
+        }
+        assert!(pool.fill(&mut batch));
+        assert_eq!((batch.len(), pool.lock().jobs.len()), (2, 1));
+        assert!(!batch.iter().any(HashJob::is_turn_over));
+        assert!(pool.lock().jobs[0].is_turn_over());
+    }
+
+    #[tokio::test]
+    async fn as_many_are_busy_as_have_pieces() {
+        let pool = HashPool::with_lanes(1.try_into().unwrap(), 16.try_into().unwrap()).unwrap();
+        let mut hashes: Vec<_> = (0..20).map(|_| OffloadedHash::new(&pool)).collect();
+        for hash in &mut hashes {
+            hash.push(Bytes::from(vec![7; 100_000]));
+        }
+        for hash in &mut hashes {
+            hash.finish().await;
+        }
+        // A thread counts right after it has handed back the hash.
+        while pool.0.0.busy.load(Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -14,10 +14,10 @@ use bytes::Bytes;
 
 use super::{
     HashPool,
-    buffers::BufferPool,
     foreign::{Caught, Panic, caught, drop_quietly},
+    job::HashJob,
 };
-use crate::protocol::{Hash, PayloadHash};
+use crate::protocol::{PayloadHash, PayloadState};
 
 /// The hash of one payload after another, taken on the threads of a [`HashPool`] in the order in
 /// which the pieces come.
@@ -42,43 +42,51 @@ pub struct OffloadedHash {
     shared: Arc<Shared>,
 }
 
-type Shared = Mutex<State>;
+/// What the receiver of a payload and a thread share.
+pub(super) type Shared = Mutex<State>;
 
-struct State {
-    /// Where it is, not a thread, while there is nothing to hash.
-    idle: Option<Hash>,
-    pieces: VecDeque<Bytes>,
+#[derive(Default)]
+pub(super) struct State {
+    /// Where the state of the hash is while there is nothing to hash; else a [`HashJob`] has it.
+    pub(super) idle: Option<PayloadState>,
+    pub(super) pieces: VecDeque<Bytes>,
     /// The bytes of the pieces and of the one that is being hashed.
-    queued: usize,
+    pub(super) queued: usize,
     /// Who waits for room or for the end.
-    waiting: Option<Waker>,
+    pub(super) waiting: Option<Waker>,
     /// The panic of foreign code that this payload failed by.
     failed: Option<Caught>,
 }
 
 impl OffloadedHash {
     /// With so many bytes in the queue there is no room: 1 MiB, enough for a thread not to run dry
-    /// while its receiver is woken, on a busy machine too.
+    /// while its receiver is woken, on a busy machine too. Payloads that share a thread share these
+    /// bytes too, down to 128 KiB each.
     pub const LIMIT: usize = 1024 * 1024;
+
+    /// Payloads that share a thread have room for so many bytes each: for a read that is hashed, and for
+    /// one that waits.
+    const MIN_LIMIT: usize = 128 * 1024;
 
     /// A smaller piece is hashed at once where nothing is queued: waking a thread takes as long.
     const MIN_OFFLOADED: usize = 16 * 1024;
 
+    /// With how many bytes in its queue a payload has no room, if `payloads` share a thread.
+    pub(super) fn max_queued(payloads: usize) -> usize {
+        (Self::LIMIT / payloads.max(1)).max(Self::MIN_LIMIT)
+    }
+
     /// Who waits for room is woken with so many bytes left in the queue: rarely, since waking takes
     /// the time of hashing a piece on some machines, but before the thread runs dry where pieces are
     /// not larger than that.
-    const REFILL: usize = Self::LIMIT / 4;
+    pub(super) fn refill(max_queued: usize) -> usize {
+        (max_queued / 4).max(Self::MIN_LIMIT / 2)
+    }
 
     /// Begins with a payload that is hashed on the threads of `pool`.
     #[must_use]
     pub fn new(pool: &HashPool) -> Self {
-        let state = State {
-            idle: Some(Hash::default()),
-            pieces: VecDeque::new(),
-            queued: 0,
-            waiting: None,
-            failed: None,
-        };
+        let state = State { idle: Some(PayloadState::new()), ..State::default() };
         Self { pool: pool.clone(), shared: Arc::new(Mutex::new(state)) }
     }
 
@@ -111,7 +119,7 @@ impl OffloadedHash {
         state.pieces.push_back(piece);
         if let Some(hash) = state.idle.take() {
             drop(state);
-            self.pool.begin(HashJob { hash, shared: Arc::clone(&self.shared) });
+            self.pool.begin(HashJob::new(hash, Arc::clone(&self.shared)));
         }
     }
 
@@ -138,7 +146,8 @@ impl OffloadedHash {
     ///
     /// Like [`ready`](Self::ready).
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_state(cx, |state| (state.queued < Self::LIMIT).then_some(()))
+        let max_queued = self.pool.max_queued();
+        self.poll_state(cx, |state| (state.queued < max_queued).then_some(()))
     }
 
     /// The hash of the payload, once all of it is hashed; see [`finish`](Self::finish).
@@ -187,69 +196,13 @@ impl OffloadedHash {
 
 impl State {
     fn finish(&mut self) -> Option<PayloadHash> {
-        self.idle.as_mut().map(PayloadHash::new)
-    }
-}
-
-/// The right of a thread to hash pieces of a payload.
-pub(super) struct HashJob {
-    hash: Hash,
-    shared: Arc<Shared>,
-}
-
-impl HashJob {
-    /// After so many pieces another payload has its turn.
-    const PIECES: usize = 16;
-
-    /// Hashes pieces, whose memory goes to `buffers`; the next turn if there are more of them and the
-    /// payload has not failed.
-    pub(super) fn run(self, buffers: &BufferPool) -> Option<Self> {
-        let shared = Arc::clone(&self.shared);
-        let next = caught(|| self.hash_pieces(buffers)).unwrap_or_else(|panic| {
-            fail(&shared, panic);
-            None
-        });
-        // If its receiver is gone, this is the end of the payload, and of its waker.
-        drop_quietly(shared);
-        next
-    }
-
-    fn hash_pieces(mut self, buffers: &BufferPool) -> Option<Self> {
-        let mut hashed = 0;
-        for _ in 0..Self::PIECES {
-            let shared = Arc::clone(&self.shared);
-            let mut state = lock_hashed(&shared, hashed)?;
-            let Some(piece) = state.pieces.pop_front() else {
-                state.idle = Some(self.hash);
-                wake(state);
-                return None;
-            };
-            if state.queued <= OffloadedHash::REFILL {
-                wake(state);
-            } else {
-                drop(state);
-            }
-            self.hash.update(&piece);
-            hashed = piece.len();
-            buffers.put(piece);
-        }
-        drop(lock_hashed(&self.shared, hashed)?);
-        Some(self)
-    }
-}
-
-/// Wakes who waits, once the state is free.
-fn wake(mut state: MutexGuard<'_, State>) {
-    let waiting = state.waiting.take();
-    drop(state);
-    if let Some(waker) = waiting {
-        waker.wake();
+        self.idle.as_mut().map(|hash| PayloadHash::from_bytes(mem::take(hash).finalize()))
     }
 }
 
 /// The state less the bytes that were hashed; `None` if the payload has failed meanwhile, by a waker
 /// that another turn has called.
-fn lock_hashed(shared: &Shared, hashed: usize) -> Option<MutexGuard<'_, State>> {
+pub(super) fn lock_hashed(shared: &Shared, hashed: usize) -> Option<MutexGuard<'_, State>> {
     let mut state = lock(shared);
     if state.failed.is_some() {
         return None;
@@ -259,7 +212,7 @@ fn lock_hashed(shared: &Shared, hashed: usize) -> Option<MutexGuard<'_, State>> 
 }
 
 /// Ends a payload by the panic of foreign code: its pieces go, and whoever waits for it is told.
-fn fail(shared: &Shared, panic: Panic) {
+pub(super) fn fail(shared: &Shared, panic: Panic) {
     let mut state = lock(shared);
     if state.failed.is_some() {
         drop(state);

@@ -26,6 +26,8 @@ pub(crate) use self::canonical::{Scratch, hash as hash_canonical};
 pub use self::credentials::Credentials;
 pub use self::date::SigningDate;
 pub(crate) use self::digest::Hash;
+#[cfg(any(feature = "codec", feature = "http"))]
+pub(crate) use self::digest::{HashEngine, PayloadState};
 #[cfg(feature = "http")]
 pub(crate) use self::headers::FieldList;
 pub use self::key::SigningKey;

@@ -10,6 +10,9 @@ mod mac;
 
 pub(crate) use self::hash::Hash;
 pub(crate) use self::mac::{MacKey, hmac};
+/// What hashes payloads side by side, and one of them between its pieces.
+#[cfg(any(feature = "codec", feature = "http"))]
+pub(crate) use sha256_multi::{Engine as HashEngine, State as PayloadState};
 
 /// The bytes of a SHA-256 hash or an HMAC-SHA256.
 pub(crate) type Output = [u8; 32];

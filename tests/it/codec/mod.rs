@@ -12,6 +12,7 @@ mod readers;
 mod reads;
 #[cfg(all(unix, feature = "verify"))]
 mod receive;
+mod side_by_side;
 mod socket;
 #[cfg(feature = "verify")]
 mod verifying;

@@ -81,7 +81,7 @@ async fn payloads_share_the_threads() {
 const PIECE: usize = 64 * KIB;
 
 /// The bytes of the pieces that somebody else holds on to.
-fn held(pieces: &[Bytes]) -> usize {
+pub(super) fn held(pieces: &[Bytes]) -> usize {
     pieces.iter().filter(|piece| !piece.is_unique()).map(Bytes::len).sum()
 }
 
@@ -162,7 +162,7 @@ async fn a_long_payload_takes_no_more_memory_than_fills_the_queue() {
 }
 
 /// Memory whose end panics, on whatever thread that is.
-struct Bomb(Vec<u8>);
+pub(super) struct Bomb(pub(super) Vec<u8>);
 
 impl AsRef<[u8]> for Bomb {
     fn as_ref(&self) -> &[u8] {
@@ -177,14 +177,14 @@ impl Drop for Bomb {
 }
 
 /// What a panic of these tests carries.
-const PANIC: &str = "as a part of the test";
+pub(super) const PANIC: &str = "as a part of the test";
 
 fn bomb() -> Bytes {
     Bytes::from_owner(Bomb(payload(PIECE)))
 }
 
 /// What comes of `future`: what it panicked with, if it did. It must not wait for ever.
-async fn outcome<T>(future: impl Future<Output = T>) -> Result<T, String> {
+pub(super) async fn outcome<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let caught = AssertUnwindSafe(future).catch_unwind();
     let limit = std::time::Duration::from_secs(120);
     let result = tokio::time::timeout(limit, caught).await.expect("a thread is gone");
@@ -192,7 +192,7 @@ async fn outcome<T>(future: impl Future<Output = T>) -> Result<T, String> {
 }
 
 /// A payload on the threads of `pool` has its hash.
-async fn assert_hashes(pool: &HashPool) {
+pub(super) async fn assert_hashes(pool: &HashPool) {
     let mut hash = OffloadedHash::new(pool);
     let payload = payload(3_000_000);
     let whole = async {
@@ -353,7 +353,7 @@ async fn a_panic_reaches_who_reads_the_stream() {
 }
 
 /// Memory whose end holds up the thread that hashed it.
-struct Held(Vec<u8>, mpsc::Receiver<()>);
+pub(super) struct Held(pub(super) Vec<u8>, pub(super) mpsc::Receiver<()>);
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {

@@ -1,0 +1,98 @@
+//! The pieces of one payload, as a thread hashes them.
+
+use std::{mem, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{
+    buffers::BufferPool,
+    foreign::{Panic, caught, drop_quietly},
+    queue::{OffloadedHash, Shared, fail, lock_hashed},
+};
+use crate::protocol::PayloadState;
+
+/// The right of a thread to hash the pieces of a payload: only its holder has the state of the hash.
+///
+/// Foreign code runs in [`next_piece`](Self::next_piece) and [`end`](Self::end) alone. Each call of it
+/// is caught by itself, while nothing else that may panic is dropped: two panics at once would end
+/// the process, and one that went on would take the other payloads of the thread with it.
+pub(super) struct HashJob {
+    hash: PayloadState,
+    shared: Arc<Shared>,
+    piece: Bytes,
+    /// The bytes of the piece that are hashed.
+    hashed: usize,
+    /// Since another payload could have its turn.
+    rounds: usize,
+}
+
+impl HashJob {
+    /// After so many rounds another payload has its turn.
+    const ROUNDS: usize = 16;
+
+    /// Begins with a payload whose pieces are all in the queue.
+    pub(super) fn new(hash: PayloadState, shared: Arc<Shared>) -> Self {
+        Self { hash, shared, piece: Bytes::new(), hashed: 0, rounds: 0 }
+    }
+
+    pub(super) fn begin_turn(&mut self) {
+        self.rounds = 0;
+    }
+
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.rounds >= Self::ROUNDS
+    }
+
+    /// The bytes of the piece that are not hashed.
+    pub(super) fn left(&self) -> usize {
+        self.piece.len() - self.hashed
+    }
+
+    /// The state of the hash and the next bytes, which are to be hashed at once.
+    pub(super) fn next_bytes(&mut self, len: usize) -> (&mut PayloadState, &[u8]) {
+        let start = self.hashed;
+        self.hashed += len;
+        self.rounds += 1;
+        (&mut self.hash, &self.piece[start..self.hashed])
+    }
+
+    /// Goes on with the next piece once one is hashed, whose memory goes to `buffers`. `None` if there
+    /// is no further piece, or if the payload has failed.
+    pub(super) fn advance(self, buffers: &BufferPool, max_queued: usize) -> Option<Self> {
+        if self.left() > 0 { Some(self) } else { self.next_piece(buffers, max_queued) }
+    }
+
+    fn next_piece(mut self, buffers: &BufferPool, max_queued: usize) -> Option<Self> {
+        let piece = mem::take(&mut self.piece);
+        let hashed = mem::take(&mut self.hashed);
+        if let Err(panic) = caught(|| buffers.put(piece)) {
+            return self.fail(panic);
+        }
+        let Some(mut state) = lock_hashed(&self.shared, hashed) else { return self.end() };
+        let next = state.pieces.pop_front();
+        let is_idle = next.is_none();
+        let is_short = state.queued <= OffloadedHash::refill(max_queued);
+        let waiting = if is_idle || is_short { state.waiting.take() } else { None };
+        match next {
+            Some(piece) => self.piece = piece,
+            None => state.idle = Some(mem::take(&mut self.hash)),
+        }
+        drop(state);
+        if let Some(Err(panic)) = waiting.map(|waker| caught(|| waker.wake())) {
+            return self.fail(panic);
+        }
+        if is_idle { self.end() } else { Some(self) }
+    }
+
+    fn fail(self, panic: Panic) -> Option<Self> {
+        fail(&self.shared, panic);
+        self.end()
+    }
+
+    /// Gives up the payload. If its receiver is gone, this is the end of its pieces and of its waker.
+    fn end(self) -> Option<Self> {
+        drop_quietly(self.piece);
+        drop_quietly(self.shared);
+        None
+    }
+}
