@@ -10,18 +10,44 @@
 //!            ◄──ready── at most 1 MiB and a piece
 //! ```
 //!
-//! A codec reads into the memory of what is hashed again, so that none is allocated on one core to
+//! # Side by side
+//!
+//! SHA-256 of one payload is a chain: each step waits for the one before, and the core with it. A
+//! thread that has several payloads therefore hashes them side by side, as many as the processor has
+//! lanes, 16 at most, by multi-buffer hashing (the package `sha256-multi`):
+//!
+//! ```text
+//!   payloads that wait        a thread, round by round
+//!   ▐ ▐ ▐ ▐  ──turns──►       piece ▐────▐────▐────  a lane for each payload
+//!                             piece ▐────▐────▐────
+//!                             piece ▐────▐────▐────
+//! ```
+//!
+//! A round takes about as many bytes of each as the shortest piece has, 64 KiB at most. A payload
+//! without a further piece leaves; one that waits takes its place. After 16 rounds those that wait
+//! have their turn. The pieces of a payload are hashed in their order, whatever the lanes. With
+//! several threads, each has its share of the payloads. A payload that is alone is hashed as fast as
+//! one can be.
+//!
+//! # Memory
+//!
+//! A queue has room up to [`OffloadedHash::LIMIT`], and payloads that share a thread share those
+//! bytes, down to 128 KiB each. A codec reads into the memory of what is hashed again, so that none is allocated on one core to
 //! be freed on another. For that a pool keeps 16 buffers a thread: 1 MiB where reads are of the
 //! default size.
 //!
-//! **Panics.** The memory of a piece can belong to an owner, and who waits has a waker: both are code
+//! # Panics
+//!
+//! The memory of a piece can belong to an owner, and who waits has a waker: both are code
 //! of others that runs on a thread of the pool, and may panic there. Then the payload that it belongs
 //! to fails, and the others go on: the panic goes on in the next call that asks for room or for the
 //! hash of that payload, as it does in `std::thread::scope`, and every further call panics too. Of
 //! a failed payload there is never a hash.
 //!
-//! It pays where one connection is to be faster than one core. Many connections that keep all
-//! cores busy anyway gain nothing by it.
+//! # When it pays
+//!
+//! If one connection is to be faster than one core, and if many payloads are received at once on a
+//! processor with lanes: side by side a core hashes up to twice as many.
 
 mod batch;
 mod buffers;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt, io,
+    fmt, io, mem,
     num::NonZeroUsize,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -138,12 +138,18 @@ impl PoolState {
     fn run(&self) {
         let mut batch = Vec::new();
         while self.fill(&mut batch) {
-            let (count, max_queued) = (batch.len(), self.max_queued());
-            let advance = |job: HashJob| job.advance(&self.buffers, max_queued);
-            batch = batch.into_iter().filter_map(advance).collect();
-            self.busy.fetch_sub(count - batch.len(), Relaxed);
+            self.advance(&mut batch);
             hash_round(&self.engine, &mut batch);
+            self.advance(&mut batch);
         }
+    }
+
+    /// Goes on to the next pieces where the last ones are hashed. Payloads without any leave.
+    fn advance(&self, batch: &mut Vec<HashJob>) {
+        let (count, max_queued) = (batch.len(), self.max_queued());
+        let advance = |job: HashJob| job.advance(&self.buffers, max_queued);
+        *batch = mem::take(batch).into_iter().filter_map(advance).collect();
+        self.busy.fetch_sub(count - batch.len(), Relaxed);
     }
 
     /// Makes `batch` this thread's share of the payloads, and waits for one if there is none. `false`
