@@ -353,7 +353,7 @@ async fn a_panic_reaches_who_reads_the_stream() {
 }
 
 /// Memory whose end holds up the thread that hashed it.
-pub(super) struct Held(pub(super) Vec<u8>, pub(super) mpsc::Receiver<()>);
+struct Held(Vec<u8>, mpsc::Receiver<()>);
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {

@@ -19,7 +19,7 @@ use framesign::{
 use futures_util::{FutureExt, future::join_all};
 use sha2::{Digest, Sha256};
 
-use super::offload::{Bomb, Held, PANIC, assert_hashes, held, outcome};
+use super::offload::{Bomb, PANIC, assert_hashes, held, outcome};
 use crate::support::{Numbers, random_chunks};
 
 const PIECE: usize = 64 * 1024;
@@ -37,11 +37,29 @@ fn sha2(payload: &[u8]) -> PayloadHash {
     PayloadHash::from_bytes(Sha256::digest(payload).into())
 }
 
+/// Memory whose end tells that it has come, and holds up the thread that hashed it.
+struct Holding(Vec<u8>, mpsc::Sender<()>, mpsc::Receiver<()>);
+
+impl AsRef<[u8]> for Holding {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.1.send(()).unwrap();
+        assert!(self.2.recv().is_err(), "nothing is sent, but the sender goes");
+    }
+}
+
 /// Holds up the thread of a pool until the sender goes.
 fn hold(pool: &HashPool) -> (OffloadedHash, mpsc::Sender<()>) {
+    let (begin, has_begun) = mpsc::channel();
     let (end, until) = mpsc::channel();
     let mut hash = OffloadedHash::new(pool);
-    hash.push(Bytes::from_owner(Held(vec![0; PIECE], until)));
+    hash.push(Bytes::from_owner(Holding(vec![0; PIECE], begin, until)));
+    has_begun.recv().unwrap();
     (hash, end)
 }
 
