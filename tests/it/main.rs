@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod architecture;
 #[cfg(feature = "codec")]
 mod codec;
 mod differential;
