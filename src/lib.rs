@@ -187,7 +187,7 @@
 //!
 //! # Features
 //!
-//! `docs/faces.md` of the source is a guide to which one to use.
+//! `docs/integrations.md` of the source is a guide to which one to use.
 //!
 //! - Without any: the library above but for verifying. It has no async runtime, and it spawns no
 //!   threads.
@@ -250,6 +250,6 @@ mod documents {
     #[doc = include_str!("../docs/architecture.md")]
     struct Architecture;
     #[cfg(all(feature = "codec", feature = "tower"))]
-    #[doc = include_str!("../docs/faces.md")]
-    struct Faces;
+    #[doc = include_str!("../docs/integrations.md")]
+    struct Integrations;
 }
