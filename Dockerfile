@@ -1,12 +1,12 @@
-# The service in an image of one file: no shell, no packages, no user but a number.
+# The service in an image of one file: no shell, no packages, and a user that is only a number.
 #
 #   docker build --tag framesign .
 #
 # How to run it: compose.yaml and deploy/kubernetes. scripts/image builds the final stage without
 # Docker and tries what comes out.
 
-# A static binary tells nothing of what it was made of, Cargo.lock does: the list of components (SBOM) is
-# taken from what goes into the build.
+# A static binary does not tell its components, Cargo.lock does: the list of components (SBOM) is
+# made from the input of the build.
 ARG BUILDKIT_SBOM_SCAN_CONTEXT=true
 
 # The base is named by version. Pin it by digest as well before the first release, with what
@@ -30,8 +30,8 @@ LABEL org.opencontainers.image.title="framesign" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /framesign /framesign
 USER 65532:65532
-# Beyond loopback the service asks for callers, so that this alone opens nothing. Health and metrics
-# have a port of their own, which works the same with TLS and without.
+# Beyond loopback the service requires callers, so this address alone lets nobody in. Health and metrics
+# have a port of their own, which works in the same way with TLS and without.
 ENV FRAMESIGN_LISTEN=0.0.0.0:8080 \
     FRAMESIGN_ADMIN_LISTEN=0.0.0.0:8081 \
     FRAMESIGN_HEALTHCHECK_URL=http://127.0.0.1:8081/health

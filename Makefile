@@ -2,53 +2,53 @@
 
 .PHONY: help check test format lint docs bench load fuzz serve image up api replicas deployment clean
 
-help: ## What there is
+help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
-check: ## Everything that must hold before a change lands
+check: ## Runs everything that must hold before a change lands
 	.ci/run
 
-test: ## The tests
+test: ## Runs the tests
 	.ci/run tests
 
-format: ## Formats what `make check` would refuse
+format: ## Formats the code
 	cargo fmt
 	cd benches/load && cargo fmt
 	cd fuzz && cargo fmt
 	cd benches/peers && cargo fmt
 
-lint: ## Format and lints of all packages, and of each feature alone
+lint: ## Checks format and lints of all packages, and of each feature alone
 	.ci/run format lint features
 
-docs: ## The documentation, in target/doc
+docs: ## Builds the documentation in target/doc
 	.ci/run docs
 
-bench: ## Throughput and latency of the library
+bench: ## Measures throughput and latency of the library
 	cargo bench --all-features
 
-load: ## The service under load, beside a reference; benches/README.md has the other figures
+load: ## Measures the service under load, beside a reference; benches/README.md has the other figures
 	cargo run --release --package framesign-load -- requests
 
-fuzz: ## Each fuzz target for ten seconds; FUZZ_SECONDS says how long
+fuzz: ## Runs each fuzz target for ten seconds, or for FUZZ_SECONDS
 	.ci/run fuzz
 
-serve: secrets ## The service on 127.0.0.1:8080, with the secrets in secrets/
+serve: secrets ## Runs the service on 127.0.0.1:8080, with the secrets in secrets/
 	SECRET_FILE=secrets/secret FRAMESIGN_CALLERS=secrets/callers.toml \
 		cargo run --release -p framesign-cli -- serve
 
-secrets: ## Secrets to try the service with, once
+secrets: ## Makes secrets to try the service with, once
 	scripts/new-secrets secrets
 
-image: ## The image without Docker, built and tried
+image: ## Builds and tries the image without Docker
 	.ci/run image
 
-up: secrets ## The service as compose.yaml has it
+up: secrets ## Runs the service by compose.yaml
 	docker compose up --build --detach
 
-api: ## Holds the service to its OpenAPI document, with schemathesis
+api: ## Compares the service with its OpenAPI document, with schemathesis
 	.ci/run api
 
-replicas: ## Three replicas behind HAProxy, one killed and one drained
+replicas: ## Runs three replicas behind HAProxy, kills one and drains one
 	.ci/run replicas
 
 deployment: ## Checks the scripts, the workflows and the manifests

@@ -1,4 +1,4 @@
-"""What schemathesis sends as message/http: frames that are to be signed."""
+"""The frames to be signed that schemathesis sends as message/http."""
 
 import schemathesis
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What schemas do not know: that the manifests agree with each other.
+"""Checks what schemas do not know: that the manifests agree with each other.
 
 Call: python scripts/check-manifests.py RENDERED
 """

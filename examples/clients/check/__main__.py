@@ -25,7 +25,7 @@ FORWARDING = [
     (nginx, "# breaks: proxy_set_header", "proxy_set_header"),
     (haproxy, "# breaks: option forwardfor", "option forwardfor"),
 ]
-# Each line of a configuration that signed requests need, what stands there instead, what is sent, and the
+# Each line of a configuration that signed requests need, its replacement, the frame that is sent, and the
 # answer: the server's refusal, or an answer of the proxy itself.
 SMALL, LARGE, LARGE_HEAD, EXPECTS = "small", "large", "large head", "expects"
 CHANGES = [
@@ -75,7 +75,7 @@ def direct(_, port):
 @contextmanager
 def temporary():
     with tempfile.TemporaryDirectory() as directory:
-        # nginx gives its workers to another user, who has to get to what they keep in files.
+        # nginx runs its workers as another user, who needs access to their files.
         Path(directory).chmod(0o755)
         yield Path(directory)
 

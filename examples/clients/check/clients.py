@@ -1,4 +1,4 @@
-"""Uploads by clients that people use, and what they send when nothing is said."""
+"""Uploads by common clients, and the heads that they send by default."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from servers import KEYS, LOOPBACK
 
 EXAMPLES = "examples/clients"
-# What each client is called on the page, and the shortest upload it can make.
+# The name of each client on the page, and the shortest upload it can make.
 UNSAID = {
     "requests": [sys.executable, "-c", "import sys, requests; requests.put(sys.argv[1], data=b'hello')"],
     "httpx": [sys.executable, "-c", "import sys, httpx; httpx.put(sys.argv[1], content=b'hello')"],
@@ -36,7 +36,7 @@ def run(command):
 
 
 def is_of_the_page(client):
-    """Whether it is there, in the version that the page is about. Python's clients are pinned."""
+    """Tells whether the client is installed in the version of the page. Python's clients are pinned."""
     if client != "fetch":
         return True
     return bool(shutil.which("node")) and run(["node", "--version"]).stdout.startswith("v20.")

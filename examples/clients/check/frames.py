@@ -1,4 +1,4 @@
-"""Signed frames, and what is answered to them."""
+"""Signed frames, and the answers to them."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from servers import KEYS, LOOPBACK
 
-# What a proxy could take for something that it may tidy up.
+# Parts of a head that a proxy might normalize.
 TARGET = "/a//b/../%41%2f%7e;x+y/./z?q=%2f%41+b&&k&q=2"
 FIELDS = [
     ("Host", "Test.Example:8443"),
@@ -33,7 +33,7 @@ class Answer:
 
 
 def signed(programs, payload, target=TARGET, more=()):
-    """What `framesign sign --emit` makes of a PUT, and says its payload's hash in the head."""
+    """A PUT signed by `framesign sign --emit`, with the hash of its payload in the head."""
     digest = b64encode(sha256(payload).digest()).decode()
     fields = [*FIELDS, ("Content-Digest", f"sha-256=:{digest}:"), *more, ("Content-Length", str(len(payload)))]
     lines = [f"PUT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
@@ -43,7 +43,7 @@ def signed(programs, payload, target=TARGET, more=()):
 
 
 def send(port, frame):
-    """The answer to a frame. One that comes before all was sent counts as well."""
+    """The answer to a frame, also if it comes before the whole frame was sent."""
     with connect(port) as connection, connection.makefile("rb") as answers:
         try:
             connection.sendall(frame)
@@ -69,7 +69,7 @@ def connect(port):
 
 
 def read_answer(answers):
-    """An answer, whose status is 0 where the connection ends without one."""
+    """An answer; its status is 0 if the connection ends without one."""
     try:
         status = answers.readline().split(b" ")
     except ConnectionError:

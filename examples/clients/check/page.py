@@ -1,4 +1,4 @@
-"""What docs/recipes.md shows."""
+"""The code and the heads that docs/recipes.md shows."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ SHOWN = {
 
 
 def blocks(language):
-    """The blocks of code in a language: what stands behind it, and the code."""
+    """The blocks of code in a language: the word after the language, and the code."""
     return re.findall(rf"^```{language}(?: ([^\n]*))?\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
 
 

@@ -39,7 +39,7 @@ class Server:
         threading.Thread(target=lambda: self.lines.extend(started.stdout), daemon=True).start()
 
     def said(self, what, since, seconds=5):
-        """Whether one of the lines after the first `since` ones has `what`, now or soon."""
+        """Tells whether one of the lines after the first `since` ones has `what`, now or soon."""
         deadline = time.monotonic() + seconds
         while not any(what in line for line in self.lines[since:]):
             if time.monotonic() > deadline:
@@ -86,7 +86,7 @@ def changed(text, change):
 
 
 def replaced(text, old, new):
-    """Takes comments away first, as they may name what is replaced, but for what they say breaks."""
+    """Removes comments first, as they may name what is replaced; keeps the lines marked `breaks:`."""
     lines = text.splitlines()
     kept = [line for line in lines if not line.lstrip().startswith("#") or "# breaks: " in line]
     text = "\n".join(kept) + "\n"
