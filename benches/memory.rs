@@ -44,11 +44,12 @@ use support::{figure, keys};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
-/// What the process of a figure does: through which face it receives, and how many slow uploads;
+/// What the process of a figure does: through which integration it receives, and how many slow uploads;
 /// none for a large one.
 const ROLE: &str = "FRAMESIGN_BENCH_MEMORY";
 
-const FACES: &[&str] = if cfg!(feature = "tower") { &["codec", "layer"] } else { &["codec"] };
+const INTEGRATIONS: &[&str] =
+    if cfg!(feature = "tower") { &["codec", "layer"] } else { &["codec"] };
 
 const CHUNK: usize = 64 * 1024;
 
@@ -62,27 +63,30 @@ fn main() -> Result {
         let has = |name: &str| env::args().any(|argument| argument == name);
         return figures(has("--bench") && !has("--test"));
     };
-    let (face, count) = role.split_once(' ').ok_or("no role")?;
-    Builder::new_current_thread().enable_io().build()?.block_on(receive(face, count.parse()?))
+    let (integration, count) = role.split_once(' ').ok_or("no role")?;
+    Builder::new_current_thread()
+        .enable_io()
+        .build()?
+        .block_on(receive(integration, count.parse()?))
 }
 
 fn figures(is_measured: bool) -> Result {
     let (gib, count) = if is_measured { (8, 1_000) } else { (0, 10) };
-    for face in FACES {
-        let large =
-            Server::start(&format!("{face} 0"))?.figure(|port| send_large(port, gib << 30))?;
-        let slow = Server::start(&format!("{face} {count}"))?;
+    for integration in INTEGRATIONS {
+        let large = Server::start(&format!("{integration} 0"))?
+            .figure(|port| send_large(port, gib << 30))?;
+        let slow = Server::start(&format!("{integration} {count}"))?;
         let slow = slow.figure(|port| send_slowly(port, count))? / f64::from(count);
-        let name = format!("connection/{face}/{gib}GiB");
-        figure::print(&name, large / 1024.0, &(..=16.0), "MiB at the most");
-        let name = format!("connection/{face}/slow-upload");
+        let name = format!("connection/{integration}/{gib}GiB");
+        figure::print(&name, large / 1024.0, &(..=16.0), "MiB at most");
+        let name = format!("connection/{integration}/slow-upload");
         figure::print(&name, slow, &(..=32.0), format_args!("KiB for each of {count}"));
     }
     Ok(())
 }
 
-async fn receive(face: &str, count: u64) -> Result {
-    match (face, count) {
+async fn receive(integration: &str, count: u64) -> Result {
+    match (integration, count) {
         ("codec", 0) => upload().await,
         ("codec", _) => {
             slow(count, |socket, received| async move { received.count(socket).await }).await
@@ -91,7 +95,7 @@ async fn receive(face: &str, count: u64) -> Result {
         ("layer", 0) => layer::upload().await,
         #[cfg(feature = "tower")]
         ("layer", _) => slow(count, layer::count).await,
-        _ => Err("no such face".into()),
+        _ => Err("no such integration".into()),
     }
 }
 
