@@ -60,7 +60,7 @@ impl Large {
     }
 
     fn print(&self, name: &str, bodies: &Results, peak: f64, computed: f64) {
-        figure::print(&format!("{name}/memory"), peak, &(..=64.0), "MiB at the most");
+        figure::print(&format!("{name}/memory"), peak, &(..=64.0), "MiB at most");
         let answers = bodies.of(200);
         figure::print(
             &format!("{name}/right"),

@@ -22,9 +22,9 @@ impl Pipe {
     pub(crate) fn run(&self, setup: &Setup) -> Result {
         let small = peak(&setup.framesign, SMALL)?;
         let large = peak(&setup.framesign, self.size)?;
-        figure::print(&format!("pipe/{SMALL}"), small, &(..=8.0), "MiB at the most");
+        figure::print(&format!("pipe/{SMALL}"), small, &(..=8.0), "MiB at most");
         let name = format!("pipe/{}", self.size);
-        figure::print(&name, large, &(..=8.0), "MiB at the most");
+        figure::print(&name, large, &(..=8.0), "MiB at most");
         let note = format!("{large:.2} MiB / {small:.2} MiB");
         figure::print(&format!("{name}/{SMALL}"), large / small, &(..=1.1), note);
         Ok(())

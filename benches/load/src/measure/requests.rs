@@ -225,7 +225,7 @@ fn print_rounds(name: &str, rounds: &[Round]) {
     let of = |of: fn(&Round) -> f64| median(rounds.iter().map(of));
     let note = format!(
         "a second; {:.1} for one of computing; p50 {:.3} p99 {:.3} p99.9 {:.3} ms; failed {}; \
-         {:.1} MiB before, {:.1} at the most, {:.1} after",
+         {:.1} MiB before, {:.1} at most, {:.1} after",
         of(|round| round.efficiency),
         of(|round| round.latency[0]),
         of(|round| round.latency[1]),
