@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     protocol::{SigningDate, SigningKey},
-    verify::{Claim, Verified},
+    verify::{Claim, Refusal, Verified},
 };
 
 /// Asks a store for live secrets, and keeps the keys that it derives from them.
@@ -71,8 +71,16 @@ impl<S: SecretStore> KeyCache<S> {
     ///
     /// The [`StoreError`] of the store.
     pub async fn is_live(&self, verified: &Verified) -> Result<bool, StoreError> {
+        Ok(self.recheck(verified).await?.is_ok())
+    }
+
+    /// Checks as [`is_live`](Self::is_live) does, for the refusal.
+    pub(crate) async fn recheck(
+        &self,
+        verified: &Verified,
+    ) -> Result<Result<(), Refusal>, StoreError> {
         let keys = self.live_keys(verified.access_key(), verified.date()).await?;
-        Ok(verified.recheck(&keys).is_ok())
+        Ok(verified.recheck(&keys))
     }
 
     async fn live_keys(

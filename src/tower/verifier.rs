@@ -12,8 +12,8 @@ use crate::{
     http::{BodyError, BoxError, VerifyingBody},
     offload::HashPool,
     problem::Problem,
-    secrets::{KeyCache, SecretStore},
-    verify::{Claim, Policy, Refusal},
+    secrets::{KeyCache, SecretStore, StoreError},
+    verify::{Claim, Policy, Refusal, Verified},
 };
 
 /// The settings of a layer; clones share the keys.
@@ -65,6 +65,11 @@ impl<S> Verifier<S> {
         refusal.problem()
     }
 
+    fn unavailable(&self, error: &StoreError, info: &RequestInfo) -> Problem {
+        self.tell(Cause::Store(error), info);
+        Problem::new(503, "Service Unavailable")
+    }
+
     fn info(&self, parts: &Parts) -> RequestInfo {
         let mut lines = parts.headers.get_all(self.policy.field_names().access_key()).iter();
         let access_key = match (lines.next(), lines.next()) {
@@ -98,10 +103,8 @@ impl<S: SecretStore> Verifier<S> {
         let info = Arc::new(self.info(parts));
         let refuse = |refusal| self.refuse(&refusal, &info);
         let mut claim = self.policy.examine_parts(parts, now).map_err(refuse)?;
-        let keys = self.keys.keys(&claim).await.map_err(|error| {
-            self.tell(Cause::Store(&error), &info);
-            Problem::new(503, "Service Unavailable")
-        })?;
+        let unavailable = |error| self.unavailable(&error, &info);
+        let keys = self.keys.keys(&claim).await.map_err(unavailable)?;
         if !self.streams_unproven {
             claim.limit_payload_without_digest(self.max_buffered_payload);
         }
@@ -113,20 +116,24 @@ impl<S: SecretStore> Verifier<S> {
         // A body without payload too: nobody else may ever look whether it has none.
         let is_buffered = length == 0 || (is_small && !is_proven);
         if is_buffered {
-            buffered(&mut body).await?;
+            let verified = buffered(&mut body).await?;
+            // A payload can take its time, and the secret be revoked meanwhile.
+            if length > 0 {
+                self.keys.recheck(&verified).await.map_err(unavailable)?.map_err(refuse)?;
+            }
         }
         Ok(Admitted { claim, body, is_proven: is_proven || is_buffered, info })
     }
 }
 
 /// Reads and verifies a body, and keeps it; else the answer to its request.
-async fn buffered<B>(body: &mut VerifyingBody<B>) -> Result<(), Problem>
+async fn buffered<B>(body: &mut VerifyingBody<B>) -> Result<Verified, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
     match body.buffer().await {
-        Ok(_) => Ok(()),
+        Ok(verified) => Ok(verified),
         Err(BodyError::Refused(refusal)) => Err(refusal.problem()),
         // The payload is cut, which is what the log is told.
         Err(BodyError::Body(_) | BodyError::Frame(_)) => Err(Problem::BAD_REQUEST),

@@ -1,6 +1,11 @@
 //! The layer around a server, over connections of raw bytes.
 
-use std::{convert::Infallible, io};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    sync::{Arc, Mutex},
+};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -8,7 +13,7 @@ use framesign::{
     PayloadHash, SigningOptions,
     http::{Verification, VerifyingBody},
     offload::HashPool,
-    secrets::{MemoryStore, Secret, SecretStore, StoreError},
+    secrets::{KeyCache, MemoryStore, Secret, SecretStore, StoreError},
     sign_head,
     tower::VerifyLayer,
     verify::Policy,
@@ -238,6 +243,43 @@ async fn a_store_that_fails_is_a_503_without_its_reason() {
     assert_eq!(server.calls(), 0);
     let failures = server.failures();
     assert!(failures[0].starts_with("not verified: ") && failures[0].ends_with("the disk is gone"));
+}
+
+/// Gives one answer a look-up, `None` where it cannot tell.
+struct Answers(Mutex<VecDeque<Option<&'static [&'static str]>>>);
+
+impl SecretStore for Answers {
+    async fn secrets(&self, _: &[u8]) -> Result<Vec<Secret>, StoreError> {
+        let answer = self.0.lock().unwrap().pop_front().expect("a look-up that is answered");
+        let Some(secrets) = answer else { return Broken.secrets(b"").await };
+        Ok(secrets.iter().map(|secret| Secret::new(secret).unwrap()).collect())
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_revoked_while_a_small_payload_trickles_is_refused() {
+    let live: &[&str] = &["secret"];
+    for (later, status, told) in [
+        (Some(live), 200, None),
+        (Some(&["new", "secret"][..]), 200, None),
+        (Some(&[][..]), 401, Some("unknown-key")),
+        (Some(&["new"][..]), 401, Some("signature")),
+        (None, 503, Some("not verified: ")),
+    ] {
+        let keys = Arc::new(KeyCache::new(Answers(Mutex::new([Some(live), later].into()))));
+        let server = Server::start(VerifyLayer::with_keys(keys.clone()).clock(now)).await;
+        let mut connection = server.connect().await;
+        connection.send(&put(b"hello")).await;
+        for piece in ["h", "e", "l", "l", "o"] {
+            connection.send(piece.as_bytes()).await;
+        }
+        assert_eq!(connection.answer().await.status, status);
+        assert_eq!(server.calls(), usize::from(status == 200));
+        let failures = server.failures();
+        assert_eq!(failures.len(), usize::from(told.is_some()), "{failures:?}");
+        assert!(failures.iter().zip(told).all(|(failure, told)| failure.starts_with(told)));
+        assert!(keys.store().0.lock().unwrap().is_empty());
+    }
 }
 
 #[tokio::test]
