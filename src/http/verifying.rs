@@ -203,7 +203,8 @@ where
     ///
     /// ```
     /// use framesign::http::{BodyError, VerifyingBody};
-    /// # use framesign::{Credentials, PayloadHash, SigningKey, http::sign_request, verify::Policy};
+    /// # use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions};
+    /// # use framesign::{http::sign_request, verify::Policy};
     /// # use http_body_util::{BodyExt, Full};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -211,9 +212,10 @@ where
     /// # let credentials = Credentials::new("access", "secret")?;
     /// # let request = http::Request::delete("http://test.com/thing").header("content-length", 5);
     /// # let (mut parts, body) = request.body(Full::from("hellO"))?.into_parts();
-    /// # sign_request(&mut parts, &credentials, PayloadHash::of(b"hello"), now, &policy)?;
+    /// # let keys = [SigningKey::derive(&credentials, SigningDate::of(now))];
+    /// # let options = SigningOptions::for_policy(&policy).without_content_digest();
+    /// # sign_request(&mut parts, &keys[0], PayloadHash::of(b"hello"), now, &options)?;
     /// # let claim = policy.examine_parts(&parts, now)?;
-    /// # let keys = [SigningKey::derive(&credentials, claim.date())];
     /// # let pending = claim.check(&keys)?;
     /// let mut body = VerifyingBody::new(body, pending);
     /// match body.buffer().await {

@@ -245,7 +245,9 @@ mod tests {
         ] {
             let pool = pool(threads, lanes, jobs);
             let mut batches: Vec<_> = (0..threads).map(|_| Vec::new()).collect();
-            batches.iter_mut().for_each(|batch| assert!(pool.fill(batch)));
+            for batch in &mut batches {
+                assert!(pool.fill(batch));
+            }
             let lens: Vec<_> = batches.iter().map(Vec::len).collect();
             assert_eq!(lens, expected, "{jobs} payloads on {threads} threads");
         }

@@ -79,14 +79,14 @@ impl Verified {
     ///
     /// ```
     /// # use std::time::SystemTime;
-    /// # use framesign::{Credentials, PayloadHash, SigningDate, SigningKey};
-    /// # use framesign::verify::{Claim, Policy, Reason, SealedHead, Verifier};
+    /// # use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
+    /// # use framesign::verify::{Claim, Policy, Reason, Verifier};
     /// # let credentials = Credentials::new("access", "secret")?;
     /// # let (policy, now) = (Policy::default(), SystemTime::now());
     /// # let key = SigningKey::derive(&credentials, SigningDate::of(now));
     /// # let head = b"GET / HTTP/1.1\r\nHost: test.com\r\n\r\n";
-    /// # let sealed = SealedHead::new(head, "access", key.date(), now, &policy)?;
-    /// # let frame = sealed.sign(&key, PayloadHash::of(b""));
+    /// # let options = SigningOptions::for_policy(&policy);
+    /// # let frame = sign_head(head, &key, PayloadHash::of(b""), now, &options)?;
     /// let live = vec![key];
     /// let mut verifier = Verifier::new(&policy, |_: &Claim| live.clone(), SystemTime::now);
     /// verifier.update(&frame)?;

@@ -281,7 +281,9 @@ fn a_pool_that_goes_gives_back_what_waits() {
         let (_holding, _end) = hold(&pool);
         for pieces in pieces.chunks(3) {
             let mut hash = OffloadedHash::new(&pool);
-            pieces.iter().for_each(|piece| hash.push(piece.clone()));
+            for piece in &pieces {
+                hash.push(piece.clone());
+            }
         }
     }
     for _ in 0..10_000 {
