@@ -170,7 +170,7 @@ fn uses(code: &str) -> impl Iterator<Item = Import<'_>> {
             if !(before.trim().is_empty() || is_public && !before.contains('"')) {
                 return None;
             }
-            let tree = code[at + before.len() + "use ".len()..].split(';').next()?;
+            let tree = code.get(at + before.len() + "use ".len()..)?.split(';').next()?;
             Some(Import { is_public, tree })
         })
 }
@@ -194,13 +194,13 @@ fn leaves(tree: &str) -> Vec<(String, String)> {
             '{' => depth += 1,
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                parts.push(&tree[begin..at]);
+                parts.push(tree.get(begin..at).unwrap());
                 begin = at + 1;
             }
             _ => {}
         }
     }
-    parts.push(&tree[begin..]);
+    parts.push(tree.get(begin..).unwrap());
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).flat_map(leaves_of).collect()
 }
 
