@@ -281,7 +281,7 @@ fn a_pool_that_goes_gives_back_what_waits() {
         let (_holding, _end) = hold(&pool);
         for pieces in pieces.chunks(3) {
             let mut hash = OffloadedHash::new(&pool);
-            for piece in &pieces {
+            for piece in pieces {
                 hash.push(piece.clone());
             }
         }
