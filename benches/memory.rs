@@ -18,7 +18,7 @@ use std::{
 
 use framesign::{
     PayloadHash, SigningDate, SigningKey, SigningOptions,
-    codec::{CodecError, Event, SigningCodec, VerifyingCodec, VerifyingEvent},
+    codec::{CodecError, SigningCodec, SigningEvent, VerifyingCodec, VerifyingEvent},
     sign_head,
     verify::{Claim, Policy},
 };
@@ -176,7 +176,7 @@ async fn upload() -> Result {
     let socket = listen().await?.accept().await?.0;
     let mut frames = FramedRead::new(socket, SigningCodec::new(keys::key()?));
     while let Some(event) = frames.next().await {
-        if let Event::Signed(_) = event? {
+        if let SigningEvent::Signed(_) = event? {
             print(memory("VmHWM:")?);
         }
     }

@@ -88,7 +88,7 @@ impl FrameHasher {
     ///
     /// A [`FrameError`] where the frame breaks a rule; the same in every further call.
     pub fn update<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Update<'a>, FrameError> {
-        match self.take(chunk, Payload::take) {
+        match self.advance(chunk, Payload::update) {
             Ok((is_new, payload)) => {
                 let head = if is_new { self.collector.head(chunk) } else { None };
                 Ok(Update { head, payload })
@@ -101,7 +101,7 @@ impl FrameHasher {
     #[cfg(feature = "codec")]
     pub(crate) fn count<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], FrameError> {
         let count = |payload: &mut Payload, bytes: &[u8]| payload.count(bytes.len() as u64);
-        match self.take(chunk, count) {
+        match self.advance(chunk, count) {
             Ok((_, payload)) => Ok(payload),
             Err(error) => Err(self.fail(error)),
         }
@@ -182,14 +182,14 @@ impl FrameHasher {
     }
 
     /// The payload in `chunk`, which `into` takes, and whether the head became whole in it.
-    fn take<'a>(
+    fn advance<'a>(
         &mut self,
         chunk: &'a [u8],
         into: impl FnOnce(&mut Payload, &[u8]) -> Result<(), FrameError>,
     ) -> Result<(bool, &'a [u8]), FrameError> {
         match &self.state {
             State::Head => {
-                let Some(payload) = self.collector.take(chunk)? else { return Ok((false, &[])) };
+                let Some(payload) = self.collector.push(chunk)? else { return Ok((false, &[])) };
                 if let Some(head) = self.collector.head(chunk) {
                     self.payload.begin(head, self.is_strict, &mut self.scratch);
                 }

@@ -13,7 +13,7 @@
 //!   being sent twice.
 //!
 //! What exactly is signed is written in `docs/protocol.md` of the source, and how the code is laid
-//! out in `docs/architecture.md`. "Protocol section 4" and "row 7.9" in these pages refer to the
+//! out in `docs/architecture.md`. "Protocol section 4" and "rule 7.9" in these pages refer to the
 //! former.
 //!
 //! # A walk through every state
@@ -105,7 +105,7 @@
 //! let mut hasher = FrameHasher::new(rules);
 //! let error = hasher.update(b"PATCH / HTTP/1.1\nHost: test.com\n\n").unwrap_err();
 //! assert_eq!((error.kind(), error.offset()), (ErrorKind::BareLf, 16));
-//! # Ok::<(), framesign::InputError>(())
+//! # Ok::<(), framesign::ApiMisuse>(())
 //! ```
 //!
 //! # Verify
@@ -209,6 +209,8 @@ pub mod frame;
 mod hasher;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "codec")]
+pub mod io;
 #[cfg(any(feature = "codec", feature = "http"))]
 pub mod offload;
 mod payload;
@@ -226,7 +228,7 @@ pub mod tower;
 #[cfg(feature = "verify")]
 pub mod verify;
 
-pub use self::error::{Error, ErrorKind, FrameError, InputError};
+pub use self::error::{ApiMisuse, Error, ErrorKind, FrameError};
 pub use self::frame::{Field, Head, Reading, Rules, TargetForm};
 pub use self::hasher::{FrameHasher, Update};
 pub use self::payload::Progress;

@@ -1,11 +1,11 @@
 //! The payload: counted against its length, and hashed where it lies.
 
 #[cfg(feature = "verify")]
-use crate::protocol::Source;
+use crate::protocol::CanonicalSource;
 use crate::{
     error::{ErrorKind, Expected, Found, FrameError},
     frame::Head,
-    protocol::{Hash, PayloadHash, Scratch, StringToSign, hash_canonical},
+    protocol::{BufferedSha256, PayloadHash, Scratch, StringToSign, hash_canonical},
 };
 
 /// How much payload has come and is to come, in bytes.
@@ -25,15 +25,15 @@ pub(crate) struct Payload {
     /// `None` where the payload goes on to the end of the input.
     expected: Option<u64>,
     seen: u64,
-    canonical: Hash,
-    hash: Hash,
+    canonical: BufferedSha256,
+    hash: BufferedSha256,
 }
 
 impl Payload {
     /// Begins with the payload that follows `head`.
     ///
     /// Without a Content-Length there is none in strict reading, and in lenient reading it is what
-    /// comes up to the end (protocol row 7.19).
+    /// comes up to the end (protocol rule 7.19).
     pub(crate) fn begin(&mut self, head: Head<'_>, is_strict: bool, scratch: &mut Scratch) {
         let expected = head.content_length().or(is_strict.then_some(0));
         self.begin_with(head.as_bytes().len() as u64, expected);
@@ -44,7 +44,7 @@ impl Payload {
     /// signature.
     #[cfg(feature = "verify")]
     pub(crate) fn of_request(
-        request: &impl Source,
+        request: &impl CanonicalSource,
         left_out: Option<&str>,
         head_len: u64,
         expected: Option<u64>,
@@ -71,7 +71,7 @@ impl Payload {
     }
 
     /// Hashes the next bytes; refuses what is beyond the end.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+    pub(crate) fn update(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
         self.count(bytes.len() as u64)?;
         self.hash.update(bytes);
         Ok(())

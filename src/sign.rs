@@ -6,7 +6,9 @@ use crate::{
     error::Error,
     frame::Rules,
     hasher::FrameHasher,
-    protocol::{Credentials, Hash, PayloadHash, Signature, SigningDate, SigningKey, StringToSign},
+    protocol::{
+        BufferedSha256, Credentials, PayloadHash, Signature, SigningDate, SigningKey, StringToSign,
+    },
 };
 
 /// Signs `frame` with the date of today, UTC, and lenient reading.
@@ -23,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::Input`] where a key cannot be used, [`Error::Frame`] where the frame is refused.
+/// [`Error::Misuse`] where a key cannot be used, [`Error::Frame`] where the frame is refused.
 pub fn sign(access_key: &str, secret_key: &str, frame: &[u8]) -> Result<Signature, Error> {
     let key = key_of_today(access_key, secret_key)?;
     let mut hasher = FrameHasher::new(Rules::lenient());
@@ -92,7 +94,7 @@ impl PayloadHash {
     ///
     /// Those of `reader`.
     pub fn of_reader(reader: impl Read) -> io::Result<(Self, u64)> {
-        let (mut hash, mut len) = (Hash::default(), 0);
+        let (mut hash, mut len) = (BufferedSha256::default(), 0);
         each_chunk(reader, |chunk| {
             hash.update(chunk);
             len += chunk.len() as u64;

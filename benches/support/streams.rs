@@ -2,7 +2,7 @@
 
 use std::{io, pin::pin};
 
-use framesign::codec::{CodecError, Event};
+use framesign::codec::{CodecError, SigningEvent};
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -11,12 +11,12 @@ use super::upload::CHUNK;
 
 /// The number of frames that were signed.
 pub(crate) async fn count_signed(
-    frames: impl Stream<Item = Result<Event, CodecError>>,
+    frames: impl Stream<Item = Result<SigningEvent, CodecError>>,
 ) -> Result<usize, CodecError> {
     let mut frames = pin!(frames);
     let mut signed = 0;
     while let Some(event) = frames.next().await {
-        signed += usize::from(matches!(event?, Event::Signed(_)));
+        signed += usize::from(matches!(event?, SigningEvent::Signed(_)));
     }
     Ok(signed)
 }

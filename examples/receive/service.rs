@@ -19,7 +19,7 @@ use std::{
 
 use framesign::{
     Credentials, SigningKey,
-    codec::{CodecError, FrameHead, FrameStream, Standing, VerifyingCodec, VerifyingEvent},
+    codec::{CodecError, ConnectionState, FrameHead, FrameStream, VerifyingCodec, VerifyingEvent},
     verify::{Claim, Policy, Verified},
 };
 use futures_util::StreamExt;
@@ -102,7 +102,7 @@ impl Service {
                     }
                     let created = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
                     frames.get_mut().write_all(created).await?;
-                    if frames.decoder().standing() != Standing::Open {
+                    if frames.decoder().state() != ConnectionState::Open {
                         break;
                     }
                 }

@@ -20,7 +20,7 @@ pub enum CodecError {
     #[cfg(feature = "verify")]
     Refused(Refusal),
     /// The caller went on without what the codec waits for. Nothing is lost by it.
-    Misuse(Misuse),
+    Misuse(CodecMisuse),
     /// Reading failed.
     Io(io::Error),
 }
@@ -28,7 +28,7 @@ pub enum CodecError {
 /// What a codec waits for while its caller asks for the next event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Misuse {
+pub enum CodecMisuse {
     /// The key of the frame whose head was given.
     NoKey,
     /// The word that the connection stays HTTP in spite of an `Upgrade` field.
@@ -56,7 +56,7 @@ impl CodecError {
     /// let error = SigningCodec::new(key).decode(&mut received).unwrap_err();
     /// assert_eq!(error.status(), Some(411));
     /// assert!(error.http1_response().unwrap().starts_with(b"HTTP/1.1 411 Length Required\r\n"));
-    /// # Ok::<(), framesign::InputError>(())
+    /// # Ok::<(), framesign::ApiMisuse>(())
     /// ```
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -109,7 +109,7 @@ impl error::Error for CodecError {
     }
 }
 
-impl fmt::Display for Misuse {
+impl fmt::Display for CodecMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoKey => "expected the key of the frame, found a call for its next event",
@@ -122,7 +122,7 @@ impl fmt::Display for Misuse {
     }
 }
 
-impl error::Error for Misuse {}
+impl error::Error for CodecMisuse {}
 
 impl From<FrameError> for CodecError {
     fn from(error: FrameError) -> Self {
@@ -137,8 +137,8 @@ impl From<Refusal> for CodecError {
     }
 }
 
-impl From<Misuse> for CodecError {
-    fn from(misuse: Misuse) -> Self {
+impl From<CodecMisuse> for CodecError {
+    fn from(misuse: CodecMisuse) -> Self {
         Self::Misuse(misuse)
     }
 }

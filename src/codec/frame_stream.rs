@@ -13,7 +13,7 @@ use super::{CodecError, FrameCodec, OffloadedRead};
 /// For functions that take either. Its methods are those that both have by themselves.
 ///
 /// ```
-/// use framesign::codec::{CodecError, Event, FrameStream, OffloadedRead, SigningCodec, Standing};
+/// use framesign::codec::{CodecError, SigningEvent, FrameStream, OffloadedRead, SigningCodec, ConnectionState};
 /// use framesign::offload::HashPool;
 /// use futures_util::StreamExt;
 /// use tokio_util::codec::FramedRead;
@@ -23,10 +23,10 @@ use super::{CodecError, FrameCodec, OffloadedRead};
 ///     S: FrameStream<Codec = SigningCodec> + Unpin,
 /// {
 ///     while let Some(event) = frames.next().await {
-///         if let Event::Signed(signature) = event? {
+///         if let SigningEvent::Signed(signature) = event? {
 ///             println!("{signature}");
 ///         }
-///         if frames.decoder().standing() != Standing::Open {
+///         if frames.decoder().state() != ConnectionState::Open {
 ///             break;
 ///         }
 ///     }

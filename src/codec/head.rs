@@ -28,13 +28,13 @@ impl FrameHead {
     ///
     /// ```
     /// use bytes::BytesMut;
-    /// use framesign::codec::{Event, SigningCodec};
+    /// use framesign::codec::{SigningEvent, SigningCodec};
     /// use tokio_util::codec::Decoder;
     ///
     /// # let key = framesign::SigningKey::derive(
     /// #     &framesign::Credentials::new("access", "secret")?, framesign::SigningDate::today());
     /// let mut received = BytesMut::from("GET /a?b=c HTTP/1.1\r\nHost: test.com\r\n\r\n");
-    /// let Some(Event::Head(head)) = SigningCodec::new(key).decode(&mut received)? else { panic!() };
+    /// let Some(SigningEvent::Head(head)) = SigningCodec::new(key).decode(&mut received)? else { panic!() };
     /// assert_eq!(head.head().path(), Some(&b"/a"[..]));
     /// assert_eq!(head.head().content_length(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

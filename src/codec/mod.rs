@@ -8,7 +8,7 @@
 //!   bytes ──► Head ──► Data ──► Data … ──► Signed, Verified ──► Head …
 //! ```
 //!
-//! - **Pipelining, keep-alive.** A frame begins right after the one before. [`Standing`] tells
+//! - **Pipelining, keep-alive.** A frame begins right after the one before. [`ConnectionState`] tells
 //!   where no frame follows: after CONNECT, after `Connection: close`, and after `Upgrade` until
 //!   the caller calls `resume`. Look at it after each frame.
 //! - **Nothing is copied.** Heads and pieces of payload are split off the read buffer. The bytes
@@ -24,28 +24,23 @@
 //!
 //! [`FramedRead`]: tokio_util::codec::FramedRead
 
-mod connection;
+mod connection_state;
 mod error;
+mod frame_decoder;
+mod frame_splitter;
 mod frame_stream;
-mod frames;
 mod head;
 mod offloaded;
-mod reader;
-mod room;
+mod read_strategy;
 mod signing;
-mod standing;
-mod stream;
-mod tap;
 #[cfg(feature = "verify")]
 mod verifying;
 
-pub use self::error::{CodecError, Misuse};
+pub use self::connection_state::ConnectionState;
+pub use self::error::{CodecError, CodecMisuse};
 pub use self::frame_stream::FrameStream;
 pub use self::head::FrameHead;
 pub use self::offloaded::{FrameCodec, OffloadedRead};
-pub use self::reader::{SigningReader, sign_reader};
-pub use self::signing::{Event, SigningCodec};
-pub use self::standing::Standing;
-pub use self::stream::SigningStream;
+pub use self::signing::{SigningCodec, SigningEvent};
 #[cfg(feature = "verify")]
 pub use self::verifying::{VerifyingCodec, VerifyingEvent};

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::io::AsyncRead;
 use tokio_util::codec::{Decoder, FramedParts, FramedRead};
 
-use super::{CodecError, Event, SigningCodec};
+use super::{CodecError, SigningCodec, SigningEvent};
 #[cfg(feature = "verify")]
 use super::{VerifyingCodec, VerifyingEvent};
 use crate::offload::HashPool;
@@ -30,7 +30,7 @@ pin_project! {
     /// does not: what it costs is time of a core that would sleep.
     ///
     /// ```
-    /// use framesign::codec::{Event, OffloadedRead, SigningCodec};
+    /// use framesign::codec::{SigningEvent, OffloadedRead, SigningCodec};
     /// use framesign::offload::HashPool;
     /// use futures_util::StreamExt;
     ///
@@ -44,7 +44,7 @@ pin_project! {
     /// let socket = &b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\nhello"[..];
     /// let mut frames = OffloadedRead::new(socket, SigningCodec::new(key), &pool);
     /// while let Some(event) = frames.next().await {
-    ///     if let Event::Signed(signature) = event? {
+    ///     if let SigningEvent::Signed(signature) = event? {
     ///         println!("{signature}");
     ///     }
     /// }
@@ -163,8 +163,8 @@ impl sealed::Offload for SigningCodec {
         self.0.is_hashing()
     }
 
-    fn is_last_piece(&self, event: &Event) -> bool {
-        self.0.is_frame_over() && matches!(event, Event::Data(_))
+    fn is_last_piece(&self, event: &SigningEvent) -> bool {
+        self.0.is_frame_over() && matches!(event, SigningEvent::Data(_))
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {

@@ -6,11 +6,11 @@ use bytes::{Bytes, BytesMut};
 use tokio_util::codec::Decoder;
 
 use super::{
-    CodecError, FrameHead, Misuse, Standing,
-    connection::{Connection, Work},
+    CodecError, CodecMisuse, ConnectionState, FrameHead,
+    frame_decoder::{FrameDecoder, FrameHandler},
 };
 use crate::{
-    error::{FrameError, InputError},
+    error::{ApiMisuse, FrameError},
     frame::Rules,
     payload::Payload,
     protocol::{PayloadHash, Scratch, Signature, SigningKey},
@@ -19,7 +19,7 @@ use crate::{
 /// What a [`SigningCodec`] yields: for each frame a head, its payload in pieces, and its signature.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Event {
+pub enum SigningEvent {
     /// A head, as soon as it is whole.
     Head(FrameHead),
     /// A piece of payload, split off the read buffer without a copy; never empty.
@@ -31,7 +31,7 @@ pub enum Event {
 /// A [`Decoder`] that signs one frame of a connection after another. Reading is strict.
 ///
 /// ```
-/// use framesign::codec::{Event, SigningCodec};
+/// use framesign::codec::{SigningEvent, SigningCodec};
 /// use framesign::{Credentials, SigningKey};
 /// use futures_util::StreamExt;
 /// use tokio_util::codec::FramedRead;
@@ -49,9 +49,9 @@ pub enum Event {
 /// let mut signatures = Vec::new();
 /// while let Some(event) = frames.next().await {
 ///     match event? {
-///         Event::Head(head) => println!("{} {:?}", head.method(), head.target()),
-///         Event::Data(data) => println!("{} bytes", data.len()),
-///         Event::Signed(signature) => signatures.push(signature),
+///         SigningEvent::Head(head) => println!("{} {:?}", head.method(), head.target()),
+///         SigningEvent::Data(data) => println!("{} bytes", data.len()),
+///         SigningEvent::Signed(signature) => signatures.push(signature),
 ///         _ => {}
 ///     }
 /// }
@@ -59,15 +59,15 @@ pub enum Event {
 /// # Ok(())
 /// # }
 /// ```
-pub struct SigningCodec(pub(super) Connection<Signing>);
+pub struct SigningCodec(pub(super) FrameDecoder<Signing>);
 
 pub(super) struct Signing {
-    key: Key,
+    key: KeySource,
     payload: Payload,
     scratch: Scratch,
 }
 
-enum Key {
+enum KeySource {
     /// Of the connection.
     Fixed(SigningKey),
     /// Of the frame, once the caller has given it.
@@ -81,38 +81,38 @@ impl SigningCodec {
     /// Signs every frame with `key`, with the default limits.
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
-        Self::with_key(Key::Fixed(key))
+        Self::with_key(KeySource::Fixed(key))
     }
 
     /// Signs each frame with a key of its own, which the caller gives by
-    /// [`provide`](Self::provide) after the frame's [`Event::Head`].
+    /// [`provide`](Self::provide) after the frame's [`SigningEvent::Head`].
     ///
     /// ```
     /// use bytes::BytesMut;
-    /// use framesign::codec::{CodecError, Event, Misuse, SigningCodec};
+    /// use framesign::codec::{CodecError, SigningEvent, CodecMisuse, SigningCodec};
     /// use tokio_util::codec::Decoder;
     ///
     /// # let key = framesign::SigningKey::derive(
     /// #     &framesign::Credentials::new("access", "secret")?, framesign::SigningDate::today());
     /// let mut received = BytesMut::from("GET /a HTTP/1.1\r\nHost: test.com\r\nKey: access\r\n\r\n");
     /// let mut codec = SigningCodec::with_key_per_frame();
-    /// let Some(Event::Head(head)) = codec.decode(&mut received)? else { panic!() };
-    /// assert!(matches!(codec.decode(&mut received), Err(CodecError::Misuse(Misuse::NoKey))));
+    /// let Some(SigningEvent::Head(head)) = codec.decode(&mut received)? else { panic!() };
+    /// assert!(matches!(codec.decode(&mut received), Err(CodecError::Misuse(CodecMisuse::NoKey))));
     ///
     /// // Look it up by what the head says; that may take its time.
     /// assert_eq!(head.values("key").next().as_deref(), Some(&b"access"[..]));
     /// codec.provide(key)?;
-    /// assert!(matches!(codec.decode(&mut received)?, Some(Event::Signed(_))));
+    /// assert!(matches!(codec.decode(&mut received)?, Some(SigningEvent::Signed(_))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with_key_per_frame() -> Self {
-        Self::with_key(Key::PerFrame(None))
+        Self::with_key(KeySource::PerFrame(None))
     }
 
-    fn with_key(key: Key) -> Self {
-        let work = Signing { key, payload: Payload::default(), scratch: Scratch::default() };
-        Self(Connection::new(Rules::strict(), work))
+    fn with_key(key: KeySource) -> Self {
+        let handler = Signing { key, payload: Payload::default(), scratch: Scratch::default() };
+        Self(FrameDecoder::new(Rules::strict(), handler))
     }
 
     /// Sets the most bytes of a head; see [`Rules::max_head`].
@@ -133,8 +133,8 @@ impl SigningCodec {
     ///
     /// # Errors
     ///
-    /// [`InputError::MethodName`] where `method` is not a token.
-    pub fn allow_method(mut self, method: &str) -> Result<Self, InputError> {
+    /// [`ApiMisuse::MethodName`] where `method` is not a token.
+    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
         let rules = self.0.rules().clone().allow_method(method)?;
         self.0.set_rules(|_| rules);
         Ok(self)
@@ -154,87 +154,89 @@ impl SigningCodec {
     ///
     /// # Errors
     ///
-    /// [`Misuse::UnaskedKey`] where no frame waits for its key.
-    pub fn provide(&mut self, given: SigningKey) -> Result<(), Misuse> {
+    /// [`CodecMisuse::UnaskedKey`] where no frame waits for its key.
+    pub fn provide(&mut self, given: SigningKey) -> Result<(), CodecMisuse> {
         let is_in_frame = self.0.is_in_frame();
-        match &mut self.0.work().key {
-            Key::PerFrame(key @ None) if is_in_frame => {
+        match &mut self.0.handler().key {
+            KeySource::PerFrame(key @ None) if is_in_frame => {
                 *key = Some(given);
                 Ok(())
             }
-            Key::PerFrame(_) | Key::Fixed(_) => Err(Misuse::UnaskedKey),
+            KeySource::PerFrame(_) | KeySource::Fixed(_) => Err(CodecMisuse::UnaskedKey),
         }
     }
 
-    /// Goes on with reading frames where [`Standing::Upgrade`] waits for that.
+    /// Goes on with reading frames where [`ConnectionState::UpgradePending`] waits for that.
     pub fn resume(&mut self) {
         self.0.resume();
     }
 
-    /// How the connection stands.
+    /// The state of the connection.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.0.standing()
+    pub fn state(&self) -> ConnectionState {
+        self.0.state()
     }
 }
 
 impl Decoder for SigningCodec {
-    type Item = Event;
+    type Item = SigningEvent;
     type Error = CodecError;
 
-    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Event>, CodecError> {
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<SigningEvent>, CodecError> {
         self.0.decode(buffer)
     }
 
-    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<Event>, CodecError> {
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<SigningEvent>, CodecError> {
         self.0.decode_eof(buffer)
     }
 }
 
-impl Work for Signing {
-    type Event = Event;
+impl FrameHandler for Signing {
+    type Event = SigningEvent;
     type Refused = FrameError;
 
-    fn begin(&mut self, head: FrameHead) -> Result<Event, FrameError> {
+    fn begin(&mut self, head: FrameHead) -> Result<SigningEvent, FrameError> {
         self.payload.begin(head.head(), true, &mut self.scratch);
         if head.bytes().len() > SMALL_HEAD {
             self.scratch.release();
         }
-        if let Key::PerFrame(key) = &mut self.key {
+        if let KeySource::PerFrame(key) = &mut self.key {
             *key = None;
         }
-        Ok(Event::Head(head))
+        Ok(SigningEvent::Head(head))
     }
 
     fn has_key(&self) -> bool {
-        !matches!(self.key, Key::PerFrame(None))
+        !matches!(self.key, KeySource::PerFrame(None))
     }
 
     fn proceed(&mut self) -> Result<(), FrameError> {
         Ok(())
     }
 
-    fn take(&mut self, data: &[u8]) -> Result<(), FrameError> {
-        self.payload.take(data)
+    fn update(&mut self, data: &[u8]) -> Result<(), FrameError> {
+        self.payload.update(data)
     }
 
     fn count(&mut self, len: u64) -> Result<(), FrameError> {
         self.payload.count(len)
     }
 
-    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<Event>, FrameError> {
+    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<SigningEvent>, FrameError> {
         let hash = self.payload.end(given)?;
-        let (Key::Fixed(key) | Key::PerFrame(Some(key))) = &self.key else { return Ok(None) };
-        Ok(Some(Event::Signed(key.sign(&self.payload.string_to_sign(hash)))))
+        let (KeySource::Fixed(key) | KeySource::PerFrame(Some(key))) = &self.key else {
+            return Ok(None);
+        };
+        Ok(Some(SigningEvent::Signed(key.sign(&self.payload.string_to_sign(hash)))))
     }
 
-    fn data(data: Bytes) -> Event {
-        Event::Data(data)
+    fn data(data: Bytes) -> SigningEvent {
+        SigningEvent::Data(data)
     }
 }
 
 impl fmt::Debug for SigningCodec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningCodec").field("standing", &self.standing()).finish_non_exhaustive()
+        f.debug_struct("SigningCodec").field("state", &self.state()).finish_non_exhaustive()
     }
 }

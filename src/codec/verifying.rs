@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use tokio_util::codec::Decoder;
 
 use super::{
-    CodecError, FrameHead, Misuse, Standing,
-    connection::{Connection, Work},
+    CodecError, CodecMisuse, ConnectionState, FrameHead,
+    frame_decoder::{FrameDecoder, FrameHandler},
 };
 use crate::{
     protocol::{PayloadHash, SigningKey},
@@ -82,7 +82,7 @@ pub enum VerifyingEvent {
 /// # Ok(())
 /// # }
 /// ```
-pub struct VerifyingCodec(pub(super) Connection<Verifying>);
+pub struct VerifyingCodec(pub(super) FrameDecoder<Verifying>);
 
 pub(super) struct Verifying {
     policy: Arc<Policy>,
@@ -149,13 +149,13 @@ impl VerifyingCodec {
     fn with_look_up(policy: Arc<Policy>, keys: Option<LookUp>) -> Self {
         let rules = policy.rules().clone();
         let clock = Box::new(SystemTime::now);
-        Self(Connection::new(rules, Verifying { policy, clock, keys, stage: Stage::Idle }))
+        Self(FrameDecoder::new(rules, Verifying { policy, clock, keys, stage: Stage::Idle }))
     }
 
     /// Sets what tells the time when a head is whole; the system's clock unless set.
     #[must_use]
     pub fn clock(mut self, clock: impl FnMut() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.0.work().clock = Box::new(clock);
+        self.0.handler().clock = Box::new(clock);
         self
     }
 
@@ -174,9 +174,9 @@ impl VerifyingCodec {
     ///
     /// # Errors
     ///
-    /// [`Misuse::UnaskedKey`] where no frame waits for its keys.
-    pub fn provide(&mut self, keys: Vec<SigningKey>) -> Result<(), Misuse> {
-        let stage = &mut self.0.work().stage;
+    /// [`CodecMisuse::UnaskedKey`] where no frame waits for its keys.
+    pub fn provide(&mut self, keys: Vec<SigningKey>) -> Result<(), CodecMisuse> {
+        let stage = &mut self.0.handler().stage;
         match mem::replace(stage, Stage::Idle) {
             Stage::Claimed(claim) => {
                 *stage = Stage::Given(claim, keys);
@@ -184,20 +184,20 @@ impl VerifyingCodec {
             }
             other => {
                 *stage = other;
-                Err(Misuse::UnaskedKey)
+                Err(CodecMisuse::UnaskedKey)
             }
         }
     }
 
-    /// Goes on with reading frames where [`Standing::Upgrade`] waits for that.
+    /// Goes on with reading frames where [`ConnectionState::UpgradePending`] waits for that.
     pub fn resume(&mut self) {
         self.0.resume();
     }
 
-    /// How the connection stands.
+    /// The state of the connection.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.0.standing()
+    pub fn state(&self) -> ConnectionState {
+        self.0.state()
     }
 }
 
@@ -214,7 +214,7 @@ impl Decoder for VerifyingCodec {
     }
 }
 
-impl Work for Verifying {
+impl FrameHandler for Verifying {
     type Event = VerifyingEvent;
     type Refused = Refusal;
 
@@ -241,7 +241,7 @@ impl Work for Verifying {
         Ok(())
     }
 
-    fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
+    fn update(&mut self, data: &[u8]) -> Result<(), Refusal> {
         match &mut self.stage {
             Stage::Pending(pending) => pending.update(data),
             Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => Ok(()),
@@ -274,6 +274,6 @@ impl Work for Verifying {
 
 impl fmt::Debug for VerifyingCodec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingCodec").field("standing", &self.standing()).finish_non_exhaustive()
+        f.debug_struct("VerifyingCodec").field("state", &self.state()).finish_non_exhaustive()
     }
 }

@@ -121,17 +121,18 @@ impl fmt::Display for Found {
 /// The first bytes of what was found, so that an error needs no allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Excerpt {
-    bytes: [u8; Self::MOST],
+    bytes: [u8; Self::MAX_LEN],
     len: u8,
     cut: bool,
 }
 
 impl Excerpt {
     /// Longer than every registered method, short enough for one line.
-    const MOST: usize = 20;
+    const MAX_LEN: usize = 20;
 
     fn new(source: &[u8]) -> Self {
-        let mut excerpt = Self { bytes: [0; Self::MOST], len: 0, cut: source.len() > Self::MOST };
+        let mut excerpt =
+            Self { bytes: [0; Self::MAX_LEN], len: 0, cut: source.len() > Self::MAX_LEN };
         for (to, from) in excerpt.bytes.iter_mut().zip(source) {
             *to = *from;
             excerpt.len += 1;

@@ -1,23 +1,23 @@
-//! What can go wrong, and whose fault it is: bytes ([`FrameError`]), the caller ([`InputError`]),
+//! What can go wrong, and whose fault it is: bytes ([`FrameError`]), the caller ([`ApiMisuse`]),
 //! or the source that bytes are read from ([`Error::Io`]).
 
 mod frame;
-mod input;
 mod kind;
+mod misuse;
 
 use std::{error, fmt, io};
 
 pub use self::frame::FrameError;
 pub(crate) use self::frame::{Expected, Found};
-pub use self::input::InputError;
 pub use self::kind::ErrorKind;
+pub use self::misuse::ApiMisuse;
 
 /// Why [`sign`](crate::sign()) or [`sign_reader`](crate::sign_reader) has no signature to return.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The caller passed something that cannot be used.
-    Input(InputError),
+    Misuse(ApiMisuse),
     /// The frame breaks a rule of the protocol.
     Frame(FrameError),
     /// The source of the bytes failed.
@@ -27,7 +27,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(error) => error.fmt(f),
+            Self::Misuse(error) => error.fmt(f),
             Self::Frame(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
@@ -38,16 +38,16 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         // The message is the inner error's own, so the chain goes on below it.
         match self {
-            Self::Input(error) => error.source(),
+            Self::Misuse(error) => error.source(),
             Self::Frame(error) => error.source(),
             Self::Io(error) => error.source(),
         }
     }
 }
 
-impl From<InputError> for Error {
-    fn from(error: InputError) -> Self {
-        Self::Input(error)
+impl From<ApiMisuse> for Error {
+    fn from(error: ApiMisuse) -> Self {
+        Self::Misuse(error)
     }
 }
 

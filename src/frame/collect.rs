@@ -18,7 +18,7 @@ impl Collector {
     }
 
     /// Takes the next chunk; what follows the head in it, once the head is whole.
-    pub(crate) fn take<'a>(&mut self, chunk: &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
+    pub(crate) fn push<'a>(&mut self, chunk: &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
         if self.collected.is_empty() {
             let Some(len) = self.reader.read_len(chunk)? else {
                 self.collected.extend_from_slice(chunk);

@@ -1,4 +1,4 @@
-//! Field lines (RFC 9112 section 5; protocol rows 7.10 to 7.14).
+//! Field lines (RFC 9112 section 5; protocol rules 7.10 to 7.14).
 
 use std::borrow::Cow;
 
@@ -74,7 +74,7 @@ impl FieldSpan {
     }
 }
 
-/// Refuses a continuation line where none is accepted (protocol row 7.14).
+/// Refuses a continuation line where none is accepted (protocol rule 7.14).
 pub(crate) fn refuse_fold(at: usize, expected: &'static str) -> FrameError {
     let found = Found::Text("a line that starts with whitespace");
     FrameError::new(ErrorKind::ObsFold, at, Expected::Text(expected), found)
@@ -148,7 +148,7 @@ const fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-/// Refuses the NUL that is at `at` in a value of a lenient head (protocol row 7.11).
+/// Refuses the NUL that is at `at` in a value of a lenient head (protocol rule 7.11).
 #[cold]
 pub(crate) fn nul_in_value(at: usize) -> FrameError {
     let expected = Expected::Text("no NUL in a field value");

@@ -1,4 +1,4 @@
-//! Hosts and authorities (protocol section 4 and row 7.15; RFC 3986 section 3.2).
+//! Hosts and authorities (protocol section 4 and rule 7.15; RFC 3986 section 3.2).
 
 use super::{
     ascii::{ByteSet, is_escape},
@@ -12,7 +12,7 @@ use crate::error::{ErrorKind, Expected, Found, FrameError};
 /// What a registered name or an IPv4 address may consist of, as the protocol narrows it.
 const REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"._~%!$&'()*+,;=-");
 
-/// Holds Host to row 7.15, and the authority of the target to Host (row 7.9).
+/// Holds Host to rule 7.15, and the authority of the target to Host (rule 7.9).
 pub(crate) fn check(
     head: &[u8],
     target: &Target,

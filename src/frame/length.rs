@@ -1,4 +1,4 @@
-//! How long the payload is (RFC 9112 section 6; protocol rows 7.16 to 7.18 and 7.25).
+//! How long the payload is (RFC 9112 section 6; protocol rules 7.16 to 7.18 and 7.25).
 
 use super::{
     ascii::is_whitespace,

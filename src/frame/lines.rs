@@ -3,7 +3,7 @@
 use super::span::Span;
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
-/// The search for line ends (protocol rows 7.1, 7.2 and 7.23).
+/// The search for line ends (protocol rules 7.1, 7.2 and 7.23).
 ///
 /// ```text
 ///   head:  G E T … CR LF H o s t : …

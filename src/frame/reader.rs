@@ -131,13 +131,13 @@ impl HeadReader {
             Stage::Done => Ok(()),
             Stage::Failed(error) => Err(error.clone()),
             Stage::RequestLine | Stage::Fields => self
-                .take_lines(bytes)
+                .parse_lines(bytes)
                 .inspect_err(|error| self.stage = Stage::Failed(error.clone())),
         }
     }
 
     /// Takes the lines that have arrived whole, up to the one that ends the head.
-    fn take_lines(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+    fn parse_lines(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
         let (limit, is_strict) = (self.rules.head_limit(), self.rules.is_strict());
         let within = bytes.get(..limit).unwrap_or(bytes);
         while let Some(line) = self.lines.next(within, is_strict)? {
@@ -177,7 +177,7 @@ impl HeadReader {
         Ok(())
     }
 
-    /// Checks what only the whole head can tell (protocol rows 7.9, 7.15 to 7.18 and 7.25).
+    /// Checks what only the whole head can tell (protocol rules 7.9, 7.15 to 7.18 and 7.25).
     fn end(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
         let head = bytes.get(..self.lines.position()).unwrap_or_default();
         let (fields, rules) = (&self.fields, &self.rules);

@@ -1,4 +1,4 @@
-//! The request line (RFC 9112 section 3; protocol rows 7.4 to 7.7 and 7.11).
+//! The request line (RFC 9112 section 3; protocol rules 7.4 to 7.7 and 7.11).
 
 use super::{
     ascii::{is_token, trim_end},
@@ -80,7 +80,7 @@ fn check_target(head: &[u8], target: Span, rules: &Rules) -> Result<(), FrameErr
     }
 }
 
-/// Refuses the NUL that is at `at` in a request line (protocol row 7.11).
+/// Refuses the NUL that is at `at` in a request line (protocol rule 7.11).
 #[cold]
 pub(crate) fn nul(at: usize) -> FrameError {
     refuse(at, Expected::Text("a request line without NUL"), Found::Byte(0))

@@ -1,7 +1,7 @@
 //! How a frame is read: strict or lenient, the limits, and further methods.
 
 use super::is_token;
-use crate::error::InputError;
+use crate::error::ApiMisuse;
 
 /// The two ways to read a frame (protocol section 7).
 ///
@@ -21,7 +21,7 @@ pub enum Reading {
 /// use framesign::Rules;
 ///
 /// let rules = Rules::strict().max_head(16 * 1024).allow_method("PATCH")?;
-/// # Ok::<(), framesign::InputError>(())
+/// # Ok::<(), framesign::ApiMisuse>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -83,10 +83,10 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// [`InputError::MethodName`] where `method` is not a token (RFC 9110 section 5.6.2).
-    pub fn allow_method(mut self, method: &str) -> Result<Self, InputError> {
+    /// [`ApiMisuse::MethodName`] where `method` is not a token (RFC 9110 section 5.6.2).
+    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
         if !is_token(method.as_bytes()) {
-            return Err(InputError::MethodName);
+            return Err(ApiMisuse::MethodName);
         }
         self.methods.push(method.into());
         Ok(self)
@@ -110,7 +110,7 @@ impl Rules {
         self.max_headers
     }
 
-    /// Protocol rows 7.6 and 7.7.
+    /// Protocol rules 7.6 and 7.7.
     pub(crate) fn accepts_method(&self, method: &[u8]) -> bool {
         matches!(
             method,

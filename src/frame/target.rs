@@ -1,4 +1,4 @@
-//! The request target and its four forms (RFC 9112 section 3.2; protocol section 4, row 7.8).
+//! The request target and its four forms (RFC 9112 section 3.2; protocol section 4, rule 7.8).
 
 use super::{
     ascii::{ByteSet, is_escape},

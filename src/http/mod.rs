@@ -11,16 +11,16 @@
 //! The results are those of the raw frame, whichever version of HTTP carries the request. A server
 //! has all of it in one piece in the layer of `framesign::tower` (feature `tower`).
 
+mod body_state;
 mod buffer;
 mod canonical;
-mod course;
 mod error;
+mod observed_body;
 mod problem;
 mod request;
 mod sign;
 mod signing;
 mod verifying;
-mod watched;
 
 pub use self::canonical::CanonicalParts;
 pub use self::error::{BodyError, BoxError};
@@ -29,4 +29,4 @@ pub use self::problem::refusal_response;
 pub(crate) use self::problem::response;
 pub use self::sign::sign_request;
 pub use self::signing::{BodySignature, SigningBody};
-pub use self::verifying::{Unverified, Verification, VerifyingBody};
+pub use self::verifying::{NotVerified, Verification, VerifyingBody};

@@ -7,8 +7,8 @@ use http::{HeaderMap, Method, Uri, Version, header, request::Parts};
 use crate::{
     error::{ErrorKind, Expected, Found, FrameError},
     frame::{self, Rules, Value},
-    protocol::{FieldList, Source},
-    verify::{self, Claim, Policy, Refusal, Signed},
+    protocol::{CanonicalSource, FieldList},
+    verify::{self, Claim, Policy, Refusal, RequestHead},
 };
 
 /// `Parts` that keep to the rows which hold for a structured request, as its parts are signed.
@@ -27,7 +27,7 @@ pub(crate) struct Request<'a> {
 type Field<'a> = (&'a [u8], &'a [u8]);
 
 impl<'a> Request<'a> {
-    /// Checks the rows 7.6, 7.7, 7.9 to 7.11 and 7.15 to 7.18, and the form of the target.
+    /// Checks the rules 7.6, 7.7, 7.9 to 7.11 and 7.15 to 7.18, and the form of the target.
     pub(crate) fn read(parts: &'a Parts, rules: &Rules) -> Result<Self, FrameError> {
         let method = parts.method.as_str().as_bytes();
         check_method(method, rules)?;
@@ -45,7 +45,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl Source for Request<'_> {
+impl CanonicalSource for Request<'_> {
     fn method(&self) -> &[u8] {
         self.method
     }
@@ -70,7 +70,7 @@ impl FieldList for Request<'_> {
     }
 }
 
-impl Signed for Request<'_> {
+impl RequestHead for Request<'_> {
     fn head_len(&self) -> u64 {
         0
     }
@@ -121,7 +121,7 @@ impl Policy {
     }
 }
 
-/// Protocol rows 7.6 and 7.7.
+/// Protocol rules 7.6 and 7.7.
 fn check_method(method: &[u8], rules: &Rules) -> Result<(), FrameError> {
     if rules.accepts_method(method) {
         return Ok(());
@@ -131,7 +131,7 @@ fn check_method(method: &[u8], rules: &Rules) -> Result<(), FrameError> {
 }
 
 /// Path and query of a target that has one of the forms of protocol section 4. Its bytes are taken
-/// as they are, since row 7.8 is for raw frames.
+/// as they are, since rule 7.8 is for raw frames.
 fn target<'a>(method: &Method, uri: &'a Uri) -> Result<(&'a [u8], &'a [u8]), FrameError> {
     let refused = |expected| Err(refuse(ErrorKind::Target, expected, Found::Text("another one")));
     if method == Method::CONNECT {
@@ -156,7 +156,7 @@ fn target<'a>(method: &Method, uri: &'a Uri) -> Result<(&'a [u8], &'a [u8]), Fra
     }
 }
 
-/// The fields. Names are tokens by their type (row 7.10).
+/// The fields. Names are tokens by their type (rule 7.10).
 fn fields(headers: &HeaderMap) -> Result<Vec<Field<'_>>, FrameError> {
     let fields = headers.iter().map(|(name, value)| {
         check_value(value.as_bytes())?;
@@ -165,7 +165,7 @@ fn fields(headers: &HeaderMap) -> Result<Vec<Field<'_>>, FrameError> {
     fields.collect()
 }
 
-/// Row 7.11, and what stands below the table: NUL, CR and LF would make one canonical line two. The
+/// Rule 7.11, and what stands below the table: NUL, CR and LF would make one canonical line two. The
 /// type of a value promises this as well; other implementations make some without its checks.
 fn check_value(value: &[u8]) -> Result<(), FrameError> {
     match memchr::memchr3(0, b'\r', b'\n', value).and_then(|at| value.get(at)) {
@@ -177,7 +177,7 @@ fn check_value(value: &[u8]) -> Result<(), FrameError> {
     }
 }
 
-/// Holds Host to row 7.15, and the authority of the target to Host (row 7.9).
+/// Holds Host to rule 7.15, and the authority of the target to Host (rule 7.9).
 fn check_host(fields: &[Field<'_>], authority: Option<&[u8]>) -> Result<(), FrameError> {
     let mut hosts = fields.iter().filter(|(name, _)| *name == b"host").map(|(_, value)| *value);
     let refused = |expected, found| Err(refuse(ErrorKind::Host, expected, Found::Text(found)));

@@ -6,12 +6,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 
 use super::request::Request;
 use crate::{
-    error::{FrameError, InputError},
+    error::{ApiMisuse, FrameError},
     frame::{self, Rules},
     payload::Payload,
     protocol::{PayloadHash, SigningKey},
     signing::{self, SigningError, SigningOptions},
-    verify::{CONTENT_DIGEST, FieldNames, Signed, TIMESTAMP},
+    verify::{CONTENT_DIGEST, FieldNames, RequestHead, TIMESTAMP},
 };
 
 /// Makes a signed frame of a request that is about to be sent (protocol section 9).
@@ -74,10 +74,10 @@ use crate::{
 /// Content-Length that contradicts `payload`: `trailing-bytes` if the payload is not empty and there
 /// is none above 0, `truncated-body` if it is empty and there is one.
 ///
-/// [`SigningError::Input`] with [`SignedAlready`](InputError::SignedAlready) if somebody else has
-/// inserted one of the three fields, [`AccessKeyNotVisible`](InputError::AccessKeyNotVisible) or
-/// [`EmptyAccessKey`](InputError::EmptyAccessKey) if the access key cannot stand in a field,
-/// [`ContentDigest`](InputError::ContentDigest) if the request claims another hash than `payload`.
+/// [`SigningError::Misuse`] with [`SignedAlready`](ApiMisuse::SignedAlready) if somebody else has
+/// inserted one of the three fields, [`AccessKeyNotVisible`](ApiMisuse::AccessKeyNotVisible) or
+/// [`EmptyAccessKey`](ApiMisuse::EmptyAccessKey) if the access key cannot stand in a field,
+/// [`ContentDigest`](ApiMisuse::ContentDigest) if the request claims another hash than `payload`.
 ///
 /// [`SigningError::Refused`] if the options have a policy, and it refuses the request.
 pub fn sign_request(
@@ -160,9 +160,9 @@ impl Inserted {
         headers: &mut HeaderMap,
         name: &str,
         value: &str,
-    ) -> Result<(), InputError> {
-        let name = HeaderName::try_from(name).map_err(|_| InputError::FieldName)?;
-        let value = HeaderValue::try_from(value).map_err(|_| InputError::AccessKeyNotVisible)?;
+    ) -> Result<(), ApiMisuse> {
+        let name = HeaderName::try_from(name).map_err(|_| ApiMisuse::FieldName)?;
+        let value = HeaderValue::try_from(value).map_err(|_| ApiMisuse::AccessKeyNotVisible)?;
         headers.insert(&name, value.clone());
         self.0.push((name, value));
         Ok(())
@@ -181,7 +181,7 @@ fn remove_inserted(parts: &mut Parts) {
     }
 }
 
-/// Holds the head, as HTTP/1.1 writes it in origin-form, to protocol rows 7.23 and 7.24.
+/// Holds the head, as HTTP/1.1 writes it in origin-form, to protocol rules 7.23 and 7.24.
 fn check_limits(parts: &Parts, rules: &Rules) -> Result<(), FrameError> {
     let (max_head, max_headers) = (rules.head_limit(), rules.headers_limit());
     if parts.headers.len() > max_headers {

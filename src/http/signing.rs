@@ -13,9 +13,9 @@ use pin_project_lite::pin_project;
 
 use super::{
     BodyError, BoxError,
-    course::{Slot, Watch},
+    body_state::{OutcomeCell, PayloadObserver},
+    observed_body::ObservedBody,
     request::Request,
-    watched::Watched,
 };
 use crate::{
     error::FrameError,
@@ -23,7 +23,7 @@ use crate::{
     offload::HashPool,
     payload::{Payload, Progress},
     protocol::{PayloadHash, Signature, SigningKey},
-    verify::Signed,
+    verify::RequestHead,
 };
 
 pin_project! {
@@ -62,14 +62,14 @@ pin_project! {
     /// ```
     pub struct SigningBody<B> {
         #[pin]
-        body: Watched<B, Hashed>,
+        body: ObservedBody<B, Hashed>,
     }
 }
 
 /// Where the signature of a [`SigningBody`] is, once its end has been reached. A clone asks the
 /// same body.
 #[derive(Clone, Debug)]
-pub struct BodySignature(Slot<Hashed>);
+pub struct BodySignature(OutcomeCell<Hashed>);
 
 pub(super) struct Hashed {
     payload: Payload,
@@ -93,26 +93,26 @@ impl<B> SigningBody<B> {
     ) -> Result<Self, FrameError> {
         let request = Request::read(parts, rules)?;
         let payload = Payload::of_request(&request, None, 0, request.expected());
-        Ok(Self { body: Watched::new(body, Hashed { payload, key: key.clone() }) })
+        Ok(Self { body: ObservedBody::new(body, Hashed { payload, key: key.clone() }) })
     }
 
     /// Hashes on the threads of `pool`, beside what receives; see [`offload`](crate::offload).
     #[must_use]
     pub fn hash_on(mut self, pool: &HashPool) -> Self {
-        self.body.course.hash_on(pool);
+        self.body.state.hash_on(pool);
         self
     }
 
     /// What to ask for the signature once the body has been read.
     #[must_use]
     pub fn signature(&self) -> BodySignature {
-        BodySignature(self.body.course.slot().clone())
+        BodySignature(self.body.state.outcome().clone())
     }
 
     /// How far the payload has come; `None` once its outcome is known.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        self.body.course.progress()
+        self.body.state.progress()
     }
 }
 
@@ -125,12 +125,12 @@ impl BodySignature {
     }
 }
 
-impl Watch for Hashed {
+impl PayloadObserver for Hashed {
     type Outcome = Signature;
     type Error = FrameError;
 
     fn update(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        self.payload.take(bytes)
+        self.payload.update(bytes)
     }
 
     fn count(&mut self, len: u64) -> Result<(), FrameError> {

@@ -13,9 +13,9 @@ use pin_project_lite::pin_project;
 
 use super::{
     BodyError, BoxError,
+    body_state::{OutcomeCell, PayloadObserver},
     buffer::Buffer,
-    course::{Slot, Watch},
-    watched::Watched,
+    observed_body::ObservedBody,
 };
 use crate::{
     offload::HashPool,
@@ -71,7 +71,7 @@ pin_project! {
     /// ```
     pub struct VerifyingBody<B> {
         #[pin]
-        body: Watched<B, Pending>,
+        body: ObservedBody<B, Pending>,
         // What was read by `buffer` and not handed on, of the payload before its last frame.
         buffered: Buffer,
     }
@@ -80,13 +80,13 @@ pin_project! {
 impl<B> VerifyingBody<B> {
     /// Verifies `body` as the payload of the request whose head has passed.
     pub fn new(body: B, pending: Pending) -> Self {
-        Self { body: Watched::new(body, pending), buffered: Buffer::default() }
+        Self { body: ObservedBody::new(body, pending), buffered: Buffer::default() }
     }
 
     /// Hashes on the threads of `pool`, beside what receives; see [`offload`](crate::offload).
     #[must_use]
     pub fn hash_on(mut self, pool: &HashPool) -> Self {
-        self.body.course.hash_on(pool);
+        self.body.state.hash_on(pool);
         self
     }
 
@@ -94,19 +94,19 @@ impl<B> VerifyingBody<B> {
     /// body is polled.
     #[must_use]
     pub fn on_refusal(mut self, hook: impl FnOnce(&Refusal) + Send + Sync + 'static) -> Self {
-        self.body.course.set_hook(Box::new(hook));
+        self.body.state.set_hook(Box::new(hook));
         self
     }
 
     /// What to ask for the proof once the body has been read.
     pub fn verification(&self) -> Verification {
-        Verification(self.body.course.slot().clone())
+        Verification(self.body.state.outcome().clone())
     }
 
     /// How far the payload has come; `None` once its outcome is known.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        self.body.course.progress()
+        self.body.state.progress()
     }
 }
 
@@ -115,7 +115,7 @@ impl<B> VerifyingBody<B> {
 /// `VerifyLayer` (feature `tower`) puts one into the extensions of every request.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is verified unless it is asked"]
-pub struct Verification(Slot<Pending>);
+pub struct Verification(OutcomeCell<Pending>);
 
 impl Verification {
     /// The proof that the request was verified whole, which can be had after the last byte of its
@@ -126,27 +126,27 @@ impl Verification {
     ///
     /// # Errors
     ///
-    /// [`Unverified::Unfinished`] as long as the end has not been read, which is for ever where
-    /// the body was dropped; [`Unverified::Refused`] where it was refused.
-    pub fn verified(&self) -> Result<Verified, Unverified> {
+    /// [`NotVerified::Unfinished`] as long as the end has not been read, which is for ever where
+    /// the body was dropped; [`NotVerified::Refused`] where it was refused.
+    pub fn verified(&self) -> Result<Verified, NotVerified> {
         match self.0.get() {
-            None => Err(Unverified::Unfinished),
+            None => Err(NotVerified::Unfinished),
             Some(Ok(verified)) => Ok(verified.clone()),
-            Some(Err(refusal)) => Err(Unverified::Refused(refusal.clone())),
+            Some(Err(refusal)) => Err(NotVerified::Refused(refusal.clone())),
         }
     }
 }
 
 /// Why there is no proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unverified {
+pub enum NotVerified {
     /// The body has not been read to its end.
     Unfinished,
     /// The request was refused.
     Refused(Refusal),
 }
 
-impl fmt::Display for Unverified {
+impl fmt::Display for NotVerified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unfinished => {
@@ -157,7 +157,7 @@ impl fmt::Display for Unverified {
     }
 }
 
-impl error::Error for Unverified {
+impl error::Error for NotVerified {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Unfinished => None,
@@ -166,7 +166,7 @@ impl error::Error for Unverified {
     }
 }
 
-impl Watch for Pending {
+impl PayloadObserver for Pending {
     type Outcome = Verified;
     type Error = Refusal;
 
@@ -243,7 +243,7 @@ where
     ) -> Poll<Result<Verified, BodyError>> {
         let mut this = self.project();
         let error = loop {
-            match this.body.course.slot().get() {
+            match this.body.state.outcome().get() {
                 None => {}
                 Some(Ok(verified)) => return Poll::Ready(Ok(verified.clone())),
                 Some(Err(refusal)) => break refusal.clone().into(),

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use super::{
-    digest::Hash,
+    digest::BufferedSha256,
     headers::{FieldList, Order},
     path,
     query::Parameters,
@@ -82,7 +82,7 @@ impl<'a> CanonicalHead<'a> {
 }
 
 /// A request whose canonical form can be written.
-pub(crate) trait Source: FieldList {
+pub(crate) trait CanonicalSource: FieldList {
     /// The method.
     fn method(&self) -> &[u8];
 
@@ -95,10 +95,10 @@ pub(crate) trait Source: FieldList {
 
 /// Begins `hash` with the canonical request up to its last line, without the field `left_out`.
 pub(crate) fn hash(
-    source: &impl Source,
+    source: &impl CanonicalSource,
     left_out: Option<&str>,
     scratch: &mut Scratch,
-    hash: &mut Hash,
+    hash: &mut BufferedSha256,
 ) {
     hash.reset();
     let Ok(()) = write(source, left_out, scratch, hash);
@@ -106,7 +106,7 @@ pub(crate) fn hash(
 
 /// Writes the canonical request up to its last line, without the field `left_out`.
 pub(crate) fn write<S: Sink>(
-    source: &impl Source,
+    source: &impl CanonicalSource,
     left_out: Option<&str>,
     scratch: &mut Scratch,
     sink: &mut S,
@@ -130,7 +130,7 @@ impl fmt::Display for CanonicalHead<'_> {
     }
 }
 
-impl Source for Head<'_> {
+impl CanonicalSource for Head<'_> {
     fn method(&self) -> &[u8] {
         self.method_bytes()
     }
@@ -186,7 +186,7 @@ impl CanonicalRequest<'_> {
     /// The next stage: the hash of this text.
     #[must_use]
     pub fn string_to_sign(&self) -> StringToSign {
-        let mut hash = Hash::default();
+        let mut hash = BufferedSha256::default();
         let CanonicalHead { head, left_out } = self.head;
         self::hash(&head, left_out, &mut Scratch::default(), &mut hash);
         hash.update(&self.payload.hex());

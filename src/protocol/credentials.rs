@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::error::InputError;
+use crate::error::ApiMisuse;
 
 /// An access key and its secret key (protocol section 1). The secret is zeroized on drop.
 #[derive(Clone)]
@@ -18,13 +18,13 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// An [`InputError`] that says which key is empty or holds a NUL.
-    pub fn new(access_key: &str, secret_key: &str) -> Result<Self, InputError> {
+    /// An [`ApiMisuse`] that says which key is empty or holds a NUL.
+    pub fn new(access_key: &str, secret_key: &str) -> Result<Self, ApiMisuse> {
         match (access_key, secret_key) {
-            ("", _) => Err(InputError::EmptyAccessKey),
-            (_, "") => Err(InputError::EmptySecretKey),
-            (access_key, _) if access_key.contains('\0') => Err(InputError::NulInAccessKey),
-            (_, secret_key) if secret_key.contains('\0') => Err(InputError::NulInSecretKey),
+            ("", _) => Err(ApiMisuse::EmptyAccessKey),
+            (_, "") => Err(ApiMisuse::EmptySecretKey),
+            (access_key, _) if access_key.contains('\0') => Err(ApiMisuse::NulInAccessKey),
+            (_, secret_key) if secret_key.contains('\0') => Err(ApiMisuse::NulInSecretKey),
             _ => Ok(Self {
                 access_key: access_key.into(),
                 secret_key: Zeroizing::new(secret_key.into()),

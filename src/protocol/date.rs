@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::SystemTime};
 
 use jiff::civil;
 
-use crate::error::InputError;
+use crate::error::ApiMisuse;
 
 /// A Gregorian day of the years 0001 to 9999, in UTC, written `YYYYMMDD`.
 ///
@@ -14,7 +14,7 @@ use crate::error::InputError;
 /// let date: SigningDate = "20240229".parse()?;
 /// assert_eq!(date.to_string(), "20240229");
 /// assert!("20230229".parse::<SigningDate>().is_err());
-/// # Ok::<(), framesign::InputError>(())
+/// # Ok::<(), framesign::ApiMisuse>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SigningDate(civil::Date);
@@ -44,20 +44,20 @@ impl SigningDate {
 }
 
 impl FromStr for SigningDate {
-    type Err = InputError;
+    type Err = ApiMisuse;
 
-    fn from_str(text: &str) -> Result<Self, InputError> {
+    fn from_str(text: &str) -> Result<Self, ApiMisuse> {
         if text.len() != 8 || !text.bytes().all(|digit| digit.is_ascii_digit()) {
-            return Err(InputError::Date);
+            return Err(ApiMisuse::Date);
         }
-        let number: u32 = text.parse().map_err(|_| InputError::Date)?;
+        let number: u32 = text.parse().map_err(|_| ApiMisuse::Date)?;
         let part = |divisor: u32, modulus: u32| number / divisor % modulus;
-        let year = i16::try_from(part(10_000, 10_000)).map_err(|_| InputError::Date)?;
-        let month = i8::try_from(part(100, 100)).map_err(|_| InputError::Date)?;
-        let day = i8::try_from(part(1, 100)).map_err(|_| InputError::Date)?;
+        let year = i16::try_from(part(10_000, 10_000)).map_err(|_| ApiMisuse::Date)?;
+        let month = i8::try_from(part(100, 100)).map_err(|_| ApiMisuse::Date)?;
+        let day = i8::try_from(part(1, 100)).map_err(|_| ApiMisuse::Date)?;
         match civil::Date::new(year, month, day) {
             Ok(date) if year > 0 => Ok(Self(date)),
-            _ => Err(InputError::Date),
+            _ => Err(ApiMisuse::Date),
         }
     }
 }

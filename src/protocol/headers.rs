@@ -3,7 +3,7 @@
 use super::{
     lower,
     sink::Sink,
-    sorted::{self, Key},
+    sorted::{self, SortKey},
 };
 use crate::frame::Value;
 
@@ -11,7 +11,7 @@ use crate::frame::Value;
 #[derive(Clone, Default)]
 pub(crate) struct Order {
     /// Of the names in lower case.
-    keys: Vec<Key>,
+    keys: Vec<SortKey>,
 }
 
 /// Fields by number, in the order of the head.
@@ -37,7 +37,7 @@ impl Order {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.sort(fields, left_out);
-        let mut before: Option<Key> = None;
+        let mut before: Option<SortKey> = None;
         for &key in &self.keys {
             let (name, value) = fields.field(key.number());
             if before.is_some_and(|before| {
@@ -63,7 +63,7 @@ impl Order {
         self.keys.clear();
         for (index, name) in fields.names().enumerate() {
             if left_out.is_none_or(|out| !name.eq_ignore_ascii_case(out.as_bytes())) {
-                self.keys.push(Key::lower(name, index));
+                self.keys.push(SortKey::lower(name, index));
             }
         }
         sorted::sort(&mut self.keys, |left, right| {

@@ -22,7 +22,7 @@ use super::{
 /// let credentials = Credentials::new("access", "secret")?;
 /// let key = SigningKey::derive(&credentials, SigningDate::today());
 /// std::thread::spawn({ let key = key.clone(); move || key }).join().unwrap();
-/// # Ok::<(), framesign::InputError>(())
+/// # Ok::<(), framesign::ApiMisuse>(())
 /// ```
 #[derive(Clone)]
 pub struct SigningKey(Arc<Derived>);

@@ -18,14 +18,14 @@ mod sink;
 mod sorted;
 
 #[cfg(feature = "verify")]
-pub(crate) use self::canonical::Source;
+pub(crate) use self::canonical::CanonicalSource;
 #[cfg(feature = "http")]
 pub(crate) use self::canonical::write as write_canonical;
 pub use self::canonical::{CanonicalHead, CanonicalRequest};
 pub(crate) use self::canonical::{Scratch, hash as hash_canonical};
 pub use self::credentials::Credentials;
 pub use self::date::SigningDate;
-pub(crate) use self::digest::Hash;
+pub(crate) use self::digest::BufferedSha256;
 #[cfg(any(feature = "codec", feature = "http"))]
 pub(crate) use self::digest::{HashEngine, PayloadState};
 #[cfg(feature = "http")]

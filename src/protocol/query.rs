@@ -5,26 +5,26 @@ use std::{convert::Infallible, mem};
 use super::{
     percent::{self, UNRESERVED},
     sink::Sink,
-    sorted::{self, Key},
+    sorted::{self, SortKey},
 };
 use crate::frame::Span;
 
 /// Memory for the parameters of a query, kept from one to the next.
 ///
-/// At most three bytes of text for each of the query, and a [`Parameter`] and a [`Key`] for every
+/// At most three bytes of text for each of the query, and a [`Parameter`] and a [`SortKey`] for every
 /// second one.
 #[derive(Clone, Default)]
 pub(crate) struct Parameters {
     /// The canonical `name=value` of the pieces that are not canonical as they stand.
     text: Vec<u8>,
     found: Vec<Parameter>,
-    keys: Vec<Key>,
+    keys: Vec<SortKey>,
 }
 
 /// Where the canonical `name=value` of a parameter lies.
 #[derive(Clone, Copy, Default)]
 struct Parameter {
-    home: Home,
+    storage: Storage,
     start: usize,
     equals: usize,
     end: usize,
@@ -32,7 +32,7 @@ struct Parameter {
 
 /// What a parameter lies in: most are canonical as they stand, and need no copy.
 #[derive(Clone, Copy, Default)]
-enum Home {
+enum Storage {
     #[default]
     Query,
     Text,
@@ -46,7 +46,7 @@ impl Parameters {
         }
         self.read(query);
         self.sort(query);
-        let mut before: Option<Key> = None;
+        let mut before: Option<SortKey> = None;
         for &key in &self.keys {
             let parameter = self.parameter(key.number());
             let start = match before {
@@ -97,7 +97,11 @@ impl Parameters {
             return self.recode(text, Some(equals), after);
         }
         let equals = start + equals;
-        self.note(Key::new(name, self.found.len()), Home::Query, [start, equals, start + end]);
+        self.note(
+            SortKey::new(name, self.found.len()),
+            Storage::Query,
+            [start, equals, start + end],
+        );
         after
     }
 
@@ -137,15 +141,15 @@ impl Parameters {
             self.text.len() - 1
         });
         let name = self.text.get(start..equals).unwrap_or_default();
-        let key = Key::new(name, self.found.len());
-        self.note(key, Home::Text, [start, equals, self.text.len()]);
+        let key = SortKey::new(name, self.found.len());
+        self.note(key, Storage::Text, [start, equals, self.text.len()]);
         rest
     }
 
     #[inline]
-    fn note(&mut self, key: Key, home: Home, [start, equals, end]: [usize; 3]) {
+    fn note(&mut self, key: SortKey, storage: Storage, [start, equals, end]: [usize; 3]) {
         self.keys.push(key);
-        self.found.push(Parameter { home, start, equals, end });
+        self.found.push(Parameter { storage, start, equals, end });
     }
 
     /// By encoded name; parameters of one name in the order in which they appear.
@@ -156,7 +160,7 @@ impl Parameters {
     }
 
     #[inline]
-    fn is_same_name(&self, query: &[u8], left: Key, right: Key) -> bool {
+    fn is_same_name(&self, query: &[u8], left: SortKey, right: SortKey) -> bool {
         left.is_same(right, || self.name(query, left.number()) == self.name(query, right.number()))
     }
 
@@ -178,11 +182,11 @@ impl Parameters {
         start: usize,
         end: usize,
     ) -> &'a [u8] {
-        let home = match parameter.home {
-            Home::Query => query,
-            Home::Text => &self.text,
+        let storage = match parameter.storage {
+            Storage::Query => query,
+            Storage::Text => &self.text,
         };
-        Span::new(start, end).of(home)
+        Span::new(start, end).of(storage)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use super::digest::{self, Hash, Hex, Output, equal};
-use crate::error::InputError;
+use super::digest::{self, BufferedSha256, Hex, Output, equal};
+use crate::error::ApiMisuse;
 
 /// The SHA-256 of a payload, as hexadecimal text the last line of the canonical request.
 ///
@@ -20,7 +20,7 @@ impl PayloadHash {
     /// Hashes a payload that lies in memory.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {
-        let mut hash = Hash::default();
+        let mut hash = BufferedSha256::default();
         hash.update(payload);
         Self(hash.finish())
     }
@@ -37,7 +37,7 @@ impl PayloadHash {
         &self.0
     }
 
-    pub(crate) fn new(hash: &mut Hash) -> Self {
+    pub(crate) fn new(hash: &mut BufferedSha256) -> Self {
         Self(hash.finish())
     }
 
@@ -51,14 +51,14 @@ impl PayloadHash {
 pub struct StringToSign(Output);
 
 impl StringToSign {
-    pub(crate) fn new(hash: &mut Hash) -> Self {
+    pub(crate) fn new(hash: &mut BufferedSha256) -> Self {
         Self(hash.finish())
     }
 
     /// The hash of a canonical request that lies in memory.
     #[cfg(feature = "http")]
     pub(crate) fn of_text(text: &[u8]) -> Self {
-        let mut hash = Hash::default();
+        let mut hash = BufferedSha256::default();
         hash.update(text);
         Self::new(&mut hash)
     }
@@ -79,7 +79,7 @@ impl StringToSign {
 /// let signature: Signature = text.parse()?;
 /// assert_eq!(signature.to_string(), text);
 /// assert!(text.to_uppercase().parse::<Signature>().is_err());
-/// # Ok::<(), framesign::InputError>(())
+/// # Ok::<(), framesign::ApiMisuse>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Signature(Output);
@@ -120,15 +120,15 @@ macro_rules! hexadecimal {
         }
 
         impl FromStr for $name {
-            type Err = InputError;
+            type Err = ApiMisuse;
 
             /// Reads 64 lower-case hexadecimal digits.
-            fn from_str(text: &str) -> Result<Self, InputError> {
+            fn from_str(text: &str) -> Result<Self, ApiMisuse> {
                 let mut output = [0; 32];
                 if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                    return Err(InputError::Hex);
+                    return Err(ApiMisuse::Hex);
                 }
-                hex::decode_to_slice(text, &mut output).map_err(|_| InputError::Hex)?;
+                hex::decode_to_slice(text, &mut output).map_err(|_| ApiMisuse::Hex)?;
                 Ok(Self(output))
             }
         }

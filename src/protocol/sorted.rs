@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::lower;
 
-/// How many bytes of a name a [`Key`] holds.
+/// How many bytes of a name a [`SortKey`] holds.
 const HELD: usize = size_of::<u64>();
 
 /// The place of a name in ascending byte order, and then that of its bearer, so that bearers of one
@@ -12,7 +12,7 @@ const HELD: usize = size_of::<u64>();
 ///
 /// Names hold no NUL, so that names of up to eight bytes sort and compare by their keys alone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct SortKey {
     /// The first bytes, the first one highest, and zeros.
     prefix: u64,
     /// In the highest byte the length of the name, no more of it than shows that the key does not
@@ -21,7 +21,7 @@ pub(crate) struct Key {
     rank: u64,
 }
 
-impl Key {
+impl SortKey {
     /// The key of the bearer `number` of `name`.
     #[inline]
     pub(crate) fn new(name: &[u8], number: usize) -> Self {
@@ -60,9 +60,9 @@ impl Key {
 
 /// Sorts by name; `names` compares two names by the numbers of their bearers.
 #[inline]
-pub(crate) fn sort(keys: &mut [Key], names: impl Fn(usize, usize) -> Ordering) {
+pub(crate) fn sort(keys: &mut [SortKey], names: impl Fn(usize, usize) -> Ordering) {
     keys.sort_unstable();
-    let is_settled = |pair: &[Key]| match pair {
+    let is_settled = |pair: &[SortKey]| match pair {
         [left, right] => left.is_whole() || !left.looks_like(*right),
         _ => true,
     };
@@ -72,7 +72,7 @@ pub(crate) fn sort(keys: &mut [Key], names: impl Fn(usize, usize) -> Ordering) {
 }
 
 /// Sorts the names that begin alike and are longer than what a key holds.
-fn settle(keys: &mut [Key], names: impl Fn(usize, usize) -> Ordering) {
+fn settle(keys: &mut [SortKey], names: impl Fn(usize, usize) -> Ordering) {
     for run in keys.chunk_by_mut(|left, right| left.looks_like(*right)) {
         if run.iter().any(|key| !key.is_whole()) {
             run.sort_unstable_by(|left, right| {
@@ -108,7 +108,7 @@ fn short(name: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, sort};
+    use super::{SortKey, sort};
 
     const SORTED: [&[u8]; 11] = [
         b"",
@@ -128,7 +128,7 @@ mod tests {
     fn names_sort_in_byte_order_and_bearers_of_one_in_their_own() {
         let names: Vec<&[u8]> = SORTED.iter().rev().chain(&SORTED).copied().collect();
         let mut keys: Vec<_> =
-            names.iter().enumerate().map(|(number, name)| Key::new(name, number)).collect();
+            names.iter().enumerate().map(|(number, name)| SortKey::new(name, number)).collect();
         sort(&mut keys, |left, right| names[left].cmp(names[right]));
         let mut expected: Vec<_> = (0..names.len()).collect();
         expected.sort_by_key(|number| names[*number]);
@@ -137,9 +137,9 @@ mod tests {
 
     #[test]
     fn names_are_looked_at_only_beyond_what_a_key_holds() {
-        let key = |name: &[u8]| Key::new(name, 7);
+        let key = |name: &[u8]| SortKey::new(name, 7);
         let asked = || panic!("the names were asked for");
-        assert!(key(b"choice").is_same(Key::lower(b"Choice", 8), asked));
+        assert!(key(b"choice").is_same(SortKey::lower(b"Choice", 8), asked));
         assert!(!key(b"abcdefgh").is_same(key(b"abcdefghi"), asked));
         assert!(!key(b"content-length").is_same(key(b"cookie"), asked));
         assert!(key(b"content-length").is_same(key(b"content-length"), || true));

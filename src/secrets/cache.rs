@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Secret, SecretStore, StoreError,
-    kept::{Derived, Kept},
+    generational_cache::{Derived, GenerationalCache},
 };
 use crate::{
     protocol::{SigningDate, SigningKey},
@@ -31,7 +31,7 @@ use crate::{
 /// looked up or changed, and neither while the store is asked nor while a key is derived.
 pub struct KeyCache<S> {
     store: S,
-    kept: Mutex<Kept>,
+    cache: Mutex<GenerationalCache>,
 }
 
 impl<S: SecretStore> KeyCache<S> {
@@ -103,13 +103,13 @@ impl<S> KeyCache<S> {
     /// Puts an empty cache before `store`.
     #[must_use]
     pub fn new(store: S) -> Self {
-        Self { store, kept: Mutex::new(Kept::new(Self::DEFAULT_MAX_ACCESS_KEYS)) }
+        Self { store, cache: Mutex::new(GenerationalCache::new(Self::DEFAULT_MAX_ACCESS_KEYS)) }
     }
 
     /// Sets of how many access keys the keys are kept at the most. The cache is empty afterwards.
     #[must_use]
     pub fn max_access_keys(mut self, access_keys: usize) -> Self {
-        self.kept = Mutex::new(Kept::new(access_keys));
+        self.cache = Mutex::new(GenerationalCache::new(access_keys));
         self
     }
 
@@ -155,8 +155,8 @@ impl<S> KeyCache<S> {
     }
 
     // Nothing that can panic half-way runs under the lock, so a poisoned cache is whole.
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, GenerationalCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

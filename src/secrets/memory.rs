@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Secret, SecretStore, StoreError, table::Table};
-use crate::error::InputError;
+use crate::error::ApiMisuse;
 
 /// Keeps secrets in memory, and takes changes at run time from any thread.
 ///
@@ -25,7 +25,7 @@ use crate::error::InputError;
 /// assert_eq!(store.live(b"access").len(), 1);
 /// store.revoke("access");
 /// assert!(store.live(b"access").is_empty());
-/// # Ok::<(), framesign::InputError>(())
+/// # Ok::<(), framesign::ApiMisuse>(())
 /// ```
 #[derive(Default)]
 pub struct MemoryStore(RwLock<Table>);
@@ -62,8 +62,8 @@ impl MemoryStore {
     ///
     /// # Errors
     ///
-    /// [`InputError::EmptyAccessKey`] or [`InputError::NulInAccessKey`].
-    pub fn add(&self, access_key: &str, secret: Secret) -> Result<(), InputError> {
+    /// [`ApiMisuse::EmptyAccessKey`] or [`ApiMisuse::NulInAccessKey`].
+    pub fn add(&self, access_key: &str, secret: Secret) -> Result<(), ApiMisuse> {
         self.write().entry(access_key)?.insert(0, secret);
         Ok(())
     }

@@ -24,13 +24,13 @@
 //! // Once every signer has changed over, or where the access key has leaked:
 //! keys.store().retire("access");
 //! keys.store().revoke("access");
-//! # Ok::<(), framesign::InputError>(())
+//! # Ok::<(), framesign::ApiMisuse>(())
 //! ```
 
 mod cache;
 #[cfg(feature = "secrets-file")]
 mod file;
-mod kept;
+mod generational_cache;
 mod memory;
 mod secret;
 mod store;

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
 
 use crate::{
-    error::InputError,
+    error::ApiMisuse,
     protocol::{Credentials, SigningDate, SigningKey},
     verify::Claim,
 };
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")?;
 /// assert_eq!(format!("{secret:?}"), "Secret(..)");
-/// # Ok::<(), framesign::InputError>(())
+/// # Ok::<(), framesign::ApiMisuse>(())
 /// ```
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<Box<str>>>);
@@ -27,11 +27,11 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`InputError::EmptySecretKey`] or [`InputError::NulInSecretKey`].
-    pub fn new(secret: &str) -> Result<Self, InputError> {
+    /// [`ApiMisuse::EmptySecretKey`] or [`ApiMisuse::NulInSecretKey`].
+    pub fn new(secret: &str) -> Result<Self, ApiMisuse> {
         match secret {
-            "" => Err(InputError::EmptySecretKey),
-            _ if secret.contains('\0') => Err(InputError::NulInSecretKey),
+            "" => Err(ApiMisuse::EmptySecretKey),
+            _ if secret.contains('\0') => Err(ApiMisuse::NulInSecretKey),
             _ => Ok(Self(Arc::new(Zeroizing::new(secret.into())))),
         }
     }
@@ -40,12 +40,12 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`InputError::EmptyAccessKey`] or [`InputError::NulInAccessKey`].
+    /// [`ApiMisuse::EmptyAccessKey`] or [`ApiMisuse::NulInAccessKey`].
     pub fn signing_key(
         &self,
         access_key: &str,
         date: SigningDate,
-    ) -> Result<SigningKey, InputError> {
+    ) -> Result<SigningKey, ApiMisuse> {
         Ok(SigningKey::derive(&Credentials::new(access_key, &self.0)?, date))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Secret;
-use crate::error::InputError;
+use crate::error::ApiMisuse;
 
 /// The live secrets of access keys, the newest first. A revoked access key has none.
 #[derive(Default)]
@@ -17,10 +17,10 @@ impl Table {
     }
 
     /// The live secrets of an access key, to be changed.
-    pub(super) fn entry(&mut self, access_key: &str) -> Result<&mut Vec<Secret>, InputError> {
+    pub(super) fn entry(&mut self, access_key: &str) -> Result<&mut Vec<Secret>, ApiMisuse> {
         match access_key {
-            "" => Err(InputError::EmptyAccessKey),
-            _ if access_key.contains('\0') => Err(InputError::NulInAccessKey),
+            "" => Err(ApiMisuse::EmptyAccessKey),
+            _ if access_key.contains('\0') => Err(ApiMisuse::NulInAccessKey),
             _ => Ok(self.0.entry(access_key.into()).or_default()),
         }
     }

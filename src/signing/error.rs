@@ -3,7 +3,7 @@
 use std::{error, fmt};
 
 use crate::{
-    error::{FrameError, InputError},
+    error::{ApiMisuse, FrameError},
     verify::Refusal,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[non_exhaustive]
 pub enum SigningError {
     /// The caller passed something that cannot be signed.
-    Input(InputError),
+    Misuse(ApiMisuse),
     /// The head breaks a rule of protocol section 7, or contradicts the hash of its payload.
     Frame(FrameError),
     /// The policy of [`SigningOptions::for_policy`](crate::SigningOptions::for_policy) refuses what
@@ -23,7 +23,7 @@ pub enum SigningError {
 impl fmt::Display for SigningError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(error) => error.fmt(f),
+            Self::Misuse(error) => error.fmt(f),
             Self::Frame(error) => error.fmt(f),
             Self::Refused(refusal) => refusal.fmt(f),
         }
@@ -34,16 +34,16 @@ impl error::Error for SigningError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         // The message is the inner error's own, so the chain goes on below it.
         match self {
-            Self::Input(error) => error.source(),
+            Self::Misuse(error) => error.source(),
             Self::Frame(error) => error.source(),
             Self::Refused(refusal) => refusal.source(),
         }
     }
 }
 
-impl From<InputError> for SigningError {
-    fn from(error: InputError) -> Self {
-        Self::Input(error)
+impl From<ApiMisuse> for SigningError {
+    fn from(error: ApiMisuse) -> Self {
+        Self::Misuse(error)
     }
 }
 

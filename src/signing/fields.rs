@@ -3,30 +3,33 @@
 use std::time::SystemTime;
 
 use crate::{
-    error::InputError,
+    error::ApiMisuse,
     protocol::PayloadHash,
-    verify::{CONTENT_DIGEST, FieldNames, Moment, Signed, claimed},
+    verify::{CONTENT_DIGEST, FieldNames, RequestHead, UtcTime, claimed},
 };
 
 /// Refuses an access key that cannot stand in a field.
-pub(crate) fn check_access_key(access_key: &str) -> Result<(), InputError> {
+pub(crate) fn check_access_key(access_key: &str) -> Result<(), ApiMisuse> {
     if access_key.is_empty() {
-        return Err(InputError::EmptyAccessKey);
+        return Err(ApiMisuse::EmptyAccessKey);
     }
     if !access_key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(InputError::AccessKeyNotVisible);
+        return Err(ApiMisuse::AccessKeyNotVisible);
     }
     Ok(())
 }
 
 /// Refuses a head that carries one of the three fields already.
-pub(crate) fn check_unsigned(request: &impl Signed, names: &FieldNames) -> Result<(), InputError> {
+pub(crate) fn check_unsigned(
+    request: &impl RequestHead,
+    names: &FieldNames,
+) -> Result<(), ApiMisuse> {
     let is_signed = names.all().iter().any(|name| request.values(name).next().is_some());
-    if is_signed { Err(InputError::SignedAlready) } else { Ok(()) }
+    if is_signed { Err(ApiMisuse::SignedAlready) } else { Ok(()) }
 }
 
 /// The hash that the head claims for its payload, and whether it has a Content-Digest at all.
-pub(super) fn content_digest(request: &impl Signed) -> (Option<PayloadHash>, bool) {
+pub(super) fn content_digest(request: &impl RequestHead) -> (Option<PayloadHash>, bool) {
     let lines: Vec<_> = request.values(CONTENT_DIGEST).collect();
     (claimed(&lines), !lines.is_empty())
 }
@@ -34,9 +37,9 @@ pub(super) fn content_digest(request: &impl Signed) -> (Option<PayloadHash>, boo
 /// Holds the claim of `request` to the hash of its payload; whether it has a Content-Digest at all.
 #[cfg(feature = "http")]
 pub(crate) fn check_digest(
-    request: &impl Signed,
+    request: &impl RequestHead,
     payload: PayloadHash,
-) -> Result<bool, InputError> {
+) -> Result<bool, ApiMisuse> {
     let (claimed, is_there) = content_digest(request);
     check_claim(claimed, payload)?;
     Ok(is_there)
@@ -46,14 +49,14 @@ pub(crate) fn check_digest(
 pub(super) fn check_claim(
     claimed: Option<PayloadHash>,
     payload: PayloadHash,
-) -> Result<(), InputError> {
+) -> Result<(), ApiMisuse> {
     match claimed {
-        Some(claimed) if claimed != payload => Err(InputError::ContentDigest),
+        Some(claimed) if claimed != payload => Err(ApiMisuse::ContentDigest),
         _ => Ok(()),
     }
 }
 
 /// The time of signing as the field Timestamp carries it, to the millisecond.
 pub(crate) fn timestamp(now: SystemTime) -> String {
-    format!("{:.3}", Moment::of(now))
+    format!("{:.3}", UtcTime::of(now))
 }

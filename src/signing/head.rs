@@ -7,7 +7,7 @@ use crate::{
     frame::{Head, HeadReader},
     payload::Payload,
     protocol::{PayloadHash, SigningKey},
-    verify::{CONTENT_DIGEST, Policy, Signed, TIMESTAMP},
+    verify::{CONTENT_DIGEST, Policy, RequestHead, TIMESTAMP},
 };
 
 /// Makes the head of a signed frame, to be sent before the payload whose hash is `payload`.
@@ -44,10 +44,10 @@ use crate::{
 /// that contradicts `payload`: `trailing-bytes` if the payload is not empty and there is none above
 /// 0, `truncated-body` if it is empty and there is one.
 ///
-/// [`SigningError::Input`] with [`AccessKeyNotVisible`](crate::InputError::AccessKeyNotVisible) or
-/// [`EmptyAccessKey`](crate::InputError::EmptyAccessKey) if the access key cannot stand in a field,
-/// [`SignedAlready`](crate::InputError::SignedAlready) if the head carries one of the three fields,
-/// [`ContentDigest`](crate::InputError::ContentDigest) if it claims another hash than `payload`.
+/// [`SigningError::Misuse`] with [`AccessKeyNotVisible`](crate::ApiMisuse::AccessKeyNotVisible) or
+/// [`EmptyAccessKey`](crate::ApiMisuse::EmptyAccessKey) if the access key cannot stand in a field,
+/// [`SignedAlready`](crate::ApiMisuse::SignedAlready) if the head carries one of the three fields,
+/// [`ContentDigest`](crate::ApiMisuse::ContentDigest) if it claims another hash than `payload`.
 ///
 /// [`SigningError::Refused`] if the options have a policy, and it refuses the frame.
 pub fn sign_head(

@@ -1,7 +1,7 @@
 //! The options for making a signed frame.
 
 use crate::{
-    error::InputError,
+    error::ApiMisuse,
     frame::Rules,
     verify::{FieldNames, Policy},
 };
@@ -17,7 +17,7 @@ use crate::{
 /// // A frame that this policy accepts, and no other.
 /// let policy = Policy::default().host("uploads.example.org").max_payload(8 << 30);
 /// let options = SigningOptions::for_policy(&policy);
-/// # Ok::<(), framesign::InputError>(())
+/// # Ok::<(), framesign::ApiMisuse>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningOptions {
@@ -77,8 +77,8 @@ impl SigningOptions {
     ///
     /// # Errors
     ///
-    /// [`InputError::MethodName`] if `method` is not a token.
-    pub fn allow_method(mut self, method: &str) -> Result<Self, InputError> {
+    /// [`ApiMisuse::MethodName`] if `method` is not a token.
+    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
         self.rules = self.rules.allow_method(method)?;
         Ok(self)
     }

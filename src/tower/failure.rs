@@ -14,7 +14,7 @@ use crate::{
 /// Its message is for the log and not for the peer. Method and access key are what the request
 /// claims; nobody has proven them.
 #[derive(Clone, Copy, Debug)]
-pub struct Failure<'a> {
+pub struct VerifyFailure<'a> {
     pub(super) cause: Cause<'a>,
     pub(super) request: &'a RequestInfo,
 }
@@ -41,7 +41,7 @@ pub(super) struct RequestInfo {
     pub(super) peer_addr: Option<SocketAddr>,
 }
 
-impl<'a> Failure<'a> {
+impl<'a> VerifyFailure<'a> {
     /// Why the request did not get through.
     #[must_use]
     pub fn cause(&self) -> Cause<'a> {
@@ -68,7 +68,7 @@ impl<'a> Failure<'a> {
     }
 }
 
-impl fmt::Display for Failure<'_> {
+impl fmt::Display for VerifyFailure<'_> {
     /// Such as `refused: stale: expected …, found … (PUT of access key AKIA… from [::1]:4096)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}", self.cause, self.method())?;

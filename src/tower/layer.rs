@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 use http::Extensions;
 use tower_layer::Layer;
 
-use super::{Failure, Verify, verifier::Verifier};
+use super::{Verify, VerifyFailure, request_verifier::RequestVerifier};
 use crate::{
     offload::HashPool,
     secrets::{KeyCache, SecretStore},
@@ -68,7 +68,7 @@ use crate::{
 ///
 /// [The module](super) has one that receives large uploads.
 pub struct VerifyLayer<S> {
-    verifier: Verifier<S>,
+    verifier: RequestVerifier<S>,
 }
 
 impl<S: SecretStore> VerifyLayer<S> {
@@ -80,7 +80,7 @@ impl<S: SecretStore> VerifyLayer<S> {
 
     /// The same with a cache of keys that others use as well.
     pub fn with_keys(keys: Arc<KeyCache<S>>) -> Self {
-        Self { verifier: Verifier::new(keys, Self::DEFAULT_MAX_BUFFERED_PAYLOAD) }
+        Self { verifier: RequestVerifier::new(keys, Self::DEFAULT_MAX_BUFFERED_PAYLOAD) }
     }
 }
 
@@ -149,7 +149,7 @@ impl<S> VerifyLayer<S> {
     /// Sets what is told of each request that did not get through: the log. It is called where the
     /// request, or its body, is polled, so that a span around the service is the current one.
     #[must_use]
-    pub fn on_failure(mut self, log: impl Fn(Failure<'_>) + Send + Sync + 'static) -> Self {
+    pub fn on_failure(mut self, log: impl Fn(VerifyFailure<'_>) + Send + Sync + 'static) -> Self {
         self.verifier.log = Arc::new(log);
         self
     }

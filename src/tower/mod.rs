@@ -46,11 +46,11 @@
 
 mod failure;
 mod layer;
+mod request_verifier;
 mod response;
 mod service;
-mod verifier;
 
-pub use self::failure::{Cause, Failure};
+pub use self::failure::{Cause, VerifyFailure};
 pub use self::layer::VerifyLayer;
 pub use self::response::ResponseBody;
 pub use self::service::Verify;

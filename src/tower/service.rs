@@ -15,10 +15,10 @@ use tower_service::Service;
 
 use super::{
     Cause, ResponseBody,
-    verifier::{Admitted, Verifier},
+    request_verifier::{Admitted, RequestVerifier},
 };
 use crate::{
-    http::{self as structured, BoxError, Unverified, VerifyingBody},
+    http::{self as structured, BoxError, NotVerified, VerifyingBody},
     secrets::SecretStore,
     verify::UNAUTHORIZED,
 };
@@ -26,11 +26,11 @@ use crate::{
 /// A service behind a [`VerifyLayer`](super::VerifyLayer).
 pub struct Verify<I, S> {
     inner: I,
-    verifier: Verifier<S>,
+    verifier: RequestVerifier<S>,
 }
 
 impl<I, S> Verify<I, S> {
-    pub(super) fn new(inner: I, verifier: Verifier<S>) -> Self {
+    pub(super) fn new(inner: I, verifier: RequestVerifier<S>) -> Self {
         Self { inner, verifier }
     }
 }
@@ -60,7 +60,7 @@ where
 }
 
 async fn handle<I, S, B, R>(
-    verifier: Verifier<S>,
+    verifier: RequestVerifier<S>,
     mut inner: I,
     request: Request<B>,
 ) -> Result<Response<ResponseBody<R>>, I::Error>
@@ -83,14 +83,14 @@ where
     let response = inner.call(Request::from_parts(parts, body)).await;
     match verification.verified() {
         // Whatever the service made of it: to the peer all refusals look the same.
-        Err(Unverified::Refused(refusal)) => answer(refusal.problem()),
-        Err(Unverified::Unfinished)
+        Err(NotVerified::Refused(refusal)) => answer(refusal.problem()),
+        Err(NotVerified::Unfinished)
             if response.is_ok() && !is_proven && !verifier.answers_unproven =>
         {
             verifier.tell(Cause::Unproven, &info);
             answer(UNAUTHORIZED)
         }
-        Err(Unverified::Unfinished) | Ok(_) => Ok(response?.map(ResponseBody::of)),
+        Err(NotVerified::Unfinished) | Ok(_) => Ok(response?.map(ResponseBody::of)),
     }
 }
 

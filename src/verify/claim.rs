@@ -4,14 +4,14 @@ use std::{borrow::Cow, fmt, time::SystemTime};
 
 use super::{
     Pending, Policy, Reason, Refusal, content_digest,
-    moment::Moment,
     names::{CONTENT_DIGEST, TIMESTAMP},
     pending::keys_of,
+    utc_time::UtcTime,
 };
 use crate::{
     frame::{Head, Reading},
     payload::Payload,
-    protocol::{PayloadHash, Signature, SigningDate, SigningKey, Source},
+    protocol::{CanonicalSource, PayloadHash, Signature, SigningDate, SigningKey},
 };
 
 /// What a signed head claims: who signed it, for which day, and the signature.
@@ -109,9 +109,9 @@ impl fmt::Debug for Claim {
 
 /// What a peer sent, as far as it belongs into a line of a log.
 pub(crate) fn shown(bytes: &[u8]) -> String {
-    const MOST: usize = 64;
-    match bytes.get(..MOST) {
-        Some(start) if bytes.len() > MOST => format!("{}…", start.escape_ascii()),
+    const MAX_SHOWN: usize = 64;
+    match bytes.get(..MAX_SHOWN) {
+        Some(start) if bytes.len() > MAX_SHOWN => format!("{}…", start.escape_ascii()),
         _ => bytes.escape_ascii().to_string(),
     }
 }
@@ -122,7 +122,7 @@ pub(super) fn unknown_key() -> Refusal {
 }
 
 /// A signed request, of whatever origin.
-pub(crate) trait Signed: Source {
+pub(crate) trait RequestHead: CanonicalSource {
     /// How many bytes come before the payload, for the offsets of errors.
     fn head_len(&self) -> u64;
 
@@ -158,7 +158,7 @@ pub(super) fn examine_head(
     examine(policy, head, now)
 }
 
-impl Signed for Head<'_> {
+impl RequestHead for Head<'_> {
     fn head_len(&self) -> u64 {
         self.as_bytes().len() as u64
     }
@@ -176,12 +176,12 @@ impl Signed for Head<'_> {
 /// The checks from `missing-field` to `host`, each over all its fields before the next.
 pub(crate) fn examine(
     policy: &Policy,
-    request: &impl Signed,
+    request: &impl RequestHead,
     now: SystemTime,
 ) -> Result<Claim, Refusal> {
     let [access_key, date, signature] = three_fields(policy, request)?;
     let (date, signature) = well_formed(policy, &access_key, &date, &signature)?;
-    let now = Moment::of(now);
+    let now = UtcTime::of(now);
     check_date(policy, date, now)?;
     check_fresh(policy, request, now)?;
     check_host(policy, request)?;
@@ -206,7 +206,7 @@ pub(crate) fn examine(
 
 fn three_fields<'a>(
     policy: &Policy,
-    request: &'a impl Signed,
+    request: &'a impl RequestHead,
 ) -> Result<[Cow<'a, [u8]>; 3], Refusal> {
     let names = policy.names.all();
     let found = names.map(|name| {
@@ -245,9 +245,9 @@ fn well_formed(
     Ok((date, signature.ok_or_else(|| malformed(names.signature(), expected))?))
 }
 
-fn check_date(policy: &Policy, date: SigningDate, now: Moment) -> Result<(), Refusal> {
+fn check_date(policy: &Policy, date: SigningDate, now: UtcTime) -> Result<(), Refusal> {
     let days = now.before(policy.skew).day()..=now.after(policy.skew).day();
-    if days.contains(&Moment::day_of(date.day())) {
+    if days.contains(&UtcTime::day_of(date.day())) {
         return Ok(());
     }
     let skew = policy.skew;
@@ -255,7 +255,7 @@ fn check_date(policy: &Policy, date: SigningDate, now: Moment) -> Result<(), Ref
     Err(Refusal::new(Reason::Date, detail))
 }
 
-fn check_fresh(policy: &Policy, request: &impl Signed, now: Moment) -> Result<(), Refusal> {
+fn check_fresh(policy: &Policy, request: &impl RequestHead, now: UtcTime) -> Result<(), Refusal> {
     let Some(age) = policy.age else { return Ok(()) };
     let (from, to) = (now.before(age), now.after(policy.skew));
     let expected = |found: fmt::Arguments<'_>| {
@@ -266,14 +266,14 @@ fn check_fresh(policy: &Policy, request: &impl Signed, now: Moment) -> Result<()
     let (Some(line), None) = (lines.next(), lines.next()) else {
         return Err(expected(format_args!("none, or more than one")));
     };
-    match Moment::parse(&line) {
+    match UtcTime::parse(&line) {
         Some(signed) if from <= signed && signed <= to => Ok(()),
         Some(signed) => Err(expected(format_args!("{signed}"))),
         None => Err(expected(format_args!("what is no time"))),
     }
 }
 
-fn check_host(policy: &Policy, request: &impl Signed) -> Result<(), Refusal> {
+fn check_host(policy: &Policy, request: &impl RequestHead) -> Result<(), Refusal> {
     let host = request.host().unwrap_or_default();
     let is_own = |own: &str| host.eq_ignore_ascii_case(own.as_bytes());
     if policy.hosts.is_empty() || policy.hosts.iter().any(|own| is_own(own)) {

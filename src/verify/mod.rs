@@ -26,21 +26,20 @@
 
 mod claim;
 mod content_digest;
-mod moment;
 mod names;
 mod pending;
 mod policy;
 mod refusal;
+mod utc_time;
 mod verifier;
 
 pub use self::claim::Claim;
-pub(crate) use self::claim::Signed;
+pub(crate) use self::claim::RequestHead;
 #[cfg(feature = "http")]
 pub(crate) use self::claim::examine;
 #[cfg(feature = "tower")]
 pub(crate) use self::claim::shown;
 pub(crate) use self::content_digest::claimed;
-pub(crate) use self::moment::Moment;
 pub use self::names::FieldNames;
 pub(crate) use self::names::{CONTENT_DIGEST, TIMESTAMP};
 pub use self::pending::{Pending, Verified};
@@ -48,4 +47,5 @@ pub use self::policy::Policy;
 #[cfg(feature = "tower")]
 pub(crate) use self::refusal::UNAUTHORIZED;
 pub use self::refusal::{Reason, Refusal, WANT_CONTENT_DIGEST, WWW_AUTHENTICATE};
+pub(crate) use self::utc_time::UtcTime;
 pub use self::verifier::Verifier;

@@ -1,6 +1,6 @@
 //! The names of the fields that make a frame a signed one.
 
-use crate::{error::InputError, frame::is_token};
+use crate::{error::ApiMisuse, frame::is_token};
 
 /// The names of the three fields that are settable (protocol section 9): `dynata-access-key`,
 /// `dynata-date` and `dynata-signature` unless set.
@@ -35,16 +35,16 @@ impl FieldNames {
     ///
     /// # Errors
     ///
-    /// [`InputError::FieldName`] where one is not a token (RFC 9110 section 5.6.2), two are the same
+    /// [`ApiMisuse::FieldName`] where one is not a token (RFC 9110 section 5.6.2), two are the same
     /// without regard to case, or one is Host, Content-Length, Transfer-Encoding, Connection, TE,
     /// Upgrade, Expect, Timestamp or Content-Digest.
-    pub fn new(access_key: &str, date: &str, signature: &str) -> Result<Self, InputError> {
+    pub fn new(access_key: &str, date: &str, signature: &str) -> Result<Self, ApiMisuse> {
         let [access_key, date, signature] =
             [access_key, date, signature].map(|name| name.to_ascii_lowercase().into_boxed_str());
         let is_free = |name: &str| is_token(name.as_bytes()) && !TAKEN.contains(&name);
         let all_free = is_free(&access_key) && is_free(&date) && is_free(&signature);
         if !all_free || access_key == date || date == signature || signature == access_key {
-            return Err(InputError::FieldName);
+            return Err(ApiMisuse::FieldName);
         }
         Ok(Self { access_key, date, signature })
     }

@@ -139,7 +139,7 @@ impl Pending {
     ///
     /// A [`Refusal`] where they are more than Content-Length says; the same in every further call.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        self.advance(|payload| payload.take(bytes))
+        self.advance(|payload| payload.update(bytes))
     }
 
     /// Counts the next bytes of the payload, which are hashed elsewhere.

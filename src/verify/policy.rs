@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Claim, FieldNames, Refusal, claim};
 use crate::{
-    error::InputError,
+    error::ApiMisuse,
     frame::{Head, Rules},
 };
 
@@ -136,8 +136,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`InputError::MethodName`] where `method` is not a token.
-    pub fn allow_method(mut self, method: &str) -> Result<Self, InputError> {
+    /// [`ApiMisuse::MethodName`] where `method` is not a token.
+    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
         self.rules = self.rules.allow_method(method)?;
         Ok(self)
     }

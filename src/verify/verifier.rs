@@ -77,7 +77,7 @@ where
     ///
     /// A [`Refusal`] with the first check that is not passed; the same in every further call.
     pub fn update<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Update<'a>, Refusal> {
-        match self.take(chunk) {
+        match self.advance(chunk) {
             Ok((is_new, payload)) => {
                 let head = if is_new { self.collector.head(chunk) } else { None };
                 Ok(Update { head, payload })
@@ -111,10 +111,10 @@ where
         }
     }
 
-    fn take<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), Refusal> {
+    fn advance<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), Refusal> {
         match &mut self.state {
             State::Head => {
-                let Some(payload) = self.collector.take(chunk)? else { return Ok((false, &[])) };
+                let Some(payload) = self.collector.push(chunk)? else { return Ok((false, &[])) };
                 let Some(head) = self.collector.head(chunk) else { return Ok((false, &[])) };
                 let claim = self.policy.examine(&head, (self.clock)())?;
                 let keys = (self.keys)(&claim);

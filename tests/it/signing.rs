@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use framesign::{
-    Credentials, ErrorKind, InputError, PayloadHash, Rules, SignableHead, Signer, SigningDate,
+    ApiMisuse, Credentials, ErrorKind, PayloadHash, Rules, SignableHead, Signer, SigningDate,
     SigningError, SigningKey, SigningOptions, sign_head,
     verify::{Claim, FieldNames, Policy, Reason, Verified, Verifier},
 };
@@ -121,7 +121,7 @@ fn a_digest_of_another_payload_is_an_error() {
             [SigningOptions::default(), SigningOptions::default().without_content_digest()]
         {
             let error = sign(&with(&format!("Content-Digest: {line}\r\n")), &options).unwrap_err();
-            assert_eq!(error, SigningError::Input(InputError::ContentDigest));
+            assert_eq!(error, SigningError::Misuse(ApiMisuse::ContentDigest));
             let message = error.to_string();
             assert!(
                 message.starts_with("expected the hash of the payload in Content-Digest, found")
@@ -212,12 +212,12 @@ fn a_head_that_no_verifier_would_read_is_an_error() {
 fn a_head_that_is_signed_already_is_an_error() {
     for name in ["dynata-access-key", "Dynata-Date", "DYNATA-SIGNATURE"] {
         let error = sign(&with(&format!("{name}: x\r\n")), &SigningOptions::default()).unwrap_err();
-        assert_eq!(error, SigningError::Input(InputError::SignedAlready), "{name}");
+        assert_eq!(error, SigningError::Misuse(ApiMisuse::SignedAlready), "{name}");
     }
     // A head has no memory of who signed it.
     let head = sign(HEAD, &SigningOptions::default()).unwrap();
     let error = sign(&head, &SigningOptions::default()).unwrap_err();
-    assert_eq!(error, SigningError::Input(InputError::SignedAlready));
+    assert_eq!(error, SigningError::Misuse(ApiMisuse::SignedAlready));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn an_access_key_that_cannot_stand_in_a_field_is_an_error() {
         let key = SigningKey::derive(&credentials, SigningDate::of(now()));
         let (payload, options) = (PayloadHash::of(b"hello"), SigningOptions::default());
         let error = sign_head(HEAD, &key, payload, now(), &options).unwrap_err();
-        assert_eq!(error, SigningError::Input(InputError::AccessKeyNotVisible));
+        assert_eq!(error, SigningError::Misuse(ApiMisuse::AccessKeyNotVisible));
     }
 }
 
@@ -327,7 +327,7 @@ fn limits_of_the_policy_hold_whatever_the_options_say() {
 fn what_needs_no_payload_is_refused_before_it() {
     let (key, options) = (key_of(now()), SigningOptions::default());
     let refused = |head: &[u8]| SignableHead::new(head, &key, now(), &options).unwrap_err();
-    let signed = SigningError::Input(InputError::SignedAlready);
+    let signed = SigningError::Misuse(ApiMisuse::SignedAlready);
     assert_eq!(refused(&with("dynata-date: x\r\n")), signed);
     let few = SigningOptions::default().max_headers(6);
     assert!(matches!(

@@ -24,7 +24,7 @@ use dynata_sig::{
     signature::{Key, Signer as _},
     time::Timestamp,
 };
-use framesign::{Credentials, FrameError, InputError, Signature, Signer, SigningDate, SigningKey};
+use framesign::{Credentials, FrameError, ApiMisuse, Signature, Signer, SigningDate, SigningKey};
 use http::{Method, Uri};
 
 /// 1 August 2023, the date of the example, since the epoch.
@@ -90,7 +90,7 @@ impl Framesign {
     /// # Errors
     ///
     /// None for these keys.
-    pub fn new() -> Result<Self, InputError> {
+    pub fn new() -> Result<Self, ApiMisuse> {
         let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY)?;
         let date = "20230801".parse()?;
         let signer = Signer::new(&SigningKey::derive(&credentials, date));

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use super::{
     Hex, Output,
-    hash::{BLOCK, INITIAL, State, output},
+    sha256::{BLOCK, INITIAL, State, output},
 };
 
 /// The MAC of any message under any key.

@@ -5,11 +5,11 @@
 //! canonical requests are made of many small pieces, and every message that is signed is one block
 //! long under a key of one block.
 
-mod hash;
 mod mac;
+mod sha256;
 
-pub(crate) use self::hash::Hash;
 pub(crate) use self::mac::{MacKey, hmac};
+pub(crate) use self::sha256::BufferedSha256;
 /// What hashes payloads side by side, and one of them between its pieces.
 #[cfg(any(feature = "codec", feature = "http"))]
 pub(crate) use sha256_multi::{Engine as HashEngine, State as PayloadState};

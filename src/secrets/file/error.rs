@@ -3,7 +3,7 @@
 use std::{error, fmt, io};
 
 use super::ReadError;
-use crate::error::InputError;
+use crate::error::ApiMisuse;
 
 /// A file of secrets that cannot be used.
 ///
@@ -39,7 +39,7 @@ pub enum FileError {
         /// The line, counted from 1, of the access key's list.
         line: usize,
         /// Why not.
-        error: InputError,
+        error: ApiMisuse,
     },
     /// The file has no access key, as if it had been cut off.
     Empty,

@@ -71,7 +71,7 @@ pub struct FileStore<C = fn() -> Instant> {
     interval: Duration,
     clock: C,
     table: RwLock<Table>,
-    watch: Mutex<Watch>,
+    watch: Mutex<ChangeDetector>,
     report: Option<Box<Report>>,
     report_too_open: Option<Box<ReportTooOpen>>,
 }
@@ -83,7 +83,7 @@ type ReportTooOpen = dyn Fn(TooOpen) + Send + Sync;
 type News = Result<Option<TooOpen>, FileError>;
 
 /// What is known of the file.
-struct Watch {
+struct ChangeDetector {
     checked: Instant,
     /// What was read last; `None` where the file could not be read then.
     seen: Option<Stamp>,
@@ -118,7 +118,7 @@ impl<C: Fn() -> Instant> FileStore<C> {
         let checked = clock();
         let contents = Contents::read(&path)?;
         let (seen, too_open) = (Some(contents.stamp), contents.too_open);
-        let watch = Watch { checked, seen, too_open, error: None };
+        let watch = ChangeDetector { checked, seen, too_open, error: None };
         Ok(Self {
             path,
             interval,
@@ -188,7 +188,7 @@ impl<C: Fn() -> Instant> FileStore<C> {
     }
 
     /// Access to the watch, where it is time for a look at the file and nobody else is at it.
-    fn due(&self) -> Option<MutexGuard<'_, Watch>> {
+    fn due(&self) -> Option<MutexGuard<'_, ChangeDetector>> {
         let mut watch = match self.watch.try_lock() {
             Ok(watch) => watch,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
@@ -203,7 +203,7 @@ impl<C: Fn() -> Instant> FileStore<C> {
     }
 
     /// Reads the file if it has changed, and returns what is to be told of that.
-    fn check(&self, watch: &mut Watch) -> Option<News> {
+    fn check(&self, watch: &mut ChangeDetector) -> Option<News> {
         if watch.seen.is_some_and(|seen| seen.is_still(&self.path)) {
             return None;
         }
@@ -240,7 +240,7 @@ impl<C: Fn() -> Instant> FileStore<C> {
     }
 
     // What panics while it holds a lock leaves the table and the watch whole.
-    fn watch(&self) -> MutexGuard<'_, Watch> {
+    fn watch(&self) -> MutexGuard<'_, ChangeDetector> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use bytes::{Bytes, BytesMut};
 use framesign::{
     Rules,
-    codec::{Event, FrameHead, SigningCodec},
+    codec::{FrameHead, SigningCodec, SigningEvent},
 };
 use tokio_util::codec::Decoder;
 
@@ -41,8 +41,8 @@ fn heads_and_payload_lie_where_they_were_received() {
     let mut buffer = BytesMut::with_capacity(LEAST);
     buffer.extend_from_slice(&frame);
     let received = addresses(&buffer);
-    let Some(Event::Head(head)) = codec.decode(&mut buffer).unwrap() else { panic!() };
-    let Some(Event::Data(data)) = codec.decode(&mut buffer).unwrap() else { panic!() };
+    let Some(SigningEvent::Head(head)) = codec.decode(&mut buffer).unwrap() else { panic!() };
+    let Some(SigningEvent::Data(data)) = codec.decode(&mut buffer).unwrap() else { panic!() };
     assert_eq!(addresses(head.bytes()).start, received.start);
     assert_eq!(addresses(&data), received.end - 5..received.end);
     for part in parts(&head) {

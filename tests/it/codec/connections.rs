@@ -1,6 +1,6 @@
 //! The published connections.
 
-use framesign::codec::{CodecError, Event, Misuse, SigningCodec, Standing};
+use framesign::codec::{CodecError, CodecMisuse, ConnectionState, SigningCodec, SigningEvent};
 use futures_util::StreamExt;
 use tokio_util::codec::FramedRead;
 
@@ -53,16 +53,19 @@ async fn connections_end_as_published_behind_framed_read() {
             let (mut signatures, mut error) = (Vec::new(), None);
             while let Some(event) = frames.next().await {
                 match event {
-                    Ok(Event::Signed(signature)) => signatures.push(signature.to_string()),
+                    Ok(SigningEvent::Signed(signature)) => signatures.push(signature.to_string()),
                     Ok(_) => {}
                     Err(CodecError::Frame(found)) => error = Some(found.kind().as_str()),
                     Err(other) => panic!("{other}"),
                 }
-                if !matches!(frames.decoder().standing(), Standing::Open | Standing::Failed) {
+                if !matches!(
+                    frames.decoder().state(),
+                    ConnectionState::Open | ConnectionState::Failed
+                ) {
                     break;
                 }
             }
-            let end = error.unwrap_or_else(|| end_name(frames.decoder().standing()));
+            let end = error.unwrap_or_else(|| end_name(frames.decoder().state()));
             check(&connection, &format!("in reads of up to {most}"), &signatures, end);
         }
     }
@@ -75,21 +78,21 @@ const NEXT: &[u8] = b"GET /next HTTP/1.1\r\nHost: test.com\r\n\r\n";
 async fn upgrade_waits_for_the_caller_and_leaves_the_rest_in_the_buffer() {
     let input = [UPGRADE, NEXT].concat();
     let mut frames = FramedRead::new(&input[..], SigningCodec::new(key()));
-    assert!(matches!(frames.next().await, Some(Ok(Event::Head(_)))));
-    assert!(matches!(frames.next().await, Some(Ok(Event::Signed(_)))));
-    assert_eq!(frames.decoder().standing(), Standing::Upgrade);
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Head(_)))));
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Signed(_)))));
+    assert_eq!(frames.decoder().state(), ConnectionState::UpgradePending);
     assert_eq!(&frames.read_buffer()[..], NEXT);
 
     let misuse = frames.next().await;
-    assert!(matches!(misuse, Some(Err(CodecError::Misuse(Misuse::Upgrade)))), "{misuse:?}");
+    assert!(matches!(misuse, Some(Err(CodecError::Misuse(CodecMisuse::Upgrade)))), "{misuse:?}");
     assert_eq!(&frames.read_buffer()[..], NEXT);
     assert!(frames.next().await.is_none(), "what follows any error");
 
     frames.decoder_mut().resume();
-    assert!(matches!(frames.next().await, Some(Ok(Event::Head(_)))));
-    assert!(matches!(frames.next().await, Some(Ok(Event::Signed(_)))));
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Head(_)))));
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Signed(_)))));
     assert!(frames.next().await.is_none());
-    assert_eq!(frames.decoder().standing(), Standing::Ended);
+    assert_eq!(frames.decoder().state(), ConnectionState::Ended);
 }
 
 #[tokio::test]
@@ -97,18 +100,18 @@ async fn a_tunnel_hands_over_what_follows_untouched() {
     let input = b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n\x16\x03\x01 no frame";
     let mut frames = FramedRead::new(&input[..], SigningCodec::new(key()));
     frames.next().await.unwrap().unwrap();
-    assert!(matches!(frames.next().await, Some(Ok(Event::Signed(_)))));
-    assert_eq!(frames.decoder().standing(), Standing::Tunnel);
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Signed(_)))));
+    assert_eq!(frames.decoder().state(), ConnectionState::Tunnel);
     let misuse = frames.next().await;
-    assert!(matches!(misuse, Some(Err(CodecError::Misuse(Misuse::Tunnel)))), "{misuse:?}");
+    assert!(matches!(misuse, Some(Err(CodecError::Misuse(CodecMisuse::Tunnel)))), "{misuse:?}");
     frames.decoder_mut().resume();
-    assert_eq!(frames.decoder().standing(), Standing::Tunnel);
+    assert_eq!(frames.decoder().state(), ConnectionState::Tunnel);
     assert_eq!(&frames.into_parts().read_buf[..], b"\x16\x03\x01 no frame");
 }
 
 #[test]
 fn connection_options_are_read_from_every_line_in_any_case() {
-    let standing = |fields: &str| {
+    let state = |fields: &str| {
         let frame = format!("GET / HTTP/1.1\r\nHost: test.com\r\n{fields}\r\n");
         drive(SigningCodec::new(key()), [frame.as_bytes()]).end.unwrap()
     };
@@ -119,12 +122,12 @@ fn connection_options_are_read_from_every_line_in_any_case() {
         "Connection: keep-alive\r\nConnection: ,,close\r\n",
         "Connection: close\r\nUpgrade: h2c\r\n",
     ] {
-        assert_eq!(standing(closing), Standing::Closed, "{closing}");
+        assert_eq!(state(closing), ConnectionState::MustClose, "{closing}");
     }
     for open in ["Connection: closed, x-close\r\n", "Connection:\r\n", "Close: close\r\n"] {
-        assert_eq!(standing(open), Standing::Ended, "{open}");
+        assert_eq!(state(open), ConnectionState::Ended, "{open}");
     }
-    assert_eq!(standing("upgrade:\r\n"), Standing::Upgrade);
+    assert_eq!(state("upgrade:\r\n"), ConnectionState::UpgradePending);
 }
 
 #[test]
@@ -141,7 +144,7 @@ fn nothing_is_decoded_after_an_error_and_the_error_comes_again() {
         assert_eq!(codec.decode(&mut buffer).unwrap_err().to_string(), first);
         assert!(buffer.is_empty());
         assert_eq!(codec.decode_eof(&mut buffer).unwrap_err().to_string(), first);
-        assert_eq!(codec.standing(), Standing::Failed);
+        assert_eq!(codec.state(), ConnectionState::Failed);
     }
 }
 
@@ -153,10 +156,10 @@ fn what_follows_a_last_frame_is_dropped() {
     let mut codec = SigningCodec::new(key());
     let mut buffer =
         BytesMut::from(&b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nmore"[..]);
-    assert!(matches!(codec.decode(&mut buffer).unwrap(), Some(Event::Head(_))));
-    assert!(matches!(codec.decode(&mut buffer).unwrap(), Some(Event::Signed(_))));
+    assert!(matches!(codec.decode(&mut buffer).unwrap(), Some(SigningEvent::Head(_))));
+    assert!(matches!(codec.decode(&mut buffer).unwrap(), Some(SigningEvent::Signed(_))));
     assert!(codec.decode(&mut buffer).unwrap().is_none());
     assert!(buffer.is_empty());
     assert!(codec.decode_eof(&mut buffer).unwrap().is_none());
-    assert_eq!(codec.standing(), Standing::Closed);
+    assert_eq!(codec.state(), ConnectionState::MustClose);
 }

@@ -2,7 +2,7 @@
 
 use framesign::{
     Reading,
-    codec::{SigningCodec, Standing},
+    codec::{ConnectionState, SigningCodec},
 };
 use proptest::{collection::vec, prelude::*, test_runner::Config};
 
@@ -24,7 +24,7 @@ fn a_published_frame_that_strict_reading_accepts_has_its_signature() {
         let [frame] = &outcome.frames[..] else { panic!("{}: {outcome:?}", vector.name) };
         assert_eq!(frame.signature.unwrap().to_string(), signature, "{}", vector.name);
         let is_tunnel = vector.frame.starts_with(b"CONNECT");
-        let end = if is_tunnel { Standing::Tunnel } else { Standing::Ended };
+        let end = if is_tunnel { ConnectionState::Tunnel } else { ConnectionState::Ended };
         assert_eq!(outcome.end, Ok(end), "{}", vector.name);
         signed += 1;
     }

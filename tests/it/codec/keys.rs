@@ -2,7 +2,7 @@
 
 use framesign::{
     Credentials, Signer, SigningKey,
-    codec::{CodecError, Event, Misuse, SigningCodec},
+    codec::{CodecError, CodecMisuse, SigningCodec, SigningEvent},
 };
 use futures_util::StreamExt;
 use tokio_util::codec::FramedRead;
@@ -27,13 +27,13 @@ async fn each_frame_is_signed_with_the_key_that_its_head_asks_for() {
     let mut signatures = Vec::new();
     while let Some(event) = frames.next().await {
         match event.unwrap() {
-            Event::Head(head) => {
+            SigningEvent::Head(head) => {
                 let name = head.values("key").next().unwrap();
                 tokio::task::yield_now().await;
                 let key = key(str::from_utf8(&name).unwrap());
                 frames.decoder_mut().provide(key).unwrap();
             }
-            Event::Signed(signature) => signatures.push(signature),
+            SigningEvent::Signed(signature) => signatures.push(signature),
             _ => {}
         }
     }
@@ -49,16 +49,16 @@ async fn each_frame_is_signed_with_the_key_that_its_head_asks_for() {
 async fn going_on_without_a_key_is_a_misuse_that_loses_nothing() {
     let input = frame("one");
     let mut frames = FramedRead::new(&input[..], SigningCodec::with_key_per_frame());
-    let is_unasked = |result| assert_eq!(result, Err(Misuse::UnaskedKey));
+    let is_unasked = |result| assert_eq!(result, Err(CodecMisuse::UnaskedKey));
     is_unasked(frames.decoder_mut().provide(key("one")));
-    assert!(matches!(frames.next().await, Some(Ok(Event::Head(_)))));
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Head(_)))));
     let misuse = frames.next().await;
-    assert!(matches!(misuse, Some(Err(CodecError::Misuse(Misuse::NoKey)))), "{misuse:?}");
+    assert!(matches!(misuse, Some(Err(CodecError::Misuse(CodecMisuse::NoKey)))), "{misuse:?}");
     assert!(frames.next().await.is_none());
     frames.decoder_mut().provide(key("one")).unwrap();
     is_unasked(frames.decoder_mut().provide(key("one")));
-    assert!(matches!(frames.next().await, Some(Ok(Event::Data(data))) if data == "hello"));
-    assert!(matches!(frames.next().await, Some(Ok(Event::Signed(_)))));
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Data(data))) if data == "hello"));
+    assert!(matches!(frames.next().await, Some(Ok(SigningEvent::Signed(_)))));
     is_unasked(frames.decoder_mut().provide(key("one")));
     is_unasked(SigningCodec::new(key("one")).provide(key("one")));
 }

@@ -11,8 +11,8 @@ use bytes::BytesMut;
 use framesign::{
     Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions,
     codec::{
-        CodecError, Event, FrameStream, Misuse, OffloadedRead, SigningCodec, Standing,
-        VerifyingCodec, VerifyingEvent,
+        CodecError, CodecMisuse, ConnectionState, FrameStream, OffloadedRead, SigningCodec,
+        SigningEvent, VerifyingCodec, VerifyingEvent,
     },
     offload::HashPool,
     sign_head,
@@ -52,17 +52,17 @@ where
             Ok(VerifyingEvent::Head(head, _)) => {
                 remaining = head.head().content_length().unwrap_or_default();
                 yielded.push(Yielded { payload: Vec::new(), end: None });
-                assert_eq!(frames.decoder().standing(), Standing::Open);
+                assert_eq!(frames.decoder().state(), ConnectionState::Open);
             }
             Ok(VerifyingEvent::Data(data)) => {
                 assert!(!data.is_empty());
                 remaining -= data.len() as u64;
                 yielded.last_mut().unwrap().payload.extend_from_slice(&data);
                 // The frame has not ended for who asks after each event.
-                assert_eq!(frames.decoder().standing(), Standing::Open);
+                assert_eq!(frames.decoder().state(), ConnectionState::Open);
                 assert_eq!(
                     frames.decoder_mut().provide(Vec::new()),
-                    Err(Misuse::UnaskedKey),
+                    Err(CodecMisuse::UnaskedKey),
                     "keys cannot change any more"
                 );
             }
@@ -81,7 +81,7 @@ where
                     let end = Some(Err(refusal.reason().to_string()));
                     yielded.push(Yielded { payload: Vec::new(), end });
                 }
-                assert_eq!(frames.decoder().standing(), Standing::Failed);
+                assert_eq!(frames.decoder().state(), ConnectionState::Failed);
                 assert!(frames.next().await.is_none(), "what follows an error");
                 return yielded;
             }
@@ -197,36 +197,36 @@ async fn large_payloads_are_yielded_whole_if_they_pass() {
     }
 }
 
-/// Whoever looks at the standing after each event must not miss the end of the last frame.
+/// Whoever looks at the state after each event must not miss the end of the last frame.
 #[tokio::test]
 async fn a_frame_has_not_ended_before_its_end_is_yielded() {
     let pool = HashPool::new(1.try_into().unwrap()).unwrap();
     let long = payload(100_000);
-    for (fields, standing) in [
-        ("Connection: close\r\n", Standing::Closed),
-        ("Connection: upgrade\r\nUpgrade: h2c\r\n", Standing::Upgrade),
+    for (fields, state) in [
+        ("Connection: close\r\n", ConnectionState::MustClose),
+        ("Connection: upgrade\r\nUpgrade: h2c\r\n", ConnectionState::UpgradePending),
     ] {
         for payload in [&b""[..], b"hello", &long] {
             let frame = signed(fields, payload);
-            assert_ends(FramedRead::new(&frame[..], codec()), standing).await;
-            assert_ends(OffloadedRead::new(&frame[..], codec(), &pool), standing).await;
+            assert_ends(FramedRead::new(&frame[..], codec()), state).await;
+            assert_ends(OffloadedRead::new(&frame[..], codec(), &pool), state).await;
         }
     }
 }
 
-async fn assert_ends<S>(mut frames: S, standing: Standing)
+async fn assert_ends<S>(mut frames: S, state: ConnectionState)
 where
     S: FrameStream<Codec = VerifyingCodec> + Unpin,
 {
     let mut is_verified = false;
     while let Some(event) = frames.next().await {
         is_verified |= matches!(event.unwrap(), VerifyingEvent::Verified(_));
-        if frames.decoder().standing() != Standing::Open {
+        if frames.decoder().state() != ConnectionState::Open {
             break;
         }
     }
     assert!(is_verified);
-    assert_eq!(frames.decoder().standing(), standing);
+    assert_eq!(frames.decoder().state(), state);
 }
 
 #[tokio::test]
@@ -245,15 +245,15 @@ where
     let mut remaining = 0;
     while let Some(event) = frames.next().await {
         match event.unwrap() {
-            Event::Head(_) => remaining = 100_000,
-            Event::Data(data) => remaining -= data.len(),
-            Event::Signed(_) => {
-                assert_eq!((remaining, frames.decoder().standing()), (0, Standing::Closed));
+            SigningEvent::Head(_) => remaining = 100_000,
+            SigningEvent::Data(data) => remaining -= data.len(),
+            SigningEvent::Signed(_) => {
+                assert_eq!((remaining, frames.decoder().state()), (0, ConnectionState::MustClose));
                 return;
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(frames.decoder().standing(), Standing::Open);
+        assert_eq!(frames.decoder().state(), ConnectionState::Open);
     }
     panic!("it is not signed");
 }
@@ -294,7 +294,7 @@ async fn an_error_has_a_status_if_it_is_the_fault_of_the_peer() {
     let error = frames.next().await.unwrap().unwrap_err();
     assert!(matches!(error, CodecError::Io(_)));
     assert_eq!((error.status(), error.http1_response()), (None, None));
-    let error = CodecError::from(Misuse::NoKey);
+    let error = CodecError::from(CodecMisuse::NoKey);
     assert_eq!((error.status(), error.http1_response()), (None, None));
 
     let mut forged = signed("", b"hello");

@@ -16,9 +16,8 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use framesign::{
     ErrorKind, FrameError, PayloadHash, Signer,
-    codec::{
-        CodecError, Event, OffloadedRead, SigningCodec, SigningReader, SigningStream, Standing,
-    },
+    codec::{CodecError, ConnectionState, OffloadedRead, SigningCodec, SigningEvent},
+    io::{SigningReader, SigningStream},
     offload::{HashPool, OffloadedHash},
 };
 use futures_util::{FutureExt, Stream, StreamExt, stream};
@@ -128,14 +127,14 @@ async fn a_connection_waits_for_room_in_the_queue() {
     let mut frames = OffloadedRead::new(&input[..], SigningCodec::new(key()), &pool(1));
     let mut handed_on = Vec::new();
     while let Some(event) = frames.next().await {
-        if let Event::Data(data) = event.unwrap() {
+        if let SigningEvent::Data(data) = event.unwrap() {
             handed_on.push(data);
             // The read buffer shares its memory with the last piece.
             let most = held(&handed_on);
             assert!(most <= OffloadedHash::LIMIT + 2 * PIECE, "{most}");
         }
     }
-    assert_eq!(frames.decoder().standing(), Standing::Ended);
+    assert_eq!(frames.decoder().state(), ConnectionState::Ended);
 }
 
 /// What is hashed is read into again: otherwise pages would come and go with each piece.
@@ -457,22 +456,26 @@ async fn run(pool: &HashPool, connection: &[u8], most: usize) -> Outcome {
     let mut failed: Option<FrameError> = None;
     while let Some(event) = stream.next().await {
         match event {
-            Ok(Event::Head(head)) => {
+            Ok(SigningEvent::Head(head)) => {
                 frames.push(Frame::new(head.bytes()));
             }
-            Ok(Event::Data(data)) => frames.last_mut().unwrap().payload.extend_from_slice(&data),
-            Ok(Event::Signed(signature)) => frames.last_mut().unwrap().signature = Some(signature),
+            Ok(SigningEvent::Data(data)) => {
+                frames.last_mut().unwrap().payload.extend_from_slice(&data)
+            }
+            Ok(SigningEvent::Signed(signature)) => {
+                frames.last_mut().unwrap().signature = Some(signature)
+            }
             Err(CodecError::Frame(error)) => failed = Some(error),
             other => panic!("{other:?}"),
         }
-        if !matches!(stream.decoder().standing(), Standing::Open | Standing::Failed) {
+        if !matches!(stream.decoder().state(), ConnectionState::Open | ConnectionState::Failed) {
             break;
         }
     }
-    let standing = stream.decoder().standing();
+    let state = stream.decoder().state();
     let parts = stream.into_parts();
     let rest = if failed.is_none() { parts.read_buf.to_vec() } else { Vec::new() };
-    Outcome { frames, end: failed.map_or(Ok(standing), Err), rest }
+    Outcome { frames, end: failed.map_or(Ok(state), Err), rest }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use framesign::{
     ErrorKind, Signature, Signer,
-    codec::{SigningCodec, Standing},
+    codec::{ConnectionState, SigningCodec},
 };
 
 use crate::{
@@ -54,7 +54,7 @@ impl Pipeline {
         let signatures: Vec<_> = outcome.frames.iter().map(|frame| frame.signature).collect();
         assert_eq!(signatures, self.signatures.iter().copied().map(Some).collect::<Vec<_>>());
         match &outcome.end {
-            Ok(standing) => assert!(!self.is_bad && *standing == Standing::Ended),
+            Ok(state) => assert!(!self.is_bad && *state == ConnectionState::Ended),
             Err(error) => assert!(self.is_bad && error.kind() == ErrorKind::Host, "{error}"),
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use framesign::{
     ErrorKind, FrameError, Rules, Signature, Signer,
-    codec::{SigningReader, SigningStream, sign_reader},
+    io::{SigningReader, SigningStream, sign_reader},
     offload::HashPool,
 };
 use futures_util::{StreamExt, stream};
@@ -143,5 +143,5 @@ async fn sign_reader_signs_what_the_blocking_one_signs() {
         matches!(cut, framesign::Error::Frame(error) if error.kind() == ErrorKind::TruncatedBody)
     );
     let input = sign_reader("", "secret", &frame[..]).await.unwrap_err();
-    assert!(matches!(input, framesign::Error::Input(_)));
+    assert!(matches!(input, framesign::Error::Misuse(_)));
 }

@@ -10,7 +10,7 @@ use std::{
 
 use framesign::{
     ErrorKind, Signature, Signer,
-    codec::{CodecError, Event, SigningCodec, Standing},
+    codec::{CodecError, ConnectionState, SigningCodec, SigningEvent},
 };
 use futures_util::StreamExt;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
@@ -26,19 +26,19 @@ async fn serve(socket: tokio::net::TcpStream) -> Result<Vec<(Vec<u8>, Signature)
     let (mut signed, mut bytes) = (Vec::new(), Vec::new());
     while let Some(event) = frames.next().await {
         match event? {
-            Event::Head(head) => {
+            SigningEvent::Head(head) => {
                 bytes = head.bytes().to_vec();
                 if head.values("expect").next().is_some() {
                     frames.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
                 }
             }
-            Event::Data(data) => bytes.extend_from_slice(&data),
-            Event::Signed(signature) => {
+            SigningEvent::Data(data) => bytes.extend_from_slice(&data),
+            SigningEvent::Signed(signature) => {
                 let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\n{signature}");
                 // The peer may be gone already.
                 let _ = frames.get_mut().write_all(answer.as_bytes()).await;
                 signed.push((std::mem::take(&mut bytes), signature));
-                if frames.decoder().standing() != Standing::Open {
+                if frames.decoder().state() != ConnectionState::Open {
                     break;
                 }
             }

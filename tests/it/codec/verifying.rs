@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use framesign::{
     ErrorKind, SigningKey,
-    codec::{CodecError, Misuse, Standing, VerifyingCodec, VerifyingEvent},
+    codec::{CodecError, CodecMisuse, ConnectionState, VerifyingCodec, VerifyingEvent},
     verify::{Claim, Reason, Refusal, Verified, Verifier},
 };
 use tokio_util::codec::Decoder;
@@ -76,11 +76,11 @@ impl Case {
                     VerifyingEvent::Verified(by) => verified = Some(by),
                     _ => {}
                 }
-                if !matches!(codec.standing(), Standing::Open) {
+                if !matches!(codec.state(), ConnectionState::Open) {
                     break;
                 }
             }
-            if read.is_none() || codec.standing() != Standing::Open {
+            if read.is_none() || codec.state() != ConnectionState::Open {
                 return Ok(verified.expect("one frame"));
             }
         }
@@ -145,7 +145,7 @@ fn frames_of_one_connection_are_verified_one_by_one() {
     assert_eq!(verified, 2);
     let first = refusal(error);
     assert_ne!(first.reason(), Reason::MissingField);
-    assert_eq!(codec.standing(), Standing::Failed);
+    assert_eq!(codec.state(), ConnectionState::Failed);
     // The same again, and nothing of what follows.
     buffer.extend_from_slice(&case.frame);
     assert_eq!(refusal(codec.decode(&mut buffer).unwrap_err()), first);
@@ -189,13 +189,13 @@ fn going_on_without_keys_is_a_misuse_that_loses_nothing() {
     let case = valid();
     let mut codec = case.codec(Keys::PerFrame);
     let mut buffer = BytesMut::from(&case.frame[..]);
-    let unasked = |result| assert_eq!(result, Err(Misuse::UnaskedKey));
+    let unasked = |result| assert_eq!(result, Err(CodecMisuse::UnaskedKey));
     unasked(codec.provide(Vec::new()));
     let Ok(Some(VerifyingEvent::Head(head, claim))) = codec.decode(&mut buffer) else { panic!() };
     let received = buffer.clone();
     let misuse = codec.decode(&mut buffer).unwrap_err();
-    assert!(matches!(misuse, CodecError::Misuse(Misuse::NoKey)), "{misuse}");
-    assert_eq!((buffer.clone(), codec.standing()), (received, Standing::Open));
+    assert!(matches!(misuse, CodecError::Misuse(CodecMisuse::NoKey)), "{misuse}");
+    assert_eq!((buffer.clone(), codec.state()), (received, ConnectionState::Open));
     let keys: Vec<SigningKey> = case.keys(&claim);
     codec.provide(keys.clone()).unwrap();
     unasked(codec.provide(keys));
@@ -219,7 +219,7 @@ fn is_verified(case: &Arc<Case>, frame: &[u8]) -> bool {
     while let Ok(Some(event)) = codec.decode_eof(&mut buffer) {
         verified |= matches!(event, VerifyingEvent::Verified(_));
     }
-    verified && codec.standing() == Standing::Ended
+    verified && codec.state() == ConnectionState::Ended
 }
 
 #[test]

@@ -16,7 +16,7 @@ use framesign::{
     PayloadHash,
     http::{Verification, VerifyingBody},
     secrets::MemoryStore,
-    tower::{Cause, Failure, VerifyLayer},
+    tower::{Cause, VerifyFailure, VerifyLayer},
     verify::{Claim, Policy},
 };
 use futures_util::stream;
@@ -54,7 +54,7 @@ struct Told {
     peer_addr: Option<SocketAddr>,
 }
 
-fn told(failure: Failure<'_>) -> Told {
+fn told(failure: VerifyFailure<'_>) -> Told {
     Told {
         reason: match failure.cause() {
             Cause::Refused(refusal) => refusal.reason().to_string(),

@@ -12,7 +12,7 @@ use axum::{Router, body::Body, extract::State, response::Response};
 use framesign::{
     http::Verification,
     secrets::{MemoryStore, Secret, SecretStore},
-    tower::{Cause, Failure, VerifyLayer},
+    tower::{Cause, VerifyFailure, VerifyLayer},
 };
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -69,7 +69,7 @@ pub(crate) fn app<S: SecretStore + 'static>(
     let (committed, failures, calls) = Default::default();
     let seen = Seen { committed, failures, calls, pieces: sender };
     let failures = seen.failures.clone();
-    let log = move |failure: Failure<'_>| {
+    let log = move |failure: VerifyFailure<'_>| {
         failures.lock().unwrap().push(match failure.cause() {
             Cause::Refused(refusal) => refusal.reason().to_string(),
             cause => cause.to_string(),

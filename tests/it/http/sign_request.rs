@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use framesign::{
-    Credentials, ErrorKind, InputError, PayloadHash, SigningDate, SigningError, SigningKey,
+    ApiMisuse, Credentials, ErrorKind, PayloadHash, SigningDate, SigningError, SigningKey,
     SigningOptions,
     http::sign_request,
     sign_head,
@@ -179,7 +179,7 @@ fn signing_again_follows_the_target() {
 
 #[test]
 fn what_somebody_else_signed_is_an_error() {
-    let already = SigningError::Input(InputError::SignedAlready);
+    let already = SigningError::Misuse(ApiMisuse::SignedAlready);
     for name in ["dynata-access-key", "dynata-date", "Dynata-Signature"] {
         assert_eq!(refused(put("http://test.com/").header(name, "x"), b"hello"), already, "{name}");
     }
@@ -256,7 +256,7 @@ fn a_forgotten_content_length_is_named() {
 fn a_digest_of_another_payload_is_an_error() {
     let other = PayloadHash::of(b"other").content_digest();
     let error = refused(put("http://h/").header("content-digest", other), b"hello");
-    assert_eq!(error, SigningError::Input(InputError::ContentDigest));
+    assert_eq!(error, SigningError::Misuse(ApiMisuse::ContentDigest));
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn an_access_key_that_cannot_stand_in_a_field_is_an_error() {
     let mut parts = parts(put("http://h/"));
     let payload = PayloadHash::of(b"hello");
     let error = sign_request(&mut parts, &key, payload, now(), &SigningOptions::default());
-    assert_eq!(error, Err(SigningError::Input(InputError::AccessKeyNotVisible)));
+    assert_eq!(error, Err(SigningError::Misuse(ApiMisuse::AccessKeyNotVisible)));
     assert!(!parts.headers.contains_key("host"));
 }
 

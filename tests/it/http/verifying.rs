@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use framesign::{
     ErrorKind,
-    http::{BodyError, Unverified, VerifyingBody},
+    http::{BodyError, NotVerified, VerifyingBody},
     offload::HashPool,
     verify::{Reason, Refusal},
 };
@@ -56,7 +56,7 @@ fn refused(signed: &[u8], frames: Frames) -> (Vec<u8>, Refusal) {
             Some(Ok(bytes)) => handed_on.extend_from_slice(&bytes),
             polled => {
                 let refusal = refusal(polled);
-                assert_eq!(verification.verified(), Err(Unverified::Refused(refusal.clone())));
+                assert_eq!(verification.verified(), Err(NotVerified::Refused(refusal.clone())));
                 return (handed_on, refusal);
             }
         }
@@ -79,9 +79,9 @@ fn frames_are_handed_on_as_the_same_bytes() {
 fn the_proof_is_had_with_the_last_frame_and_not_before() {
     let mut body = verifying(b"hello", body(data([&b"he"[..], b"llo"])));
     let verification = body.verification();
-    assert_eq!(verification.verified(), Err(Unverified::Unfinished));
+    assert_eq!(verification.verified(), Err(NotVerified::Unfinished));
     assert_eq!(next(&mut body).unwrap().unwrap(), "he");
-    assert_eq!(verification.verified(), Err(Unverified::Unfinished));
+    assert_eq!(verification.verified(), Err(NotVerified::Unfinished));
     assert!(!body.is_end_stream());
 
     // A consumer that stops here, after Content-Length bytes, has what was verified.
@@ -127,7 +127,7 @@ fn a_body_without_payload_is_at_its_end_once_it_has_been_polled() {
     let mut body = verifying(b"", Empty::<Bytes>::new());
     let verification = body.verification();
     assert!(!body.is_end_stream());
-    assert_eq!(verification.verified(), Err(Unverified::Unfinished));
+    assert_eq!(verification.verified(), Err(NotVerified::Unfinished));
     assert!(next(&mut body).is_none());
     assert!(body.is_end_stream());
     verification.verified().unwrap();
@@ -139,7 +139,7 @@ fn a_body_that_is_dropped_early_stays_unverified() {
     let verification = body.verification();
     next(&mut body);
     drop(body);
-    assert_eq!(verification.verified(), Err(Unverified::Unfinished));
+    assert_eq!(verification.verified(), Err(NotVerified::Unfinished));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_body_that_fails_is_not_verified() {
         let refusal = refusal(next(&mut body));
         assert_eq!(refusal.frame_error().unwrap().kind(), ErrorKind::TruncatedBody);
         assert!(refusal.to_string().ends_with(&format!("at byte {kind}")), "{refusal}");
-        assert_eq!(verification.verified(), Err(Unverified::Refused(refusal)));
+        assert_eq!(verification.verified(), Err(NotVerified::Refused(refusal)));
     }
 }
 
@@ -239,7 +239,7 @@ fn a_frame_that_is_kept_back_is_still_to_come() {
     assert!(polled.is_pending());
     assert_eq!(body.size_hint().exact(), Some(5));
     assert_eq!(body.progress().unwrap().seen, 5);
-    assert_eq!(verification.verified(), Err(Unverified::Unfinished));
+    assert_eq!(verification.verified(), Err(NotVerified::Unfinished));
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn buffered(signed: &[u8], frames: Frames) -> Result<Vec<Bytes>, BodyError
             assert!(body.is_end_stream() == signed.is_empty());
             assert_eq!(body.buffer().await.as_ref().ok(), Some(by), "again it is the same");
         }
-        Err(_) => assert!(matches!(verification.verified(), Err(Unverified::Refused(_)))),
+        Err(_) => assert!(matches!(verification.verified(), Err(NotVerified::Refused(_)))),
     }
     let (mut pieces, mut left) = (Vec::new(), signed.len());
     loop {

@@ -71,7 +71,7 @@ pub(crate) fn read_line(
     Ok(())
 }
 
-/// Row 7.14.
+/// Rule 7.14.
 fn fold(settings: &Settings, line: &Line, fields: &mut [Field]) -> Result<(), Refused> {
     let is_refused = settings.is_strict_but(Mutation::FoldAcceptedStrictly);
     let Some(field) = fields.last_mut().filter(|_| !is_refused) else {
@@ -92,7 +92,7 @@ fn fold(settings: &Settings, line: &Line, fields: &mut [Field]) -> Result<(), Re
     Ok(())
 }
 
-/// Row 7.24.
+/// Rule 7.24.
 fn check_count(settings: &Settings, line: &Line, before: usize) -> Result<(), Refused> {
     let limit = match settings {
         s if s.has(Mutation::OneFieldTooMany) => s.max_headers + 1,
@@ -122,7 +122,7 @@ fn check_value(settings: &Settings, value: &[u8], start: usize) -> Result<(), Re
     }
 }
 
-/// Row 7.11, lenient.
+/// Rule 7.11, lenient.
 pub(crate) fn check_nul(
     settings: &Settings,
     head: &[u8],
@@ -186,7 +186,7 @@ pub(crate) fn check_host(
     check_authority(settings, &host.value, authority)
 }
 
-/// Row 7.9.
+/// Rule 7.9.
 fn check_authority(
     settings: &Settings,
     host: &[u8],
@@ -212,7 +212,7 @@ fn check_authority(
     if is_same { Ok(()) } else { refused("authority", authority.start) }
 }
 
-/// Row 7.15, strict.
+/// Rule 7.15, strict.
 fn is_strict_host(settings: &Settings, text: &[u8]) -> bool {
     if text.is_empty() {
         return !settings.has(Mutation::EmptyHostRefused);
@@ -263,7 +263,7 @@ pub(crate) fn split_host<'a>(
     is_host.then_some((host, port))
 }
 
-/// Row 7.16.
+/// Rule 7.16.
 pub(crate) fn check_transfer_encoding(
     settings: &Settings,
     fields: &[Field],

@@ -49,7 +49,7 @@ pub(crate) struct Settings {
     pub(crate) reading: Reading,
     pub(crate) max_head: usize,
     pub(crate) max_headers: usize,
-    /// Methods allowed beside the eight of row 7.6.
+    /// Methods allowed beside the eight of rule 7.6.
     pub(crate) methods: Vec<String>,
     pub(crate) mutated: Mutated,
 }

@@ -9,7 +9,7 @@ pub(crate) struct RequestLine {
     pub(crate) method: Vec<u8>,
     pub(crate) path: Vec<u8>,
     pub(crate) query: Vec<u8>,
-    /// Of absolute-form and of CONNECT: what row 7.9 compares with Host.
+    /// Of absolute-form and of CONNECT: what rule 7.9 compares with Host.
     pub(crate) authority: Option<Part>,
     /// Where the target ends.
     pub(crate) target_end: usize,
@@ -189,7 +189,7 @@ fn takes_another_form(settings: &Settings, target: &[u8]) -> bool {
     settings.has(Mutation::ConnectTakesOriginForm) && target.starts_with(b"/")
 }
 
-/// Section 4: authority-form, and row 7.8 for its bytes.
+/// Section 4: authority-form, and rule 7.8 for its bytes.
 fn check_connect(settings: &Settings, target: &Part) -> Result<(), Refused> {
     let port = match split_host(settings, &target.text) {
         Some((_, port)) => port,
@@ -263,7 +263,7 @@ fn split_query(settings: &Settings, text: &[u8]) -> (Vec<u8>, Vec<u8>) {
     }
 }
 
-/// Row 7.8.
+/// Rule 7.8.
 fn check_bytes(settings: &Settings, part: &Part, further: &[u8]) -> Result<(), Refused> {
     if !settings.is_strict() {
         if settings.has(Mutation::TargetBeyondAsciiRefusedLeniently)
@@ -279,7 +279,7 @@ fn check_bytes(settings: &Settings, part: &Part, further: &[u8]) -> Result<(), R
     }
 }
 
-/// Row 7.8, strict: the first byte that is none of a target, nor one of the `further` ones.
+/// Rule 7.8, strict: the first byte that is none of a target, nor one of the `further` ones.
 fn misfit(settings: &Settings, text: &[u8], further: &[u8]) -> Option<usize> {
     let mut allowed = b"-._~!$&'()*+,;=:@/?".to_vec();
     allowed.extend(further);

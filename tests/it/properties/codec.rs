@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use framesign::{
     FrameError, Head, Rules, Signature, Signer,
-    codec::{CodecError, Event, SigningCodec, Standing},
+    codec::{CodecError, ConnectionState, SigningCodec, SigningEvent},
     frame::HeadReader,
 };
 use tokio_util::codec::Decoder;
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) frames: Vec<Frame>,
-    pub(crate) end: Result<Standing, FrameError>,
+    pub(crate) end: Result<ConnectionState, FrameError>,
     /// What was received and is not of the frames, where it is no error.
     pub(crate) rest: Vec<u8>,
 }
@@ -33,19 +33,19 @@ impl Outcome {
     /// How the connection ends, or the kind of the error.
     pub(crate) fn end_name(&self) -> &'static str {
         match &self.end {
-            Ok(standing) => end_name(*standing),
+            Ok(state) => end_name(*state),
             Err(error) => error.kind().as_str(),
         }
     }
 }
 
 /// The name that protocol section 8 gives to an end.
-pub(crate) fn end_name(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Ended => "clean",
-        Standing::Tunnel => "tunnel",
-        Standing::Closed => "closed",
-        Standing::Upgrade => "upgrade",
+pub(crate) fn end_name(state: ConnectionState) -> &'static str {
+    match state {
+        ConnectionState::Ended => "clean",
+        ConnectionState::Tunnel => "tunnel",
+        ConnectionState::MustClose => "closed",
+        ConnectionState::UpgradePending => "upgrade",
         other => panic!("{other:?}"),
     }
 }
@@ -90,13 +90,13 @@ pub(crate) fn drive<'a>(
     let mut buffer = BytesMut::new();
     let mut frames = Vec::new();
     let mut reads = reads.into_iter();
-    let mut end = Ok(codec.standing());
-    while end == Ok(Standing::Open) {
+    let mut end = Ok(codec.state());
+    while end == Ok(ConnectionState::Open) {
         let Some(mut read) = reads.next() else {
             end = drain(&mut codec, &mut buffer, &mut frames, SigningCodec::decode_eof);
             break;
         };
-        while !read.is_empty() && end == Ok(Standing::Open) {
+        while !read.is_empty() && end == Ok(ConnectionState::Open) {
             buffer.reserve(1);
             let room = buffer.capacity() - buffer.len();
             let (now, later) = read.split_at(read.len().min(room));
@@ -104,7 +104,7 @@ pub(crate) fn drive<'a>(
             read = later;
             end = drain(&mut codec, &mut buffer, &mut frames, SigningCodec::decode);
         }
-        if end.is_ok() && end != Ok(Standing::Open) {
+        if end.is_ok() && end != Ok(ConnectionState::Open) {
             buffer.extend_from_slice(read);
         }
     }
@@ -116,7 +116,7 @@ pub(crate) fn drive<'a>(
     Outcome { frames, end, rest }
 }
 
-type Decode = fn(&mut SigningCodec, &mut BytesMut) -> Result<Option<Event>, CodecError>;
+type Decode = fn(&mut SigningCodec, &mut BytesMut) -> Result<Option<SigningEvent>, CodecError>;
 
 /// Decodes as long as frames are read and there is an event.
 fn drain(
@@ -124,25 +124,25 @@ fn drain(
     buffer: &mut BytesMut,
     frames: &mut Vec<Frame>,
     decode: Decode,
-) -> Result<Standing, FrameError> {
+) -> Result<ConnectionState, FrameError> {
     while let Some(event) = decode(codec, buffer).map_err(frame_error)? {
         match event {
-            Event::Head(head) => frames.push(Frame::new(head.bytes())),
-            Event::Data(data) => {
+            SigningEvent::Head(head) => frames.push(Frame::new(head.bytes())),
+            SigningEvent::Data(data) => {
                 assert!(!data.is_empty());
                 frames.last_mut().unwrap().payload.extend_from_slice(&data);
             }
-            Event::Signed(signature) => {
+            SigningEvent::Signed(signature) => {
                 let before = frames.last_mut().unwrap().signature.replace(signature);
                 assert_eq!(before, None);
-                if codec.standing() != Standing::Open {
+                if codec.state() != ConnectionState::Open {
                     break;
                 }
             }
             other => panic!("{other:?}"),
         }
     }
-    Ok(codec.standing())
+    Ok(codec.state())
 }
 
 fn frame_error(error: CodecError) -> FrameError {
@@ -158,7 +158,7 @@ pub(crate) fn by_core(rules: &Rules, connection: &[u8]) -> Outcome {
     let mut rest = connection;
     let end = loop {
         match next_by_core(rules, &mut rest, &mut frames) {
-            Ok(Standing::Open) => {}
+            Ok(ConnectionState::Open) => {}
             end => break end,
         }
     };
@@ -170,12 +170,12 @@ fn next_by_core(
     rules: &Rules,
     rest: &mut &[u8],
     frames: &mut Vec<Frame>,
-) -> Result<Standing, FrameError> {
+) -> Result<ConnectionState, FrameError> {
     let mut reader = HeadReader::new(rules.clone());
     let Some(head) = reader.read(rest)? else {
         if rest.strip_prefix(b"\r\n".repeat(rest.len() / 2).as_slice()) == Some(b"") {
             *rest = b"";
-            return Ok(Standing::Ended);
+            return Ok(ConnectionState::Ended);
         }
         return Err(reader.truncated(rest.len() as u64));
     };
@@ -188,10 +188,10 @@ fn next_by_core(
     signer.update(payload)?;
     frames.last_mut().unwrap().signature = Some(signer.finish()?);
     *rest = after;
-    Ok(standing_after(&head))
+    Ok(state_after(&head))
 }
 
-fn standing_after(head: &Head<'_>) -> Standing {
+fn state_after(head: &Head<'_>) -> ConnectionState {
     let close = head.values("Connection").flat_map(|value| {
         let list = String::from_utf8_lossy(&value).to_ascii_lowercase();
         list.split(',')
@@ -199,13 +199,13 @@ fn standing_after(head: &Head<'_>) -> Standing {
             .collect::<Vec<_>>()
     });
     if head.method() == "CONNECT" {
-        Standing::Tunnel
+        ConnectionState::Tunnel
     } else if close.into_iter().any(|option| option == "close") {
-        Standing::Closed
+        ConnectionState::MustClose
     } else if head.fields().any(|field| field.name().to_lowercase() == "upgrade") {
-        Standing::Upgrade
+        ConnectionState::UpgradePending
     } else {
-        Standing::Open
+        ConnectionState::Open
     }
 }
 

@@ -151,7 +151,7 @@ fn targets() -> Vec<Reject> {
     ]
 }
 
-/// Row 7.10.
+/// Rule 7.10.
 fn field_names() -> Vec<Reject> {
     let kind = ErrorKind::HeaderName;
     let (name, colon) = ("a field name", "a colon after the field name");
@@ -180,7 +180,7 @@ fn field_values() -> Vec<Reject> {
     ]
 }
 
-/// Row 7.14.
+/// Rule 7.14.
 fn folds() -> Vec<Reject> {
     let kind = ErrorKind::ObsFold;
     let blank = "a line that starts with whitespace";
@@ -193,7 +193,7 @@ fn folds() -> Vec<Reject> {
     ]
 }
 
-/// Row 7.15.
+/// Rule 7.15.
 fn hosts() -> Vec<Reject> {
     let kind = ErrorKind::Host;
     let host = "a host, or nothing";

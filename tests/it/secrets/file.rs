@@ -13,7 +13,7 @@ use std::{
 };
 
 use framesign::{
-    InputError,
+    ApiMisuse,
     secrets::{FileError, FileStore, KeyCache, signing_keys},
 };
 use tempfile::TempDir;
@@ -129,10 +129,10 @@ fn what_is_wrong_is_told_with_its_line() {
     let nested = format!("a = {}", "[".repeat(100_000));
     assert_eq!(error_of(nested), FileError::NotToml { line: 1 });
     let unusable = |line, error| FileError::Unusable { line, error };
-    assert_eq!(error_of("a = ['']"), unusable(1, InputError::EmptySecretKey));
-    assert_eq!(error_of("b = []\na = [\"\\u0000\"]"), unusable(2, InputError::NulInSecretKey));
-    assert_eq!(error_of("'' = ['x']"), unusable(1, InputError::EmptyAccessKey));
-    assert_eq!(error_of("\"\\u0000\" = []"), unusable(1, InputError::NulInAccessKey));
+    assert_eq!(error_of("a = ['']"), unusable(1, ApiMisuse::EmptySecretKey));
+    assert_eq!(error_of("b = []\na = [\"\\u0000\"]"), unusable(2, ApiMisuse::NulInSecretKey));
+    assert_eq!(error_of("'' = ['x']"), unusable(1, ApiMisuse::EmptyAccessKey));
+    assert_eq!(error_of("\"\\u0000\" = []"), unusable(1, ApiMisuse::NulInAccessKey));
 }
 
 #[test]

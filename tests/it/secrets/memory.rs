@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use framesign::{
-    InputError,
+    ApiMisuse,
     secrets::{KeyCache, MemoryStore, SecretStore, signing_keys},
     verify::{Claim, Verifier},
 };
@@ -57,11 +57,11 @@ fn revoked_access_key_has_no_secret_until_one_is_added() {
 #[test]
 fn keys_that_cannot_sign_are_refused() {
     let store = MemoryStore::new();
-    assert_eq!(store.add("", secret("secret")), Err(InputError::EmptyAccessKey));
-    assert_eq!(store.add("a\0", secret("secret")), Err(InputError::NulInAccessKey));
+    assert_eq!(store.add("", secret("secret")), Err(ApiMisuse::EmptyAccessKey));
+    assert_eq!(store.add("a\0", secret("secret")), Err(ApiMisuse::NulInAccessKey));
     let error = |text| framesign::secrets::Secret::new(text).unwrap_err();
-    assert_eq!(error(""), InputError::EmptySecretKey);
-    assert_eq!(error("s\0"), InputError::NulInSecretKey);
+    assert_eq!(error(""), ApiMisuse::EmptySecretKey);
+    assert_eq!(error("s\0"), ApiMisuse::NulInSecretKey);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{error::Error, fs, io, path::Path};
 
 use framesign::{
-    InputError,
+    ApiMisuse,
     secrets::{FileError, MemoryStore, ReadError, SecretFile, signing_keys},
 };
 use tempfile::TempDir;
@@ -58,7 +58,7 @@ fn store_is_made_of_a_document_from_elsewhere() {
         (b"a = ['\xFF']", FileError::NotUtf8),
         (b"\n= [", FileError::NotToml { line: 2 }),
         (b"a = 1", FileError::NotStrings { line: 1 }),
-        (b"a = ['']", FileError::Unusable { line: 1, error: InputError::EmptySecretKey }),
+        (b"a = ['']", FileError::Unusable { line: 1, error: ApiMisuse::EmptySecretKey }),
     ] {
         let error = MemoryStore::from_toml(document).unwrap_err();
         assert_eq!(error, expected, "{}", document.escape_ascii());

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use framesign::{FrameError, InputError, SigningError};
+use framesign::{ApiMisuse, FrameError, SigningError};
 
 use crate::exit::Exit;
 
@@ -12,7 +12,7 @@ pub(crate) enum InputFailure {
     /// The frame breaks a rule.
     Refused(FrameError),
     /// The fields of a signed frame cannot be added.
-    Unsignable(InputError),
+    Unsignable(ApiMisuse),
     /// The frame cannot be read.
     Io(io::Error),
 }
@@ -22,7 +22,7 @@ impl InputFailure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Refused(_)
-            | Self::Unsignable(InputError::SignedAlready | InputError::ContentDigest) => {
+            | Self::Unsignable(ApiMisuse::SignedAlready | ApiMisuse::ContentDigest) => {
                 Exit::Refused
             }
             Self::Unsignable(_) => Exit::Misused,
@@ -67,7 +67,7 @@ impl From<FrameError> for InputFailure {
 impl From<SigningError> for InputFailure {
     fn from(error: SigningError) -> Self {
         match error {
-            SigningError::Input(error) => Self::Unsignable(error),
+            SigningError::Misuse(error) => Self::Unsignable(error),
             SigningError::Frame(error) => Self::Refused(error),
             // There is no policy that could refuse it.
             error => Self::Io(io::Error::other(error)),

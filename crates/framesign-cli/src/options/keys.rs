@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, ValueHint};
 use framesign::{
-    Credentials, InputError, SigningDate, SigningKey,
+    ApiMisuse, Credentials, SigningDate, SigningKey,
     secrets::{MemoryStore, Secret},
 };
 use zeroize::Zeroizing;
@@ -123,8 +123,8 @@ impl KeyPairOptions {
         }
     }
 
-    fn unusable(&self, error: InputError) -> FatalError {
-        let is_secret = matches!(error, InputError::EmptySecretKey | InputError::NulInSecretKey);
+    fn unusable(&self, error: ApiMisuse) -> FatalError {
+        let is_secret = matches!(error, ApiMisuse::EmptySecretKey | ApiMisuse::NulInSecretKey);
         match &self.secret_key_file {
             Some(path) if is_secret => FatalError::file(path, error),
             _ => FatalError::Configuration(error.to_string()),

@@ -1,7 +1,7 @@
 //! The rules that frames are read by, as options.
 
 use clap::Args;
-use framesign::{InputError, Rules, SigningOptions, verify::Policy};
+use framesign::{ApiMisuse, Rules, SigningOptions, verify::Policy};
 
 use crate::{exit::FatalError, text::visible::Name};
 
@@ -51,7 +51,7 @@ impl ReadingOptions {
     fn allow_methods<T>(
         &self,
         rules: T,
-        allow: impl Fn(T, &str) -> Result<T, InputError>,
+        allow: impl Fn(T, &str) -> Result<T, ApiMisuse>,
     ) -> Result<T, FatalError> {
         self.allowed_methods.iter().try_fold(rules, |rules, name| {
             allow(rules, name).map_err(|error| {

@@ -42,14 +42,14 @@ pub(super) const INITIAL: State = [
 ///           0               len                         ROOM      ROOM + BLOCK
 /// ```
 #[derive(Clone)]
-pub(crate) struct Hash {
+pub(crate) struct BufferedSha256 {
     state: State,
     compressed: u64,
     len: usize,
     staged: [u8; ROOM + BLOCK],
 }
 
-impl Hash {
+impl BufferedSha256 {
     #[inline]
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self.room(bytes.len()) {
@@ -129,13 +129,13 @@ impl Hash {
     }
 }
 
-impl Default for Hash {
+impl Default for BufferedSha256 {
     fn default() -> Self {
         Self { state: INITIAL, compressed: 0, len: 0, staged: [0; ROOM + BLOCK] }
     }
 }
 
-impl Sink for Hash {
+impl Sink for BufferedSha256 {
     type Error = Infallible;
 
     #[inline]
@@ -193,10 +193,10 @@ pub(super) fn output(state: &State) -> Output {
 mod tests {
     use sha2::{Digest, Sha256};
 
-    use super::{Hash, Output, ROOM};
+    use super::{BufferedSha256, Output, ROOM};
 
     fn sha256(message: &[u8]) -> String {
-        let mut hash = Hash::default();
+        let mut hash = BufferedSha256::default();
         hash.update(message);
         hex::encode(hash.finish())
     }
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn pieces_hash_as_the_whole_does() {
         let message: Vec<u8> = (0..=250).cycle().take(3 * ROOM).collect();
-        let mut hash = Hash::default();
+        let mut hash = BufferedSha256::default();
         for len in 0..message.len() {
             let message = &message[..len];
             let whole: Output = Sha256::digest(message).into();

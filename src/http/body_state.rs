@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What looks at a payload.
-pub(super) trait Watch {
+pub(super) trait PayloadObserver {
     /// What is had at the end.
     type Outcome;
     /// Why there is none.
@@ -36,7 +36,8 @@ pub(super) trait Watch {
 }
 
 /// Where the outcome will be for those who ask; empty until then.
-pub(super) type Slot<W> = Arc<OnceLock<Result<<W as Watch>::Outcome, <W as Watch>::Error>>>;
+pub(super) type OutcomeCell<O> =
+    Arc<OnceLock<Result<<O as PayloadObserver>::Outcome, <O as PayloadObserver>::Error>>>;
 
 /// Called once with why there is no outcome.
 pub(super) type Hook<E> = Box<dyn FnOnce(&E) + Send + Sync>;
@@ -58,18 +59,18 @@ pub(super) type Hook<E> = Box<dyn FnOnce(&E) + Send + Sync>;
 ///
 /// Were the last frame not kept back, a consumer that stops after as many bytes as Content-Length
 /// says would hold a whole payload that has not passed.
-pub(super) struct Course<W: Watch> {
-    state: State<W>,
+pub(super) struct BodyState<O: PayloadObserver> {
+    state: State<O>,
     offloaded: Option<OffloadedHash>,
-    slot: Slot<W>,
-    hook: Option<Hook<W::Error>>,
+    outcome: OutcomeCell<O>,
+    hook: Option<Hook<O::Error>>,
 }
 
-enum State<W: Watch> {
-    Payload { watch: Box<W>, last: Option<Bytes> },
-    Ending { watch: Box<W>, last: Option<Bytes> },
+enum State<O: PayloadObserver> {
+    Payload { observer: Box<O>, last: Option<Bytes> },
+    Ending { observer: Box<O>, last: Option<Bytes> },
     Passed { last: Option<Bytes> },
-    Failed { error: W::Error },
+    Failed { error: O::Error },
 }
 
 /// What is to be done next.
@@ -82,17 +83,17 @@ pub(super) enum Next {
     Rest,
 }
 
-impl<W: Watch> Course<W> {
-    pub(super) fn new(watch: W) -> Self {
-        let state = State::Payload { watch: Box::new(watch), last: None };
-        Self { state, offloaded: None, slot: Slot::<W>::default(), hook: None }
+impl<O: PayloadObserver> BodyState<O> {
+    pub(super) fn new(observer: O) -> Self {
+        let state = State::Payload { observer: Box::new(observer), last: None };
+        Self { state, offloaded: None, outcome: OutcomeCell::<O>::default(), hook: None }
     }
 
     pub(super) fn hash_on(&mut self, pool: &HashPool) {
         self.offloaded = Some(OffloadedHash::new(pool));
     }
 
-    pub(super) fn set_hook(&mut self, hook: Hook<W::Error>) {
+    pub(super) fn set_hook(&mut self, hook: Hook<O::Error>) {
         self.hook = Some(hook);
     }
 
@@ -102,18 +103,18 @@ impl<W: Watch> Course<W> {
     }
 
     /// Takes the next frame; its bytes, where they may be handed on at once.
-    pub(super) fn take(&mut self, frame: Frame<Bytes>) -> Option<Bytes> {
-        let State::Payload { watch, last } = &mut self.state else { return None };
+    pub(super) fn push(&mut self, frame: Frame<Bytes>) -> Option<Bytes> {
+        let State::Payload { observer, last } = &mut self.state else { return None };
         let Ok(bytes) = frame.into_data() else {
-            let error = trailers(watch.progress().seen);
+            let error = trailers(observer.progress().seen);
             self.fail(error.into());
             return None;
         };
-        if let Err(error) = show(watch.as_mut(), self.offloaded.as_mut(), &bytes) {
+        if let Err(error) = show(observer.as_mut(), self.offloaded.as_mut(), &bytes) {
             self.fail(error);
             return None;
         }
-        let Progress { seen, expected } = watch.progress();
+        let Progress { seen, expected } = observer.progress();
         if expected != Some(seen) {
             return Some(bytes);
         }
@@ -125,7 +126,7 @@ impl<W: Watch> Course<W> {
     /// The body has come to its end.
     pub(super) fn end(&mut self) {
         self.state = match self.leave() {
-            State::Payload { watch, last } => State::Ending { watch, last },
+            State::Payload { observer, last } => State::Ending { observer, last },
             state => state,
         };
     }
@@ -143,7 +144,7 @@ impl<W: Watch> Course<W> {
             None => None,
         };
         match self.leave() {
-            State::Ending { watch, last } => self.finish(*watch, given, last),
+            State::Ending { observer, last } => self.finish(*observer, given, last),
             state => self.state = state,
         }
         Poll::Ready(())
@@ -181,51 +182,53 @@ impl<W: Watch> Course<W> {
         Some(last.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 
-    pub(super) fn slot(&self) -> &Slot<W> {
-        &self.slot
+    pub(super) fn outcome(&self) -> &OutcomeCell<O> {
+        &self.outcome
     }
 
     /// How far the payload has come; `None` once its outcome is known.
     pub(super) fn progress(&self) -> Option<Progress> {
         match &self.state {
-            State::Payload { watch, .. } | State::Ending { watch, .. } => Some(watch.progress()),
+            State::Payload { observer, .. } | State::Ending { observer, .. } => {
+                Some(observer.progress())
+            }
             State::Passed { .. } | State::Failed { .. } => None,
         }
     }
 
-    fn leave(&mut self) -> State<W> {
+    fn leave(&mut self) -> State<O> {
         mem::replace(&mut self.state, State::Passed { last: None })
     }
 
-    fn finish(&mut self, watch: W, given: Option<PayloadHash>, last: Option<Bytes>) {
-        match watch.finish(given) {
+    fn finish(&mut self, observer: O, given: Option<PayloadHash>, last: Option<Bytes>) {
+        match observer.finish(given) {
             Ok(outcome) => {
                 self.state = State::Passed { last };
                 // Empty until here, since nothing leads out of the two last states.
-                let _ = self.slot.set(Ok(outcome));
+                let _ = self.outcome.set(Ok(outcome));
             }
             Err(error) => self.fail(error),
         }
     }
 
     #[cold]
-    fn fail(&mut self, error: W::Error) {
+    fn fail(&mut self, error: O::Error) {
         if let Some(hook) = self.hook.take() {
             hook(&error);
         }
-        let _ = self.slot.set(Err(error.clone()));
+        let _ = self.outcome.set(Err(error.clone()));
         self.state = State::Failed { error };
     }
 }
 
 /// Hashes bytes, or has them hashed elsewhere.
-fn show<W: Watch>(
-    watch: &mut W,
+fn show<O: PayloadObserver>(
+    observer: &mut O,
     offloaded: Option<&mut OffloadedHash>,
     bytes: &Bytes,
-) -> Result<(), W::Error> {
-    let Some(hash) = offloaded else { return watch.update(bytes) };
-    watch.count(bytes.len() as u64)?;
+) -> Result<(), O::Error> {
+    let Some(hash) = offloaded else { return observer.update(bytes) };
+    observer.count(bytes.len() as u64)?;
     hash.push(bytes.clone());
     Ok(())
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::tap::Tap;
+use super::stream_signer::StreamSigner;
 use crate::{offload::HashPool, protocol::Signature, signer::Signer};
 
 pin_project! {
@@ -23,7 +23,7 @@ pin_project! {
     ///
     /// ```
     /// use bytes::Bytes;
-    /// use framesign::codec::SigningStream;
+    /// use framesign::io::SigningStream;
     /// use framesign::{Credentials, Signer, SigningDate, SigningKey};
     /// use futures_util::{StreamExt, stream};
     ///
@@ -45,7 +45,7 @@ pin_project! {
     pub struct SigningStream<S> {
         #[pin]
         inner: S,
-        tap: Tap,
+        signer: StreamSigner,
         stage: Stage,
     }
 }
@@ -62,20 +62,20 @@ impl<S> SigningStream<S> {
     /// Signs the chunks of `inner` with `signer`, which knows key and rules.
     #[must_use]
     pub fn new(inner: S, signer: Signer) -> Self {
-        Self { inner, tap: Tap::new(signer), stage: Stage::Chunks }
+        Self { inner, signer: StreamSigner::new(signer), stage: Stage::Chunks }
     }
 
     /// Hashes the payload on the threads of `pool`.
     #[must_use]
     pub fn hash_on(mut self, pool: &HashPool) -> Self {
-        self.tap.hash_on(pool);
+        self.signer.hash_on(pool);
         self
     }
 
     /// The signature, once the stream has ended.
     #[must_use]
     pub fn signature(&self) -> Option<Signature> {
-        self.tap.signature()
+        self.signer.signature()
     }
 
     /// The stream whose chunks are signed.
@@ -91,11 +91,12 @@ impl<S: Stream<Item = io::Result<Bytes>>> Stream for SigningStream<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if let Stage::Chunks = this.stage {
-            ready!(this.tap.poll_ready(cx));
+            ready!(this.signer.poll_ready(cx));
             match ready!(this.inner.as_mut().poll_next(cx)) {
                 Some(chunk) => {
-                    let taken = chunk.and_then(|chunk| this.tap.take_bytes(&chunk).map(|()| chunk));
-                    return Poll::Ready(Some(taken));
+                    let shown =
+                        chunk.and_then(|chunk| this.signer.update_bytes(&chunk).map(|()| chunk));
+                    return Poll::Ready(Some(shown));
                 }
                 None => *this.stage = Stage::End,
             }
@@ -103,7 +104,7 @@ impl<S: Stream<Item = io::Result<Bytes>>> Stream for SigningStream<S> {
         if let Stage::Over = this.stage {
             return Poll::Ready(None);
         }
-        let end = ready!(this.tap.poll_end(cx));
+        let end = ready!(this.signer.poll_end(cx));
         *this.stage = Stage::Over;
         Poll::Ready(end.err().map(Err))
     }

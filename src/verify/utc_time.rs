@@ -9,13 +9,13 @@ use jiff::{SignedDuration, civil};
 
 /// A point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(i128);
+pub(crate) struct UtcTime(i128);
 
 const EPOCH: civil::DateTime = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
-impl Moment {
+impl UtcTime {
     pub(crate) fn of(time: SystemTime) -> Self {
         let nanoseconds = |span: Duration| i128::try_from(span.as_nanos()).unwrap_or(i128::MAX);
         Self(match time.duration_since(SystemTime::UNIX_EPOCH) {
@@ -108,7 +108,7 @@ fn parse_offset(text: &[u8]) -> Option<i128> {
     is_time.then(|| sign * (i128::from(hours) * 60 + i128::from(minutes)) * 60 * SECOND)
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for UtcTime {
     /// The time in UTC as RFC 3339 writes it; to as many digits of a second as the precision says.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.civil();
@@ -123,10 +123,10 @@ impl fmt::Display for Moment {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::Moment;
+    use super::UtcTime;
 
     fn nanoseconds(text: &str) -> Option<i128> {
-        Moment::parse(text.as_bytes()).map(|moment| moment.0)
+        UtcTime::parse(text.as_bytes()).map(|moment| moment.0)
     }
 
     #[test]
@@ -172,31 +172,31 @@ mod tests {
 
     #[test]
     fn days_are_counted_in_utc() {
-        let epoch = Moment::of(SystemTime::UNIX_EPOCH);
+        let epoch = UtcTime::of(SystemTime::UNIX_EPOCH);
         assert_eq!(epoch.day(), 0);
         assert_eq!(epoch.before(Duration::from_nanos(1)).day(), -1);
         assert_eq!(epoch.after(Duration::from_secs(86_400)).day(), 1);
-        assert_eq!(Moment::day_of(jiff::civil::date(1970, 1, 2)), 1);
-        assert_eq!(Moment::day_of(jiff::civil::date(1, 1, 1)), -719_162);
-        assert_eq!(Moment::day_of(jiff::civil::date(9999, 12, 31)), 2_932_896);
+        assert_eq!(UtcTime::day_of(jiff::civil::date(1970, 1, 2)), 1);
+        assert_eq!(UtcTime::day_of(jiff::civil::date(1, 1, 1)), -719_162);
+        assert_eq!(UtcTime::day_of(jiff::civil::date(9999, 12, 31)), 2_932_896);
     }
 
     #[test]
     fn what_is_shown_is_read_again() {
         for text in ["1969-12-31T23:59:59.999Z", "2023-08-01T12:00:00Z", "9999-12-31T23:59:59.5Z"] {
-            let moment = Moment::parse(text.as_bytes()).unwrap();
+            let moment = UtcTime::parse(text.as_bytes()).unwrap();
             assert_eq!(moment.to_string(), text);
-            assert!(Moment::parse(format!("{moment:.3}").as_bytes()).is_some());
+            assert!(UtcTime::parse(format!("{moment:.3}").as_bytes()).is_some());
         }
-        let last = Moment::parse(b"2023-08-01T12:00:00.9999Z").unwrap();
+        let last = UtcTime::parse(b"2023-08-01T12:00:00.9999Z").unwrap();
         assert_eq!(format!("{last:.3}"), "2023-08-01T12:00:00.999Z", "a time is never rounded up");
-        let beyond = Moment::of(SystemTime::UNIX_EPOCH).after(Duration::MAX);
+        let beyond = UtcTime::of(SystemTime::UNIX_EPOCH).after(Duration::MAX);
         assert!(beyond.to_string().starts_with("9999-12-31T23:59:59"));
     }
 
     #[test]
     fn spans_of_any_length_do_not_overflow() {
-        let epoch = Moment::of(SystemTime::UNIX_EPOCH);
+        let epoch = UtcTime::of(SystemTime::UNIX_EPOCH);
         assert!(epoch.before(Duration::MAX) < epoch && epoch < epoch.after(Duration::MAX));
     }
 }

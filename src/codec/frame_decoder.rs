@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    CodecError, FrameHead, Misuse, Standing,
-    frames::{Frames, InputEnd, Piece},
+    CodecError, CodecMisuse, ConnectionState, FrameHead,
+    frame_splitter::{FrameSplitter, InputEnd, Piece},
 };
 use crate::{
     error::FrameError,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is done with the frames of a connection.
-pub(super) trait Work {
+pub(super) trait FrameHandler {
     /// What a consumer is told.
     type Event;
     /// Why a frame is refused.
@@ -32,7 +32,7 @@ pub(super) trait Work {
     fn proceed(&mut self) -> Result<(), Self::Refused>;
 
     /// Takes a piece of payload.
-    fn take(&mut self, data: &[u8]) -> Result<(), Self::Refused>;
+    fn update(&mut self, data: &[u8]) -> Result<(), Self::Refused>;
 
     /// Counts a piece of payload that is hashed elsewhere.
     fn count(&mut self, len: u64) -> Result<(), Self::Refused>;
@@ -51,22 +51,28 @@ pub(super) trait Work {
 /// counts bytes takes a refused payload for a whole one:
 ///
 /// ```text
-///   last piece received ──► hashed ──► Work::end ──► piece yielded ──► end yielded, next frame
+///   last piece received ──► hashed ──► handler.end ──► piece yielded ──► end yielded, next frame
 ///                                          └── refused: neither is yielded
 /// ```
-pub(super) struct Connection<W: Work> {
-    frames: Frames,
-    work: W,
+pub(super) struct FrameDecoder<H: FrameHandler> {
+    frames: FrameSplitter,
+    handler: H,
     /// Where payload is hashed, if not here.
     elsewhere: Option<OffloadedHash>,
     /// The last event of a frame that has ended, to be yielded after its last piece of payload.
-    end: Option<W::Event>,
-    refused: Option<W::Refused>,
+    end: Option<H::Event>,
+    refused: Option<H::Refused>,
 }
 
-impl<W: Work> Connection<W> {
-    pub(super) fn new(rules: Rules, work: W) -> Self {
-        Self { frames: Frames::new(rules), work, elsewhere: None, end: None, refused: None }
+impl<H: FrameHandler> FrameDecoder<H> {
+    pub(super) fn new(rules: Rules, handler: H) -> Self {
+        Self {
+            frames: FrameSplitter::new(rules),
+            handler,
+            elsewhere: None,
+            end: None,
+            refused: None,
+        }
     }
 
     pub(super) fn set_max_read(&mut self, bytes: usize) {
@@ -88,16 +94,16 @@ impl<W: Work> Connection<W> {
         self.frames.is_in_frame()
     }
 
-    pub(super) fn work(&mut self) -> &mut W {
-        &mut self.work
+    pub(super) fn handler(&mut self) -> &mut H {
+        &mut self.handler
     }
 
     pub(super) fn resume(&mut self) {
         self.frames.resume();
     }
 
-    pub(super) fn standing(&self) -> Standing {
-        self.frames.standing()
+    pub(super) fn state(&self) -> ConnectionState {
+        self.frames.state()
     }
 
     /// Leaves the hashing of payloads to `pool`; then each call for an event waits for
@@ -134,12 +140,12 @@ impl<W: Work> Connection<W> {
             Some(hash) => Some(ready!(hash.poll_finish(cx))),
             None => None,
         };
-        let end = self.work.end(given);
+        let end = self.handler.end(given);
         Poll::Ready(end.map(|end| self.end = end).map_err(|refused| self.fail(refused)).is_ok())
     }
 
     /// The next event that `buffer` holds; `None` until more is received.
-    pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<W::Event>, CodecError> {
+    pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<H::Event>, CodecError> {
         self.check(buffer)?;
         self.advance(buffer).map_err(|refused| self.refuse(refused, buffer))
     }
@@ -148,7 +154,7 @@ impl<W: Work> Connection<W> {
     pub(super) fn decode_eof(
         &mut self,
         buffer: &mut BytesMut,
-    ) -> Result<Option<W::Event>, CodecError> {
+    ) -> Result<Option<H::Event>, CodecError> {
         if let Some(event) = self.decode(buffer)? {
             return Ok(Some(event));
         }
@@ -159,7 +165,7 @@ impl<W: Work> Connection<W> {
             }
             // Refused for its length, so that its hash need not be waited for.
             Ok(InputEnd::InPayload) => {
-                self.work.end(None).map_err(|refused| self.refuse(refused, buffer))
+                self.handler.end(None).map_err(|refused| self.refuse(refused, buffer))
             }
             Err(error) => Err(self.refuse(error.into(), buffer)),
         }
@@ -171,39 +177,39 @@ impl<W: Work> Connection<W> {
             buffer.clear();
             return Err(refused.clone().into());
         }
-        self.frames.check_standing()?;
-        if self.is_in_frame() && !self.work.has_key() {
-            return Err(Misuse::NoKey.into());
+        self.frames.check_state()?;
+        if self.is_in_frame() && !self.handler.has_key() {
+            return Err(CodecMisuse::NoKey.into());
         }
         Ok(())
     }
 
-    fn advance(&mut self, buffer: &mut BytesMut) -> Result<Option<W::Event>, W::Refused> {
+    fn advance(&mut self, buffer: &mut BytesMut) -> Result<Option<H::Event>, H::Refused> {
         if self.is_in_frame() {
-            self.work.proceed()?;
+            self.handler.proceed()?;
         }
         if self.frames.is_frame_over() {
             return self.next_end();
         }
         Ok(match self.frames.next(buffer)? {
-            Some(Piece::Head(head)) => Some(self.work.begin(head)?),
+            Some(Piece::Head(head)) => Some(self.handler.begin(head)?),
             Some(Piece::Data(data)) => {
-                self.take(&data)?;
+                self.update(&data)?;
                 // Where it is hashed elsewhere a decoder cannot wait: `OffloadedRead` does.
                 if self.frames.is_frame_over() && self.elsewhere.is_none() {
-                    self.end = self.work.end(None)?;
+                    self.end = self.handler.end(None)?;
                 }
-                Some(W::data(data))
+                Some(H::data(data))
             }
             None => None,
         })
     }
 
-    fn take(&mut self, data: &Bytes) -> Result<(), W::Refused> {
+    fn update(&mut self, data: &Bytes) -> Result<(), H::Refused> {
         match &mut self.elsewhere {
-            None => self.work.take(data),
+            None => self.handler.update(data),
             Some(hash) => {
-                self.work.count(data.len() as u64)?;
+                self.handler.count(data.len() as u64)?;
                 hash.push(data.clone());
                 Ok(())
             }
@@ -211,12 +217,12 @@ impl<W: Work> Connection<W> {
     }
 
     /// The end of the frame; `None` while its hash is not there.
-    fn next_end(&mut self) -> Result<Option<W::Event>, W::Refused> {
+    fn next_end(&mut self) -> Result<Option<H::Event>, H::Refused> {
         let end = match (self.end.take(), &mut self.elsewhere) {
-            (None, None) => self.work.end(None)?,
+            (None, None) => self.handler.end(None)?,
             (None, Some(hash)) => match hash.try_finish() {
                 None => None,
-                given => self.work.end(given)?,
+                given => self.handler.end(given)?,
             },
             (end, _) => end,
         };
@@ -227,14 +233,14 @@ impl<W: Work> Connection<W> {
     }
 
     #[cold]
-    fn refuse(&mut self, refused: W::Refused, buffer: &mut BytesMut) -> CodecError {
+    fn refuse(&mut self, refused: H::Refused, buffer: &mut BytesMut) -> CodecError {
         buffer.clear();
         self.fail(refused.clone());
         refused.into()
     }
 
     /// Yields nothing more but the refusal.
-    fn fail(&mut self, refused: W::Refused) {
+    fn fail(&mut self, refused: H::Refused) {
         self.frames.fail();
         self.refused = Some(refused);
     }

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{FrameHead, Misuse, Standing, room::Room};
+use super::{CodecMisuse, ConnectionState, FrameHead, read_strategy::ReadStrategy};
 use crate::{
     error::FrameError,
     frame::{HeadReader, Rules},
@@ -16,23 +16,23 @@ use crate::{
 ///         ▼                          ▼
 ///   ● ─► Head ───────head───────► Payload ───── end ─────► After
 ///         ▲                                                  │
-///         └─────────────────── Standing::Open ───────────────┘
+///         └────────────── ConnectionState::Open ─────────────┘
 /// ```
-pub(super) struct Frames {
+pub(super) struct FrameSplitter {
     rules: Rules,
     reader: HeadReader,
-    room: Room,
+    reads: ReadStrategy,
     state: State,
 }
 
 enum State {
     Head,
-    /// How many bytes of payload are to come, and how the connection stands after them.
+    /// The bytes of payload that are to come, and the state after them.
     Payload {
         remaining: u64,
-        then: Standing,
+        then: ConnectionState,
     },
-    After(Standing),
+    After(ConnectionState),
 }
 
 /// A piece of a frame.
@@ -41,10 +41,10 @@ pub(super) enum Piece {
     Data(Bytes),
 }
 
-impl Frames {
+impl FrameSplitter {
     pub(super) fn new(rules: Rules) -> Self {
         let reader = HeadReader::new(rules.clone());
-        Self { rules, reader, room: Room::new(), state: State::Head }
+        Self { rules, reader, reads: ReadStrategy::new(), state: State::Head }
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -57,12 +57,12 @@ impl Frames {
     }
 
     pub(super) fn set_max_read(&mut self, bytes: usize) {
-        self.room.set_most(bytes.max(1));
+        self.reads.set_max_read(bytes.max(1));
     }
 
     /// Reads into memory of the pool where payload is hashed.
     pub(super) fn draw_from(&mut self, pool: &HashPool) {
-        self.room.draw_from(pool);
+        self.reads.draw_from(pool);
     }
 
     /// The next piece of the frame in `buffer`, split off it; `None` until more is received.
@@ -70,11 +70,11 @@ impl Frames {
         match &mut self.state {
             State::Head => self.head(buffer),
             State::Payload { .. } if buffer.is_empty() => {
-                self.room.for_payload(buffer);
+                self.reads.for_payload(buffer);
                 Ok(None)
             }
             State::Payload { remaining, .. } => {
-                self.room.observe(buffer);
+                self.reads.observe(buffer);
                 let len = usize::try_from(*remaining).map_or(buffer.len(), |r| r.min(buffer.len()));
                 *remaining -= len as u64;
                 Ok(Some(Piece::Data(buffer.split_to(len).freeze())))
@@ -87,10 +87,10 @@ impl Frames {
     }
 
     /// Refuses a call for the next frame that is not to be read as one.
-    pub(super) fn check_standing(&self) -> Result<(), Misuse> {
-        match self.standing() {
-            Standing::Upgrade => Err(Misuse::Upgrade),
-            Standing::Tunnel => Err(Misuse::Tunnel),
+    pub(super) fn check_state(&self) -> Result<(), CodecMisuse> {
+        match self.state() {
+            ConnectionState::UpgradePending => Err(CodecMisuse::Upgrade),
+            ConnectionState::Tunnel => Err(CodecMisuse::Tunnel),
             _ => Ok(()),
         }
     }
@@ -108,7 +108,7 @@ impl Frames {
     /// Goes on behind a frame that is over.
     pub(super) fn end_frame(&mut self) {
         if let State::Payload { then, .. } = self.state {
-            self.stand(then);
+            self.enter(then);
         }
     }
 
@@ -116,7 +116,7 @@ impl Frames {
     pub(super) fn end_input(&mut self, buffer: &BytesMut) -> Result<InputEnd, FrameError> {
         match self.state {
             State::Head if buffer.chunks(2).all(|line| line == b"\r\n") => {
-                self.stand(Standing::Ended);
+                self.enter(ConnectionState::Ended);
                 Ok(InputEnd::Clean)
             }
             State::Head => Err(self.reader.truncated(buffer.len() as u64)),
@@ -126,27 +126,27 @@ impl Frames {
     }
 
     pub(super) fn fail(&mut self) {
-        self.stand(Standing::Failed);
+        self.enter(ConnectionState::Failed);
     }
 
     /// Reads what follows a frame with an `Upgrade` field as frames.
     pub(super) fn resume(&mut self) {
-        if self.standing() == Standing::Upgrade {
-            self.stand(Standing::Open);
+        if self.state() == ConnectionState::UpgradePending {
+            self.enter(ConnectionState::Open);
         }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn state(&self) -> ConnectionState {
         match self.state {
-            State::Head | State::Payload { .. } => Standing::Open,
-            State::After(standing) => standing,
+            State::Head | State::Payload { .. } => ConnectionState::Open,
+            State::After(state) => state,
         }
     }
 
-    fn stand(&mut self, standing: Standing) {
-        self.state = match standing {
-            Standing::Open => {
-                self.room.reset();
+    fn enter(&mut self, state: ConnectionState) {
+        self.state = match state {
+            ConnectionState::Open => {
+                self.reads.reset();
                 State::Head
             }
             other => State::After(other),
@@ -155,12 +155,12 @@ impl Frames {
 
     fn head(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, FrameError> {
         let Some(head) = self.reader.read(buffer)? else {
-            self.room.for_head(buffer, self.rules.head_limit());
+            self.reads.for_head(buffer, self.rules.head_limit());
             return Ok(None);
         };
         let len = head.as_bytes().len();
         let remaining = head.content_length().unwrap_or_default();
-        self.state = State::Payload { remaining, then: Standing::after(&head) };
+        self.state = State::Payload { remaining, then: ConnectionState::after(&head) };
         let reader = std::mem::replace(&mut self.reader, HeadReader::new(self.rules.clone()));
         Ok(Some(Piece::Head(FrameHead::new(buffer.split_to(len).freeze(), reader))))
     }

@@ -5,7 +5,7 @@ use std::{error, fmt};
 /// A mistake in what the caller passed, apart from the bytes of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum InputError {
+pub enum ApiMisuse {
     /// The access key is empty.
     EmptyAccessKey,
     /// The secret key is empty.
@@ -30,7 +30,7 @@ pub enum InputError {
     Hex,
 }
 
-impl fmt::Display for InputError {
+impl fmt::Display for ApiMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EmptyAccessKey => "expected an access key, found an empty one",
@@ -60,4 +60,4 @@ impl fmt::Display for InputError {
     }
 }
 
-impl error::Error for InputError {}
+impl error::Error for ApiMisuse {}

@@ -2,31 +2,31 @@
 
 use crate::frame::Head;
 
-/// How a connection stands (protocol section 8).
+/// The state of a connection (protocol section 8).
 ///
 /// ```text
-///              ┌─ frame      ┌─────── resume ───────┐
-///              ▼             ▼                      │
-///   ● ───────► Open ─────────────── Upgrade ────► Upgrade
+///              ┌─ frame      ┌──────────── resume ───────────┐
+///              ▼             ▼                               │
+///   ● ───────► Open ─────────────── Upgrade ─────► UpgradePending
 ///               │
-///               ├── CONNECT ───────────────────► Tunnel
-///               ├── Connection: close ─────────► Closed
-///               ├── end of the input ──────────► Ended
-///               └── refused ───────────────────► Failed
+///               ├── CONNECT ────────────────────► Tunnel
+///               ├── Connection: close ──────────► MustClose
+///               ├── end of the input ───────────► Ended
+///               └── refused ────────────────────► Failed
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum ConnectionState {
     /// In a frame, or between two of them.
     Open,
     /// A frame with an `Upgrade` field ended: what follows is left in the read buffer until the
     /// caller says that the connection stays HTTP.
-    Upgrade,
+    UpgradePending,
     /// A CONNECT frame ended: what follows is no frame and is left in the read buffer.
     Tunnel,
     /// A frame with `Connection: close` ended: it was the last one. What follows is dropped, so
     /// that a server can go on reading until the peer has closed (RFC 9112 section 9.6).
-    Closed,
+    MustClose,
     /// The input ended between two frames.
     Ended,
     /// A frame was refused. What follows is dropped, since nobody can know where in it the next
@@ -34,15 +34,15 @@ pub enum Standing {
     Failed,
 }
 
-impl Standing {
-    /// How the connection stands once the frame of `head` has ended.
+impl ConnectionState {
+    /// The state once the frame of `head` has ended.
     pub(super) fn after(head: &Head<'_>) -> Self {
         if head.method() == "CONNECT" {
             Self::Tunnel
         } else if head.values("connection").any(|value| has_close(&value)) {
-            Self::Closed
+            Self::MustClose
         } else if head.values("upgrade").next().is_some() {
-            Self::Upgrade
+            Self::UpgradePending
         } else {
             Self::Open
         }

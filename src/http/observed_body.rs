@@ -11,29 +11,29 @@ use pin_project_lite::pin_project;
 
 use super::{
     BodyError, BoxError,
-    course::{Course, Next, Watch},
+    body_state::{BodyState, Next, PayloadObserver},
 };
 
 pin_project! {
-    /// Hands on the frames of `body` as they are, and shows them to a [`Watch`].
-    pub(super) struct Watched<B, W: Watch> {
+    /// Hands on the frames of `body` as they are, and shows them to a [`PayloadObserver`].
+    pub(super) struct ObservedBody<B, O: PayloadObserver> {
         #[pin]
         body: B,
-        pub(super) course: Course<W>,
+        pub(super) state: BodyState<O>,
     }
 }
 
-impl<B, W: Watch> Watched<B, W> {
-    pub(super) fn new(body: B, watch: W) -> Self {
-        Self { body, course: Course::new(watch) }
+impl<B, O: PayloadObserver> ObservedBody<B, O> {
+    pub(super) fn new(body: B, observer: O) -> Self {
+        Self { body, state: BodyState::new(observer) }
     }
 }
 
-impl<B, W> Watched<B, W>
+impl<B, O> ObservedBody<B, O>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
-    W: Watch,
+    O: PayloadObserver,
 {
     /// Polls for what may be handed on before the end is seen; then `None`.
     pub(super) fn poll_payload(
@@ -41,37 +41,37 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
         let mut this = self.project();
-        let course = this.course;
+        let state = this.state;
         loop {
-            match course.next() {
-                Next::Read => ready!(course.poll_ready(cx)),
+            match state.next() {
+                Next::Read => ready!(state.poll_ready(cx)),
                 Next::End => {
-                    ready!(course.poll_end(cx));
+                    ready!(state.poll_end(cx));
                     continue;
                 }
                 Next::Rest => return Poll::Ready(None),
             }
             match ready!(this.body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => {
-                    if let Some(bytes) = course.take(frame) {
+                    if let Some(bytes) = state.push(frame) {
                         return Poll::Ready(Some(Ok(bytes)));
                     }
                 }
                 Some(Err(error)) => {
-                    course.end_broken();
+                    state.end_broken();
                     return Poll::Ready(Some(Err(BodyError::Body(error.into()))));
                 }
-                None => course.end(),
+                None => state.end(),
             }
         }
     }
 }
 
-impl<B, W> Body for Watched<B, W>
+impl<B, O> Body for ObservedBody<B, O>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
-    W: Watch,
+    O: PayloadObserver,
 {
     type Data = Bytes;
     type Error = BodyError;
@@ -81,18 +81,18 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let payload = ready!(self.as_mut().poll_payload(cx));
-        let bytes = payload.or_else(|| self.project().course.rest());
+        let bytes = payload.or_else(|| self.project().state.rest());
         Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data)))
     }
 
     /// Not before every check has passed: a consumer that asks here needs not poll for the end.
     fn is_end_stream(&self) -> bool {
-        self.course.is_over()
+        self.state.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {
         let mut hint = SizeHint::default();
-        if let Some(kept) = self.course.kept() {
+        if let Some(kept) = self.state.kept() {
             let inner = self.body.size_hint();
             hint.set_lower(inner.lower().saturating_add(kept));
             if let Some(upper) = inner.upper() {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Extensions, request::Parts};
 use http_body::Body;
 
-use super::{Cause, Failure, failure::RequestInfo};
+use super::{Cause, VerifyFailure, failure::RequestInfo};
 use crate::{
     frame,
     http::{BodyError, BoxError, VerifyingBody},
@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// The settings of a layer; clones share the keys.
-pub(super) struct Verifier<S> {
+pub(super) struct RequestVerifier<S> {
     pub(super) keys: Arc<KeyCache<S>>,
     pub(super) policy: Arc<Policy>,
     pub(super) max_buffered_payload: u64,
     pub(super) streams_unproven: bool,
     pub(super) answers_unproven: bool,
     pub(super) clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
-    pub(super) log: Arc<dyn Fn(Failure<'_>) + Send + Sync>,
+    pub(super) log: Arc<dyn Fn(VerifyFailure<'_>) + Send + Sync>,
     pub(super) peer_addr: Arc<FindPeer>,
     pub(super) pool: Option<HashPool>,
 }
@@ -41,7 +41,7 @@ pub(super) struct Admitted<B> {
     pub(super) info: Arc<RequestInfo>,
 }
 
-impl<S> Verifier<S> {
+impl<S> RequestVerifier<S> {
     pub(super) fn new(keys: Arc<KeyCache<S>>, max_buffered_payload: u64) -> Self {
         Self {
             keys,
@@ -57,7 +57,7 @@ impl<S> Verifier<S> {
     }
 
     pub(super) fn tell(&self, cause: Cause<'_>, request: &RequestInfo) {
-        (self.log)(Failure { cause, request });
+        (self.log)(VerifyFailure { cause, request });
     }
 
     fn refuse(&self, refusal: &Refusal, info: &RequestInfo) -> Problem {
@@ -83,7 +83,7 @@ impl<S> Verifier<S> {
     fn body<B>(&self, body: VerifyingBody<B>, info: &Arc<RequestInfo>) -> VerifyingBody<B> {
         let (log, info) = (self.log.clone(), info.clone());
         let body = body.on_refusal(move |refusal| {
-            log(Failure { cause: Cause::Refused(refusal), request: &info });
+            log(VerifyFailure { cause: Cause::Refused(refusal), request: &info });
         });
         match &self.pool {
             Some(pool) => body.hash_on(pool),
@@ -92,7 +92,7 @@ impl<S> Verifier<S> {
     }
 }
 
-impl<S: SecretStore> Verifier<S> {
+impl<S: SecretStore> RequestVerifier<S> {
     /// Admits a request; else the answer to it.
     pub(super) async fn admit<B>(&self, parts: &Parts, body: B) -> Result<Admitted<B>, Problem>
     where
@@ -140,7 +140,7 @@ where
     }
 }
 
-impl<S> Clone for Verifier<S> {
+impl<S> Clone for RequestVerifier<S> {
     fn clone(&self) -> Self {
         Self {
             keys: self.keys.clone(),

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use crate::offload::HashPool;
 
 /// What an idle connection, one in a small head and one that receives little at a time may take.
-pub(super) const LEAST: usize = 8 * 1024;
+pub(super) const MIN_READ: usize = 8 * 1024;
 
 /// Sees to it that there is room in the read buffer, and not too much of it.
 ///
@@ -17,29 +17,29 @@ pub(super) const LEAST: usize = 8 * 1024;
 /// ```
 ///
 /// Left to itself it doubles whenever it is full. Here a head gets as much as it needs up to its
-/// limit, and a payload a read that is twice as large as one that was filled, up to `most`.
+/// limit, and a payload a read that is twice as large as one that was filled, up to `max_read`.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct ReadStrategy {
     /// Of a read of payload.
     next: usize,
-    most: usize,
+    max_read: usize,
     /// Of the memory behind the buffer, as far as it was made here.
     size: usize,
     /// Where payload is hashed, if not here: it has memory that was used before.
     pool: Option<HashPool>,
 }
 
-impl Room {
+impl ReadStrategy {
     /// Well within an L2 cache, and large enough that system calls do not count beside hashing.
-    pub(super) const DEFAULT_MOST: usize = 64 * 1024;
+    pub(super) const DEFAULT_MAX_READ: usize = 64 * 1024;
 
     pub(super) fn new() -> Self {
-        Self { next: LEAST, most: Self::DEFAULT_MOST, size: 0, pool: None }
+        Self { next: MIN_READ, max_read: Self::DEFAULT_MAX_READ, size: 0, pool: None }
     }
 
     /// Changes the size of the largest read.
-    pub(super) fn set_most(&mut self, most: usize) {
-        self.most = most;
+    pub(super) fn set_max_read(&mut self, max_read: usize) {
+        self.max_read = max_read;
         self.reset();
     }
 
@@ -50,15 +50,15 @@ impl Room {
 
     /// Begins a frame.
     pub(super) fn reset(&mut self) {
-        self.next = LEAST.min(self.most);
+        self.next = MIN_READ.min(self.max_read);
     }
 
     /// Learns from what has been received, before it is split off.
     pub(super) fn observe(&mut self, buffer: &BytesMut) {
         if buffer.len() == buffer.capacity() {
-            self.next = (2 * self.next).min(self.most);
+            self.next = (2 * self.next).min(self.max_read);
         } else if buffer.len() < self.next / 4 {
-            self.next = (self.next / 2).max(LEAST.min(self.most));
+            self.next = (self.next / 2).max(MIN_READ.min(self.max_read));
         }
     }
 
@@ -69,10 +69,10 @@ impl Room {
         }
     }
 
-    /// Makes room for more of a head of `limit` bytes at the most, and the byte that shows it to be
+    /// Makes room for more of a head of `limit` bytes at most, and the byte that shows it to be
     /// too large.
     pub(super) fn for_head(&mut self, buffer: &mut BytesMut, limit: usize) {
-        let wanted = (2 * buffer.len()).min(limit.saturating_add(1)).max(LEAST);
+        let wanted = (2 * buffer.len()).min(limit.saturating_add(1)).max(MIN_READ);
         if buffer.len() == buffer.capacity() || self.is_too_large(buffer, wanted) {
             self.renew(buffer, wanted);
         }

@@ -37,7 +37,7 @@ type Generation = HashMap<Box<str>, Vec<Derived>>;
 /// ```
 ///
 /// That keeps the access keys that were used last without a list of them in order.
-pub(super) struct Kept {
+pub(super) struct GenerationalCache {
     /// How many access keys a generation has room for.
     room: usize,
     /// The last date that keys were put in for.
@@ -46,7 +46,7 @@ pub(super) struct Kept {
     older: Generation,
 }
 
-impl Kept {
+impl GenerationalCache {
     pub(super) fn new(max_access_keys: usize) -> Self {
         Self {
             room: max_access_keys / 2,
@@ -67,8 +67,8 @@ impl Kept {
         {
             self.recent.insert(access_key, derived);
         }
-        let kept = self.recent.get(access_key).or_else(|| self.older.get(access_key));
-        kept.cloned().unwrap_or_default()
+        let cache = self.recent.get(access_key).or_else(|| self.older.get(access_key));
+        cache.cloned().unwrap_or_default()
     }
 
     /// Puts `derived` in the place of what was kept of `access_key`, and returns what is evicted.
@@ -98,7 +98,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::{Derived, Kept, Secret};
+    use super::{Derived, GenerationalCache, Secret};
     use crate::protocol::SigningDate;
 
     fn day(number: u32) -> SigningDate {
@@ -111,40 +111,40 @@ mod tests {
         Derived { date, secret, key }
     }
 
-    fn put(kept: &mut Kept, access_key: &str) -> usize {
-        kept.put(access_key, day(1), vec![derived(access_key, day(1))]).len()
+    fn put(cache: &mut GenerationalCache, access_key: &str) -> usize {
+        cache.put(access_key, day(1), vec![derived(access_key, day(1))]).len()
     }
 
-    fn has(kept: &mut Kept, access_key: &str) -> bool {
-        !kept.get(access_key).is_empty()
+    fn has(cache: &mut GenerationalCache, access_key: &str) -> bool {
+        !cache.get(access_key).is_empty()
     }
 
     #[test]
     fn access_key_in_use_outlives_others() {
-        let mut kept = Kept::new(4);
-        put(&mut kept, "used");
+        let mut cache = GenerationalCache::new(4);
+        put(&mut cache, "used");
         for number in 0..100 {
-            put(&mut kept, &number.to_string());
-            assert!(has(&mut kept, "used"), "after {number}");
+            put(&mut cache, &number.to_string());
+            assert!(has(&mut cache, "used"), "after {number}");
         }
-        assert!(!has(&mut kept, "0"));
-        assert!(kept.len() <= 4);
+        assert!(!has(&mut cache, "0"));
+        assert!(cache.len() <= 4);
     }
 
     #[test]
     fn what_is_evicted_is_handed_over() {
-        let mut kept = Kept::new(4);
-        let evicted = ["a", "b", "c", "d", "e"].map(|access_key| put(&mut kept, access_key));
+        let mut cache = GenerationalCache::new(4);
+        let evicted = ["a", "b", "c", "d", "e"].map(|access_key| put(&mut cache, access_key));
         assert_eq!(evicted, [0, 0, 0, 0, 2]);
-        assert!(!has(&mut kept, "a") && has(&mut kept, "c") && has(&mut kept, "e"));
+        assert!(!has(&mut cache, "a") && has(&mut cache, "c") && has(&mut cache, "e"));
     }
 
     #[test]
     fn nothing_put_is_nothing_kept() {
-        let mut kept = Kept::new(4);
-        put(&mut kept, "a");
-        kept.put("a", day(1), Vec::new());
-        assert_eq!(kept.len(), 0);
+        let mut cache = GenerationalCache::new(4);
+        put(&mut cache, "a");
+        cache.put("a", day(1), Vec::new());
+        assert_eq!(cache.len(), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::tap::Tap;
+use super::stream_signer::StreamSigner;
 use crate::{
     error::Error,
     frame::Rules,
@@ -30,14 +30,14 @@ const BUFFER: usize = 64 * 1024;
 /// ```no_run
 /// # async fn sign() -> Result<(), framesign::Error> {
 /// let upload = tokio::fs::File::open("upload.http").await?;
-/// println!("{}", framesign::codec::sign_reader("access", "secret", upload).await?);
+/// println!("{}", framesign::io::sign_reader("access", "secret", upload).await?);
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Errors
 ///
-/// [`Error::Input`] where a key cannot be used, [`Error::Frame`] where the frame is refused,
+/// [`Error::Misuse`] where a key cannot be used, [`Error::Frame`] where the frame is refused,
 /// [`Error::Io`] where reading fails.
 pub async fn sign_reader(
     access_key: &str,
@@ -75,7 +75,7 @@ pin_project! {
     /// [`FrameError`](crate::FrameError) in it.
     ///
     /// ```
-    /// use framesign::codec::SigningReader;
+    /// use framesign::io::SigningReader;
     /// use framesign::{Credentials, Signer, SigningDate, SigningKey};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -95,7 +95,7 @@ pin_project! {
     pub struct SigningReader<R> {
         #[pin]
         inner: R,
-        tap: Tap,
+        signer: StreamSigner,
         has_ended: bool,
     }
 }
@@ -104,21 +104,21 @@ impl<R> SigningReader<R> {
     /// Signs what is read from `inner` with `signer`, which knows key and rules.
     #[must_use]
     pub fn new(inner: R, signer: Signer) -> Self {
-        Self { inner, tap: Tap::new(signer), has_ended: false }
+        Self { inner, signer: StreamSigner::new(signer), has_ended: false }
     }
 
     /// Hashes the payload on the threads of `pool`. What is read is copied for them, since it lies
     /// in the memory of who reads.
     #[must_use]
     pub fn hash_on(mut self, pool: &HashPool) -> Self {
-        self.tap.hash_on(pool);
+        self.signer.hash_on(pool);
         self
     }
 
     /// The signature, once the end of the input was read.
     #[must_use]
     pub fn signature(&self) -> Option<Signature> {
-        self.tap.signature()
+        self.signer.signature()
     }
 
     /// What is read from.
@@ -139,21 +139,21 @@ impl<R: AsyncRead> AsyncRead for SigningReader<R> {
         }
         let this = self.project();
         if *this.has_ended {
-            return this.tap.poll_end(cx);
+            return this.signer.poll_end(cx);
         }
-        ready!(this.tap.poll_ready(cx));
+        ready!(this.signer.poll_ready(cx));
         let before = buffer.filled().len();
         ready!(this.inner.poll_read(cx, buffer))?;
         let chunk = buffer.filled().get(before..).unwrap_or_default();
         if chunk.is_empty() {
             *this.has_ended = true;
-            return this.tap.poll_end(cx);
+            return this.signer.poll_end(cx);
         }
-        let taken = this.tap.take(chunk);
-        if taken.is_err() {
+        let result = this.signer.update(chunk);
+        if result.is_err() {
             // An error must not come with bytes.
             buffer.set_filled(before);
         }
-        Poll::Ready(taken)
+        Poll::Ready(result)
     }
 }

@@ -16,14 +16,14 @@ use crate::{
 
 /// Signs the frame that it is shown.
 #[derive(Debug)]
-pub(super) struct Tap {
+pub(super) struct StreamSigner {
     signer: Signer,
     /// Where payload is hashed, if not here.
     elsewhere: Option<OffloadedHash>,
     end: Option<Result<Signature, FrameError>>,
 }
 
-impl Tap {
+impl StreamSigner {
     pub(super) fn new(signer: Signer) -> Self {
         Self { signer, elsewhere: None, end: None }
     }
@@ -38,16 +38,16 @@ impl Tap {
     }
 
     /// Takes a chunk that is copied where it is hashed elsewhere.
-    pub(super) fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.take_by(chunk, OffloadedHash::push_copy)
+    pub(super) fn update(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.update_by(chunk, OffloadedHash::push_copy)
     }
 
     /// Takes a chunk that is not copied.
-    pub(super) fn take_bytes(&mut self, chunk: &Bytes) -> io::Result<()> {
-        self.take_by(chunk, |hash, payload| hash.push(chunk.slice_ref(payload)))
+    pub(super) fn update_bytes(&mut self, chunk: &Bytes) -> io::Result<()> {
+        self.update_by(chunk, |hash, payload| hash.push(chunk.slice_ref(payload)))
     }
 
-    fn take_by(
+    fn update_by(
         &mut self,
         chunk: &[u8],
         push: impl FnOnce(&mut OffloadedHash, &[u8]),
