@@ -4,9 +4,10 @@ use std::fmt;
 
 use crate::{
     error::FrameError,
-    frame::{Collector, Head, Rules},
-    payload::{Payload, Progress},
-    protocol::{PayloadHash, Scratch, StringToSign},
+    frame::{Head, Rules},
+    frame_parser::{FrameParser, State},
+    payload::Progress,
+    protocol::{BufferedSha256, PayloadHash, StringToSign},
 };
 
 /// Reads one frame in chunks of any size and hashes what is signed of it. Needs no key.
@@ -44,19 +45,8 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct FrameHasher {
-    collector: Collector,
-    scratch: Scratch,
-    /// Of the frame in `Payload`.
-    payload: Payload,
-    is_strict: bool,
-    state: State,
-}
-
-#[derive(Clone)]
-enum State {
-    Head,
-    Payload,
-    Failed(FrameError),
+    parser: FrameParser,
+    hash: BufferedSha256,
 }
 
 /// What one chunk brought. Of a frame that is verified none of it is to be trusted yet.
@@ -73,13 +63,7 @@ impl FrameHasher {
     /// Begins with a frame that is held to `rules`.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self {
-            is_strict: rules.is_strict(),
-            collector: Collector::new(rules),
-            scratch: Scratch::default(),
-            payload: Payload::default(),
-            state: State::Head,
-        }
+        Self { parser: FrameParser::new(rules), hash: BufferedSha256::default() }
     }
 
     /// Takes the next chunk of the frame; it may be empty.
@@ -88,37 +72,10 @@ impl FrameHasher {
     ///
     /// A [`FrameError`] where the frame breaks a rule; the same in every further call.
     pub fn update<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Update<'a>, FrameError> {
-        match self.advance(chunk, Payload::update) {
-            Ok((is_new, payload)) => {
-                let head = if is_new { self.collector.head(chunk) } else { None };
-                Ok(Update { head, payload })
-            }
-            Err(error) => Err(self.fail(error)),
-        }
-    }
-
-    /// Takes the next chunk and leaves the payload in it, which is returned, to be hashed elsewhere.
-    #[cfg(feature = "codec")]
-    pub(crate) fn count<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], FrameError> {
-        let count = |payload: &mut Payload, bytes: &[u8]| payload.count(bytes.len() as u64);
-        match self.advance(chunk, count) {
-            Ok((_, payload)) => Ok(payload),
-            Err(error) => Err(self.fail(error)),
-        }
-    }
-
-    /// Ends a frame whose payload was hashed elsewhere, and begins with another one.
-    #[cfg(feature = "codec")]
-    pub(crate) fn finish_counted(
-        &mut self,
-        payload: PayloadHash,
-    ) -> Result<StringToSign, FrameError> {
-        let result = match &self.state {
-            State::Payload => self.payload.finish_counted(payload),
-            State::Head | State::Failed(_) => self.end(None),
-        };
-        self.reset();
-        result
+        let (is_new, payload) = self.parser.update(chunk)?;
+        self.hash.update(payload);
+        let head = if is_new { self.parser.head(chunk) } else { None };
+        Ok(Update { head, payload })
     }
 
     /// Ends the frame.
@@ -127,7 +84,7 @@ impl FrameHasher {
     ///
     /// A [`FrameError`] where the frame is cut short, or was refused before.
     pub fn finish(mut self) -> Result<StringToSign, FrameError> {
-        self.end(None)
+        self.end()
     }
 
     /// Ends the frame and begins with another one, keeping the memory.
@@ -136,7 +93,7 @@ impl FrameHasher {
     ///
     /// Those of [`FrameHasher::finish`]; the next frame begins all the same.
     pub fn finish_reset(&mut self) -> Result<StringToSign, FrameError> {
-        let result = self.end(None);
+        let result = self.end();
         self.reset();
         result
     }
@@ -151,13 +108,13 @@ impl FrameHasher {
     /// [`TruncatedBody`](crate::ErrorKind::TruncatedBody) if Content-Length is above 0 and the hash is
     /// that of an empty payload.
     pub fn finish_with(mut self, payload: PayloadHash) -> Result<StringToSign, FrameError> {
-        self.end(Some(payload))
+        self.parser.finish_with(payload)
     }
 
     /// Drops the frame and begins with another one, keeping the memory.
     pub fn reset(&mut self) {
-        self.collector.reset();
-        self.state = State::Head;
+        self.parser.reset();
+        self.hash.reset();
     }
 
     /// Gives back the memory that large heads took.
@@ -165,59 +122,31 @@ impl FrameHasher {
     /// Kept is a few times the bytes of the largest head; at the worst, where it consisted of
     /// one-byte parameters, about 40 times.
     pub fn release(&mut self) {
-        self.scratch.release();
+        self.parser.release();
     }
 
     /// How far the payload has come; `None` until the head is whole, or after an error.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        matches!(self.state, State::Payload).then(|| self.payload.progress())
+        self.parser.progress()
     }
 
     /// The hash of the payload that has come so far; `None` until the head is whole, or after an
     /// error.
     #[must_use]
     pub fn payload_hash(&self) -> Option<PayloadHash> {
-        matches!(self.state, State::Payload).then(|| self.payload.hash())
+        self.progress().map(|_| PayloadHash::new(&mut self.hash.clone()))
     }
 
-    /// The payload in `chunk`, which `into` takes, and whether the head became whole in it.
-    fn advance<'a>(
-        &mut self,
-        chunk: &'a [u8],
-        into: impl FnOnce(&mut Payload, &[u8]) -> Result<(), FrameError>,
-    ) -> Result<(bool, &'a [u8]), FrameError> {
-        match &self.state {
-            State::Head => {
-                let Some(payload) = self.collector.push(chunk)? else { return Ok((false, &[])) };
-                if let Some(head) = self.collector.head(chunk) {
-                    self.payload.begin(head, self.is_strict, &mut self.scratch);
-                }
-                self.state = State::Payload;
-                into(&mut self.payload, payload)?;
-                Ok((true, payload))
-            }
-            State::Payload => {
-                self.collector.release();
-                into(&mut self.payload, chunk)?;
-                Ok((false, chunk))
-            }
-            State::Failed(error) => Err(error.clone()),
-        }
+    /// The parts, for a caller that has the payload hashed elsewhere.
+    #[cfg(feature = "codec")]
+    pub(crate) fn into_parts(self) -> (FrameParser, BufferedSha256) {
+        (self.parser, self.hash)
     }
 
-    fn end(&mut self, given: Option<PayloadHash>) -> Result<StringToSign, FrameError> {
-        match &self.state {
-            State::Head => Err(self.collector.truncated()),
-            State::Payload => self.payload.finish(given),
-            State::Failed(error) => Err(error.clone()),
-        }
-    }
-
-    #[cold]
-    fn fail(&mut self, error: FrameError) -> FrameError {
-        self.state = State::Failed(error.clone());
-        error
+    fn end(&mut self) -> Result<StringToSign, FrameError> {
+        let payload = PayloadHash::new(&mut self.hash);
+        self.parser.finish(payload)
     }
 }
 
@@ -235,9 +164,9 @@ impl fmt::Debug for FrameHasher {
     /// The state alone: heads can hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("FrameHasher");
-        match &self.state {
+        match self.parser.state() {
             State::Head => debug.field("state", &"Head"),
-            State::Payload => debug.field("state", &self.payload.progress()),
+            State::Payload => debug.field("state", &self.parser.progress()),
             State::Failed(error) => debug.field("state", error),
         };
         debug.finish_non_exhaustive()

@@ -206,6 +206,7 @@
 pub mod codec;
 mod error;
 pub mod frame;
+mod frame_parser;
 mod hasher;
 #[cfg(feature = "http")]
 pub mod http;
@@ -214,6 +215,8 @@ pub mod io;
 #[cfg(any(feature = "codec", feature = "http"))]
 pub mod offload;
 mod payload;
+#[cfg(any(feature = "codec", feature = "http"))]
+mod payload_digest;
 #[cfg(any(feature = "codec", feature = "verify"))]
 mod problem;
 pub mod protocol;

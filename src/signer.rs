@@ -102,16 +102,10 @@ impl Signer {
         Ok(self.key.sign(&self.hasher.finish_with(payload)?))
     }
 
-    /// Takes the next chunk and leaves the payload in it, which is returned, to be hashed elsewhere.
+    /// The parts, for a caller that has the payload hashed elsewhere.
     #[cfg(feature = "codec")]
-    pub(crate) fn count<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], FrameError> {
-        self.hasher.count(chunk)
-    }
-
-    /// Ends and signs a frame whose payload was hashed elsewhere, and begins with another one.
-    #[cfg(feature = "codec")]
-    pub(crate) fn finish_counted(&mut self, payload: PayloadHash) -> Result<Signature, FrameError> {
-        Ok(self.key.sign(&self.hasher.finish_counted(payload)?))
+    pub(crate) fn into_parts(self) -> (SigningKey, FrameHasher) {
+        (self.key, self.hasher)
     }
 
     /// Drops the frame and begins with another one, keeping the memory.

@@ -9,9 +9,7 @@ use super::{
     frame_splitter::{FrameSplitter, InputEnd, Piece},
 };
 use crate::{
-    error::FrameError,
-    frame::Rules,
-    offload::{HashPool, OffloadedHash},
+    error::FrameError, frame::Rules, offload::HashPool, payload_digest::PayloadDigest,
     protocol::PayloadHash,
 };
 
@@ -31,15 +29,14 @@ pub(super) trait FrameHandler {
     /// Does what its key is needed for before its payload.
     fn proceed(&mut self) -> Result<(), Self::Refused>;
 
-    /// Takes a piece of payload.
-    fn update(&mut self, data: &[u8]) -> Result<(), Self::Refused>;
-
-    /// Counts a piece of payload that is hashed elsewhere.
+    /// Counts a piece of payload; refuses what is beyond the end.
     fn count(&mut self, len: u64) -> Result<(), Self::Refused>;
 
-    /// Ends the frame, or refuses it where its payload has not come whole. The hash is `given`
-    /// where it was taken elsewhere.
-    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<Self::Event>, Self::Refused>;
+    /// Refuses a payload of which bytes are still to come.
+    fn check_complete(&self) -> Result<(), Self::Refused>;
+
+    /// Finishes the frame, whose payload has the hash `payload`.
+    fn finish(&mut self, payload: PayloadHash) -> Result<Option<Self::Event>, Self::Refused>;
 
     /// Tells a consumer of payload.
     fn data(data: Bytes) -> Self::Event;
@@ -51,14 +48,13 @@ pub(super) trait FrameHandler {
 /// counts bytes takes a refused payload for a whole one:
 ///
 /// ```text
-///   last piece received ──► hashed ──► handler.end ──► piece yielded ──► end yielded, next frame
+///   last piece received ──► hashed ──► finish ───────► piece yielded ──► end yielded, next frame
 ///                                          └── refused: neither is yielded
 /// ```
 pub(super) struct FrameDecoder<H: FrameHandler> {
     frames: FrameSplitter,
     handler: H,
-    /// Where payload is hashed, if not here.
-    elsewhere: Option<OffloadedHash>,
+    digest: PayloadDigest,
     /// The last event of a frame that has ended, to be yielded after its last piece of payload.
     end: Option<H::Event>,
     refused: Option<H::Refused>,
@@ -69,7 +65,7 @@ impl<H: FrameHandler> FrameDecoder<H> {
         Self {
             frames: FrameSplitter::new(rules),
             handler,
-            elsewhere: None,
+            digest: PayloadDigest::default(),
             end: None,
             refused: None,
         }
@@ -110,22 +106,22 @@ impl<H: FrameHandler> FrameDecoder<H> {
     /// [`poll_hashed`](Self::poll_hashed).
     pub(super) fn hash_on(&mut self, pool: &HashPool) {
         self.frames.draw_from(pool);
-        self.elsewhere = Some(OffloadedHash::new(pool));
+        self.digest.hash_on(pool);
     }
 
     /// Whether the hash has come as far as the next event asks for: to the end where the frame is
     /// over, else to where there is room for a piece.
     pub(super) fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.elsewhere {
-            Some(hash) if self.frames.is_frame_over() => hash.poll_idle(cx),
-            Some(hash) => hash.poll_ready(cx),
-            None => Poll::Ready(()),
+        if self.frames.is_frame_over() {
+            self.digest.poll_idle(cx)
+        } else {
+            self.digest.poll_ready(cx)
         }
     }
 
     /// Whether a thread hashes what came of the payload, or will at once.
     pub(super) fn is_hashing(&self) -> bool {
-        self.elsewhere.as_ref().is_some_and(OffloadedHash::is_hashing)
+        self.digest.is_hashing()
     }
 
     /// Whether the last byte of the frame has been received, and its end is to be known.
@@ -136,11 +132,8 @@ impl<H: FrameHandler> FrameDecoder<H> {
     /// Ends a frame whose payload is hashed elsewhere, once all of it is: whether its last piece may
     /// be yielded. If not, the next event is the refusal.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let given = match &mut self.elsewhere {
-            Some(hash) => Some(ready!(hash.poll_finish(cx))),
-            None => None,
-        };
-        let end = self.handler.end(given);
+        let payload = ready!(self.digest.poll_finish(cx));
+        let end = self.handler.finish(payload);
         Poll::Ready(end.map(|end| self.end = end).map_err(|refused| self.fail(refused)).is_ok())
     }
 
@@ -165,7 +158,8 @@ impl<H: FrameHandler> FrameDecoder<H> {
             }
             // Refused for its length, so that its hash need not be waited for.
             Ok(InputEnd::InPayload) => {
-                self.handler.end(None).map_err(|refused| self.refuse(refused, buffer))
+                let checked = self.handler.check_complete();
+                checked.map(|()| None).map_err(|refused| self.refuse(refused, buffer))
             }
             Err(error) => Err(self.refuse(error.into(), buffer)),
         }
@@ -196,8 +190,8 @@ impl<H: FrameHandler> FrameDecoder<H> {
             Some(Piece::Data(data)) => {
                 self.update(&data)?;
                 // Where it is hashed elsewhere a decoder cannot wait: `OffloadedRead` does.
-                if self.frames.is_frame_over() && self.elsewhere.is_none() {
-                    self.end = self.handler.end(None)?;
+                if self.frames.is_frame_over() && self.digest.is_inline() {
+                    self.end = self.finish()?;
                 }
                 Some(H::data(data))
             }
@@ -206,30 +200,29 @@ impl<H: FrameHandler> FrameDecoder<H> {
     }
 
     fn update(&mut self, data: &Bytes) -> Result<(), H::Refused> {
-        match &mut self.elsewhere {
-            None => self.handler.update(data),
-            Some(hash) => {
-                self.handler.count(data.len() as u64)?;
-                hash.push(data.clone());
-                Ok(())
-            }
-        }
+        self.handler.count(data.len() as u64)?;
+        self.digest.update(data);
+        Ok(())
     }
 
     /// The end of the frame; `None` while its hash is not there.
     fn next_end(&mut self) -> Result<Option<H::Event>, H::Refused> {
-        let end = match (self.end.take(), &mut self.elsewhere) {
-            (None, None) => self.handler.end(None)?,
-            (None, Some(hash)) => match hash.try_finish() {
-                None => None,
-                given => self.handler.end(given)?,
-            },
-            (end, _) => end,
+        let end = match self.end.take() {
+            None => self.finish()?,
+            end => end,
         };
         if end.is_some() {
             self.frames.end_frame();
         }
         Ok(end)
+    }
+
+    /// Finishes the frame if its hash is there.
+    fn finish(&mut self) -> Result<Option<H::Event>, H::Refused> {
+        match self.digest.try_finish() {
+            Some(payload) => self.handler.finish(payload),
+            None => Ok(None),
+        }
     }
 
     #[cold]

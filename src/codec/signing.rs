@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::{ApiMisuse, FrameError},
     frame::Rules,
-    payload::Payload,
+    payload::PayloadState,
     protocol::{PayloadHash, Scratch, Signature, SigningKey},
 };
 
@@ -63,7 +63,7 @@ pub struct SigningCodec(pub(super) FrameDecoder<Signing>);
 
 pub(super) struct Signing {
     key: KeySource,
-    payload: Payload,
+    payload: PayloadState,
     scratch: Scratch,
 }
 
@@ -111,7 +111,8 @@ impl SigningCodec {
     }
 
     fn with_key(key: KeySource) -> Self {
-        let handler = Signing { key, payload: Payload::default(), scratch: Scratch::default() };
+        let handler =
+            Signing { key, payload: PayloadState::default(), scratch: Scratch::default() };
         Self(FrameDecoder::new(Rules::strict(), handler))
     }
 
@@ -196,7 +197,7 @@ impl FrameHandler for Signing {
     type Refused = FrameError;
 
     fn begin(&mut self, head: FrameHead) -> Result<SigningEvent, FrameError> {
-        self.payload.begin(head.head(), true, &mut self.scratch);
+        self.payload.begin(head.head(), &mut self.scratch);
         if head.bytes().len() > SMALL_HEAD {
             self.scratch.release();
         }
@@ -214,20 +215,20 @@ impl FrameHandler for Signing {
         Ok(())
     }
 
-    fn update(&mut self, data: &[u8]) -> Result<(), FrameError> {
-        self.payload.update(data)
-    }
-
     fn count(&mut self, len: u64) -> Result<(), FrameError> {
         self.payload.count(len)
     }
 
-    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<SigningEvent>, FrameError> {
-        let hash = self.payload.end(given)?;
+    fn check_complete(&self) -> Result<(), FrameError> {
+        self.payload.check_complete()
+    }
+
+    fn finish(&mut self, payload: PayloadHash) -> Result<Option<SigningEvent>, FrameError> {
+        let string_to_sign = self.payload.finish(payload)?;
         let (KeySource::Fixed(key) | KeySource::PerFrame(Some(key))) = &self.key else {
             return Ok(None);
         };
-        Ok(Some(SigningEvent::Signed(key.sign(&self.payload.string_to_sign(hash)))))
+        Ok(Some(SigningEvent::Signed(key.sign(&string_to_sign))))
     }
 
     fn data(data: Bytes) -> SigningEvent {

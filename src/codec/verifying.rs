@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     protocol::{PayloadHash, SigningKey},
-    verify::{Claim, Pending, Policy, Refusal, Verified},
+    verify::{Claim, PendingCheck, Policy, Refusal, Verified},
 };
 
 /// What a [`VerifyingCodec`] yields: for each frame a head, its payload in pieces, and the proof
@@ -101,7 +101,7 @@ enum Stage {
     /// Its keys are asked for.
     Claimed(Box<Claim>),
     Given(Box<Claim>, Vec<SigningKey>),
-    Pending(Box<Pending>),
+    Pending(Box<PendingCheck>),
 }
 
 impl VerifyingCodec {
@@ -201,6 +201,14 @@ impl VerifyingCodec {
     }
 }
 
+impl Stage {
+    /// Checks a claim with the keys of its access key.
+    fn checked(claim: Box<Claim>, keys: &[SigningKey]) -> Result<Self, Refusal> {
+        let (check, _) = claim.check(keys)?.into_parts();
+        Ok(Self::Pending(Box::new(check)))
+    }
+}
+
 impl Decoder for VerifyingCodec {
     type Item = VerifyingEvent;
     type Error = CodecError;
@@ -221,7 +229,7 @@ impl FrameHandler for Verifying {
     fn begin(&mut self, head: FrameHead) -> Result<VerifyingEvent, Refusal> {
         let claim = Box::new(self.policy.examine(&head.head(), (self.clock)())?);
         self.stage = match &mut self.keys {
-            Some(keys) => Stage::Pending(Box::new(claim.clone().check(&keys(&claim))?)),
+            Some(keys) => Stage::checked(claim.clone(), &keys(&claim))?,
             None => Stage::Claimed(claim.clone()),
         };
         Ok(VerifyingEvent::Head(head, claim))
@@ -234,32 +242,30 @@ impl FrameHandler for Verifying {
     fn proceed(&mut self) -> Result<(), Refusal> {
         match mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Given(claim, keys) => {
-                self.stage = Stage::Pending(Box::new(claim.check(&keys)?));
+                self.stage = Stage::checked(claim, &keys)?;
             }
             other => self.stage = other,
         }
         Ok(())
     }
 
-    fn update(&mut self, data: &[u8]) -> Result<(), Refusal> {
-        match &mut self.stage {
-            Stage::Pending(pending) => pending.update(data),
-            Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => Ok(()),
-        }
-    }
-
     fn count(&mut self, len: u64) -> Result<(), Refusal> {
         match &mut self.stage {
-            Stage::Pending(pending) => pending.count(len),
+            Stage::Pending(check) => check.count(len),
             Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => Ok(()),
         }
     }
 
-    fn end(&mut self, given: Option<PayloadHash>) -> Result<Option<VerifyingEvent>, Refusal> {
+    fn check_complete(&self) -> Result<(), Refusal> {
+        match &self.stage {
+            Stage::Pending(check) => check.check_complete(),
+            Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, payload: PayloadHash) -> Result<Option<VerifyingEvent>, Refusal> {
         match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Pending(pending) => {
-                Ok(Some(VerifyingEvent::Verified(pending.finish_with(given)?)))
-            }
+            Stage::Pending(check) => Ok(Some(VerifyingEvent::Verified(check.finish(payload)?))),
             other => {
                 self.stage = other;
                 Ok(None)

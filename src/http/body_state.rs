@@ -12,8 +12,9 @@ use http_body::Frame;
 use super::BodyError;
 use crate::{
     error::{ErrorKind, Expected, Found, FrameError},
-    offload::{HashPool, OffloadedHash},
+    offload::HashPool,
     payload::Progress,
+    payload_digest::PayloadDigest,
     protocol::PayloadHash,
 };
 
@@ -24,13 +25,11 @@ pub(super) trait PayloadObserver {
     /// Why there is none.
     type Error: Clone + From<FrameError> + Into<BodyError>;
 
-    fn update(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
-
-    /// Counts bytes that are hashed elsewhere.
+    /// Counts bytes; refuses those beyond the end.
     fn count(&mut self, len: u64) -> Result<(), Self::Error>;
 
-    /// Ends the payload, `given` its hash where it was hashed elsewhere.
-    fn finish(self, given: Option<PayloadHash>) -> Result<Self::Outcome, Self::Error>;
+    /// Finishes the payload, whose hash is `payload`.
+    fn finish(self, payload: PayloadHash) -> Result<Self::Outcome, Self::Error>;
 
     fn progress(&self) -> Progress;
 }
@@ -61,16 +60,21 @@ pub(super) type Hook<E> = Box<dyn FnOnce(&E) + Send + Sync>;
 /// says would hold a whole payload that has not passed.
 pub(super) struct BodyState<O: PayloadObserver> {
     state: State<O>,
-    offloaded: Option<OffloadedHash>,
     outcome: OutcomeCell<O>,
     hook: Option<Hook<O::Error>>,
 }
 
 enum State<O: PayloadObserver> {
-    Payload { observer: Box<O>, last: Option<Bytes> },
-    Ending { observer: Box<O>, last: Option<Bytes> },
+    Payload { payload: Box<Payload<O>>, last: Option<Bytes> },
+    Ending { payload: Box<Payload<O>>, last: Option<Bytes> },
     Passed { last: Option<Bytes> },
     Failed { error: O::Error },
+}
+
+/// The payload that passes: its hash, and what observes it.
+struct Payload<O> {
+    observer: O,
+    digest: PayloadDigest,
 }
 
 /// What is to be done next.
@@ -84,13 +88,18 @@ pub(super) enum Next {
 }
 
 impl<O: PayloadObserver> BodyState<O> {
-    pub(super) fn new(observer: O) -> Self {
-        let state = State::Payload { observer: Box::new(observer), last: None };
-        Self { state, offloaded: None, outcome: OutcomeCell::<O>::default(), hook: None }
+    /// Shows `observer` what `digest` hashes.
+    pub(super) fn new(observer: O, digest: PayloadDigest) -> Self {
+        let payload = Box::new(Payload { observer, digest });
+        let state = State::Payload { payload, last: None };
+        Self { state, outcome: OutcomeCell::<O>::default(), hook: None }
     }
 
+    /// Hashes a payload of which nothing has come yet on the threads of `pool`.
     pub(super) fn hash_on(&mut self, pool: &HashPool) {
-        self.offloaded = Some(OffloadedHash::new(pool));
+        if let State::Payload { payload, .. } = &mut self.state {
+            payload.digest.hash_on(pool);
+        }
     }
 
     pub(super) fn set_hook(&mut self, hook: Hook<O::Error>) {
@@ -99,22 +108,25 @@ impl<O: PayloadObserver> BodyState<O> {
 
     /// Whether there is room for a further piece where the hash is taken.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.offloaded.as_mut().map_or(Poll::Ready(()), |hash| hash.poll_ready(cx))
+        match &mut self.state {
+            State::Payload { payload, .. } => payload.digest.poll_ready(cx),
+            State::Ending { .. } | State::Passed { .. } | State::Failed { .. } => Poll::Ready(()),
+        }
     }
 
     /// Takes the next frame; its bytes, where they may be handed on at once.
     pub(super) fn push(&mut self, frame: Frame<Bytes>) -> Option<Bytes> {
-        let State::Payload { observer, last } = &mut self.state else { return None };
+        let State::Payload { payload, last } = &mut self.state else { return None };
         let Ok(bytes) = frame.into_data() else {
-            let error = trailers(observer.progress().seen);
+            let error = trailers(payload.observer.progress().seen);
             self.fail(error.into());
             return None;
         };
-        if let Err(error) = show(observer.as_mut(), self.offloaded.as_mut(), &bytes) {
+        if let Err(error) = payload.update(&bytes) {
             self.fail(error);
             return None;
         }
-        let Progress { seen, expected } = observer.progress();
+        let Progress { seen, expected } = payload.observer.progress();
         if expected != Some(seen) {
             return Some(bytes);
         }
@@ -126,7 +138,7 @@ impl<O: PayloadObserver> BodyState<O> {
     /// The body has come to its end.
     pub(super) fn end(&mut self) {
         self.state = match self.leave() {
-            State::Payload { observer, last } => State::Ending { observer, last },
+            State::Payload { payload, last } => State::Ending { payload, last },
             state => state,
         };
     }
@@ -139,12 +151,10 @@ impl<O: PayloadObserver> BodyState<O> {
 
     /// Leaves `Ending` once the hash is known.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let given = match &mut self.offloaded {
-            Some(hash) => Some(ready!(hash.poll_finish(cx))),
-            None => None,
-        };
+        let State::Ending { payload, .. } = &mut self.state else { return Poll::Ready(()) };
+        let hash = ready!(payload.digest.poll_finish(cx));
         match self.leave() {
-            State::Ending { observer, last } => self.finish(*observer, given, last),
+            State::Ending { payload, last } => self.finish(payload.observer, hash, last),
             state => self.state = state,
         }
         Poll::Ready(())
@@ -189,8 +199,8 @@ impl<O: PayloadObserver> BodyState<O> {
     /// How far the payload has come; `None` once its outcome is known.
     pub(super) fn progress(&self) -> Option<Progress> {
         match &self.state {
-            State::Payload { observer, .. } | State::Ending { observer, .. } => {
-                Some(observer.progress())
+            State::Payload { payload, .. } | State::Ending { payload, .. } => {
+                Some(payload.observer.progress())
             }
             State::Passed { .. } | State::Failed { .. } => None,
         }
@@ -200,8 +210,8 @@ impl<O: PayloadObserver> BodyState<O> {
         mem::replace(&mut self.state, State::Passed { last: None })
     }
 
-    fn finish(&mut self, observer: O, given: Option<PayloadHash>, last: Option<Bytes>) {
-        match observer.finish(given) {
+    fn finish(&mut self, observer: O, hash: PayloadHash, last: Option<Bytes>) {
+        match observer.finish(hash) {
             Ok(outcome) => {
                 self.state = State::Passed { last };
                 // Empty until here, since nothing leads out of the two last states.
@@ -221,16 +231,12 @@ impl<O: PayloadObserver> BodyState<O> {
     }
 }
 
-/// Hashes bytes, or has them hashed elsewhere.
-fn show<O: PayloadObserver>(
-    observer: &mut O,
-    offloaded: Option<&mut OffloadedHash>,
-    bytes: &Bytes,
-) -> Result<(), O::Error> {
-    let Some(hash) = offloaded else { return observer.update(bytes) };
-    observer.count(bytes.len() as u64)?;
-    hash.push(bytes.clone());
-    Ok(())
+impl<O: PayloadObserver> Payload<O> {
+    fn update(&mut self, bytes: &Bytes) -> Result<(), O::Error> {
+        self.observer.count(bytes.len() as u64)?;
+        self.digest.update(bytes);
+        Ok(())
+    }
 }
 
 /// A frame of known length has no trailers (RFC 9112 section 7.1.2), and nothing would sign them.

@@ -13,6 +13,7 @@ use super::{
     BodyError, BoxError,
     body_state::{BodyState, Next, PayloadObserver},
 };
+use crate::payload_digest::PayloadDigest;
 
 pin_project! {
     /// Hands on the frames of `body` as they are, and shows them to a [`PayloadObserver`].
@@ -24,8 +25,8 @@ pin_project! {
 }
 
 impl<B, O: PayloadObserver> ObservedBody<B, O> {
-    pub(super) fn new(body: B, observer: O) -> Self {
-        Self { body, state: BodyState::new(observer) }
+    pub(super) fn new(body: B, observer: O, digest: PayloadDigest) -> Self {
+        Self { body, state: BodyState::new(observer, digest) }
     }
 }
 

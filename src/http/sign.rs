@@ -8,7 +8,7 @@ use super::request::Request;
 use crate::{
     error::{ApiMisuse, FrameError},
     frame::{self, Rules},
-    payload::Payload,
+    payload::{self, PayloadLength, PayloadState},
     protocol::{PayloadHash, SigningKey},
     signing::{self, SigningError, SigningOptions},
     verify::{CONTENT_DIGEST, FieldNames, RequestHead, TIMESTAMP},
@@ -115,7 +115,7 @@ fn sign(
     }
     let request = Request::read(parts, options.rules())?;
     signing::check_unsigned(&request, options.field_names())?;
-    Payload::check_hash(request.expected(), payload, 0)?;
+    payload::check_hash(request.expected(), payload, 0)?;
     if !signing::check_digest(&request, payload)? && options.adds_content_digest() {
         let digest = payload.content_digest();
         inserted.insert(&mut parts.headers, CONTENT_DIGEST, &digest)?;
@@ -144,7 +144,8 @@ fn signature(
 ) -> Result<String, FrameError> {
     let request = Request::read(parts, rules)?;
     let left_out = Some(names.signature());
-    let mut signed = Payload::of_request(&request, left_out, 0, request.expected());
+    let mut signed =
+        PayloadState::of_request(&request, left_out, PayloadLength::new(0, request.expected()));
     Ok(key.sign(&signed.string_to_sign(payload)).to_string())
 }
 

@@ -21,7 +21,8 @@ use crate::{
     error::FrameError,
     frame::Rules,
     offload::HashPool,
-    payload::{Payload, Progress},
+    payload::{PayloadLength, PayloadState, Progress},
+    payload_digest::PayloadDigest,
     protocol::{PayloadHash, Signature, SigningKey},
     verify::RequestHead,
 };
@@ -72,7 +73,7 @@ pin_project! {
 pub struct BodySignature(OutcomeCell<Hashed>);
 
 pub(super) struct Hashed {
-    payload: Payload,
+    payload: PayloadState,
     key: SigningKey,
 }
 
@@ -92,8 +93,15 @@ impl<B> SigningBody<B> {
         rules: &Rules,
     ) -> Result<Self, FrameError> {
         let request = Request::read(parts, rules)?;
-        let payload = Payload::of_request(&request, None, 0, request.expected());
-        Ok(Self { body: ObservedBody::new(body, Hashed { payload, key: key.clone() }) })
+        let payload =
+            PayloadState::of_request(&request, None, PayloadLength::new(0, request.expected()));
+        Ok(Self {
+            body: ObservedBody::new(
+                body,
+                Hashed { payload, key: key.clone() },
+                PayloadDigest::default(),
+            ),
+        })
     }
 
     /// Hashes on the threads of `pool`, beside what receives; see [`offload`](crate::offload).
@@ -129,17 +137,12 @@ impl PayloadObserver for Hashed {
     type Outcome = Signature;
     type Error = FrameError;
 
-    fn update(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        self.payload.update(bytes)
-    }
-
     fn count(&mut self, len: u64) -> Result<(), FrameError> {
         self.payload.count(len)
     }
 
-    fn finish(mut self, given: Option<PayloadHash>) -> Result<Signature, FrameError> {
-        let payload = self.payload.end(given)?;
-        Ok(self.key.sign(&self.payload.string_to_sign(payload)))
+    fn finish(mut self, payload: PayloadHash) -> Result<Signature, FrameError> {
+        Ok(self.key.sign(&self.payload.finish(payload)?))
     }
 
     fn progress(&self) -> Progress {

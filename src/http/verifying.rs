@@ -20,8 +20,9 @@ use super::{
 use crate::{
     offload::HashPool,
     payload::Progress,
+    payload_digest::PayloadDigest,
     protocol::PayloadHash,
-    verify::{Pending, Refusal, Verified},
+    verify::{Pending, PendingCheck, Refusal, Verified},
 };
 
 pin_project! {
@@ -71,7 +72,7 @@ pin_project! {
     /// ```
     pub struct VerifyingBody<B> {
         #[pin]
-        body: ObservedBody<B, Pending>,
+        body: ObservedBody<B, PendingCheck>,
         // What was read by `buffer` and not handed on, of the payload before its last frame.
         buffered: Buffer,
     }
@@ -80,7 +81,9 @@ pin_project! {
 impl<B> VerifyingBody<B> {
     /// Verifies `body` as the payload of the request whose head has passed.
     pub fn new(body: B, pending: Pending) -> Self {
-        Self { body: ObservedBody::new(body, pending), buffered: Buffer::default() }
+        let (check, hash) = pending.into_parts();
+        let body = ObservedBody::new(body, check, PayloadDigest::Inline(hash));
+        Self { body, buffered: Buffer::default() }
     }
 
     /// Hashes on the threads of `pool`, beside what receives; see [`offload`](crate::offload).
@@ -115,7 +118,7 @@ impl<B> VerifyingBody<B> {
 /// `VerifyLayer` (feature `tower`) puts one into the extensions of every request.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is verified unless it is asked"]
-pub struct Verification(OutcomeCell<Pending>);
+pub struct Verification(OutcomeCell<PendingCheck>);
 
 impl Verification {
     /// The proof that the request was verified whole, which can be had after the last byte of its
@@ -166,24 +169,20 @@ impl error::Error for NotVerified {
     }
 }
 
-impl PayloadObserver for Pending {
+impl PayloadObserver for PendingCheck {
     type Outcome = Verified;
     type Error = Refusal;
 
-    fn update(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        Pending::update(self, bytes)
-    }
-
     fn count(&mut self, len: u64) -> Result<(), Refusal> {
-        Pending::count(self, len)
+        PendingCheck::count(self, len)
     }
 
-    fn finish(self, given: Option<PayloadHash>) -> Result<Verified, Refusal> {
-        self.finish_with(given)
+    fn finish(self, payload: PayloadHash) -> Result<Verified, Refusal> {
+        PendingCheck::finish(self, payload)
     }
 
     fn progress(&self) -> Progress {
-        Pending::progress(self)
+        PendingCheck::progress(self)
     }
 }
 

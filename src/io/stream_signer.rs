@@ -1,7 +1,7 @@
-//! What a reader and a stream share that sign the frame which flows through them.
+//! The machine that a signing reader and a signing stream share.
 
 use std::{
-    io,
+    fmt, io,
     task::{Context, Poll, ready},
 };
 
@@ -9,64 +9,58 @@ use bytes::Bytes;
 
 use crate::{
     error::FrameError,
-    offload::{HashPool, OffloadedHash},
-    protocol::Signature,
+    frame_parser::FrameParser,
+    offload::HashPool,
+    payload_digest::PayloadDigest,
+    protocol::{Signature, SigningKey},
     signer::Signer,
 };
 
 /// Signs the frame that it is shown.
-#[derive(Debug)]
 pub(super) struct StreamSigner {
-    signer: Signer,
-    /// Where payload is hashed, if not here.
-    elsewhere: Option<OffloadedHash>,
+    key: SigningKey,
+    parser: FrameParser,
+    digest: PayloadDigest,
     end: Option<Result<Signature, FrameError>>,
 }
 
 impl StreamSigner {
     pub(super) fn new(signer: Signer) -> Self {
-        Self { signer, elsewhere: None, end: None }
+        let (key, hasher) = signer.into_parts();
+        let (parser, hash) = hasher.into_parts();
+        Self { key, parser, digest: PayloadDigest::Inline(hash), end: None }
     }
 
     pub(super) fn hash_on(&mut self, pool: &HashPool) {
-        self.elsewhere = Some(OffloadedHash::new(pool));
+        self.digest.hash_on(pool);
     }
 
-    /// Whether a further chunk may be shown.
+    /// Waits until a further chunk may be shown.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.elsewhere.as_mut().map_or(Poll::Ready(()), |hash| hash.poll_ready(cx))
+        self.digest.poll_ready(cx)
     }
 
-    /// Takes a chunk that is copied where it is hashed elsewhere.
+    /// Shows a chunk that is copied if other threads hash it.
     pub(super) fn update(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.update_by(chunk, OffloadedHash::push_copy)
+        let (_, payload) = self.parser.update(chunk).map_err(refused)?;
+        self.digest.update_copy(payload);
+        Ok(())
     }
 
-    /// Takes a chunk that is not copied.
+    /// Shows a chunk that is not copied.
     pub(super) fn update_bytes(&mut self, chunk: &Bytes) -> io::Result<()> {
-        self.update_by(chunk, |hash, payload| hash.push(chunk.slice_ref(payload)))
+        let (_, payload) = self.parser.update(chunk).map_err(refused)?;
+        self.digest.update(&chunk.slice_ref(payload));
+        Ok(())
     }
 
-    fn update_by(
-        &mut self,
-        chunk: &[u8],
-        push: impl FnOnce(&mut OffloadedHash, &[u8]),
-    ) -> io::Result<()> {
-        match &mut self.elsewhere {
-            None => self.signer.update(chunk).map(drop),
-            Some(hash) => self.signer.count(chunk).map(|payload| push(hash, payload)),
-        }
-        .map_err(refused)
-    }
-
-    /// Takes the end of the input; the same comes of it in every further call.
+    /// Ends the input; every further call gives the same result.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let end = match (&self.end, &mut self.elsewhere) {
-            (Some(end), _) => end.clone(),
-            (None, None) => self.signer.finish_reset(),
-            (None, Some(hash)) => {
-                let payload = ready!(hash.poll_finish(cx));
-                self.signer.finish_counted(payload)
+        let end = match &self.end {
+            Some(end) => end.clone(),
+            None => {
+                let payload = ready!(self.digest.poll_finish(cx));
+                self.parser.finish(payload).map(|string_to_sign| self.key.sign(&string_to_sign))
             }
         };
         self.end = Some(end.clone());
@@ -81,4 +75,13 @@ impl StreamSigner {
 /// As an error of reading, so that nobody takes a frame that is refused for one that was sent.
 fn refused(error: FrameError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+impl fmt::Debug for StreamSigner {
+    /// The progress alone: heads and keys can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamSigner")
+            .field("progress", &self.parser.progress())
+            .finish_non_exhaustive()
+    }
 }

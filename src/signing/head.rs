@@ -5,7 +5,7 @@ use std::{fmt, ops::Range, slice, time::SystemTime};
 use super::{SigningError, SigningOptions, fields};
 use crate::{
     frame::{Head, HeadReader},
-    payload::Payload,
+    payload::{self, PayloadLength, PayloadState},
     protocol::{PayloadHash, SigningKey},
     verify::{CONTENT_DIGEST, Policy, RequestHead, TIMESTAMP},
 };
@@ -127,7 +127,7 @@ impl<'a> SignableHead<'a> {
     ///
     /// Those of [`sign_head`] that need the payload.
     pub fn sign(mut self, payload: PayloadHash) -> Result<Vec<u8>, SigningError> {
-        Payload::check_hash(self.payload_len, payload, self.head_len)?;
+        payload::check_hash(self.payload_len, payload, self.head_len)?;
         fields::check_claim(self.claimed, payload)?;
         if let Some(place) = self.digest.take() {
             self.put(place, payload.content_digest().as_bytes());
@@ -151,7 +151,11 @@ impl<'a> SignableHead<'a> {
         let mut reader = HeadReader::new(self.options.rules().clone());
         let head = whole(&mut reader, &self.bytes)?;
         let left_out = Some(self.options.field_names().signature());
-        let mut signed = Payload::of_request(&head, left_out, head.head_len(), head.expected());
+        let mut signed = PayloadState::of_request(
+            &head,
+            left_out,
+            PayloadLength::new(head.head_len(), head.expected()),
+        );
         Ok(self.key.sign(&signed.string_to_sign(payload)).to_string())
     }
 
@@ -175,7 +179,7 @@ fn whole<'a>(reader: &'a mut HeadReader, bytes: &'a [u8]) -> Result<Head<'a>, Si
     let truncated = reader.truncated(bytes.len() as u64);
     let head = reader.read(bytes)?.ok_or(truncated)?;
     if head.as_bytes().len() < bytes.len() {
-        return Err(Payload::trailing_at(head.head_len()).into());
+        return Err(payload::trailing_at(head.head_len()).into());
     }
     Ok(head)
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     frame::{Head, Reading},
-    payload::Payload,
+    payload::{PayloadLength, PayloadState},
     protocol::{CanonicalSource, PayloadHash, Signature, SigningDate, SigningKey},
 };
 
@@ -26,7 +26,7 @@ pub struct Claim {
     pub(super) signature: Signature,
     pub(super) digest: Option<PayloadHash>,
     pub(super) content_length: Option<u64>,
-    pub(super) payload: Payload,
+    pub(super) payload: PayloadState,
     pub(super) max_payload: Option<u64>,
     pub(super) max_payload_without_digest: Option<u64>,
     pub(super) hides_unknown_keys: bool,
@@ -192,11 +192,10 @@ pub(crate) fn examine(
         signature,
         digest: content_digest::claimed(&lines),
         content_length: request.content_length(),
-        payload: Payload::of_request(
+        payload: PayloadState::of_request(
             request,
             Some(policy.names.signature()),
-            request.head_len(),
-            request.expected(),
+            PayloadLength::new(request.head_len(), request.expected()),
         ),
         max_payload: policy.max_payload,
         max_payload_without_digest: policy.max_payload_without_digest,

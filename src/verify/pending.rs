@@ -7,9 +7,8 @@ use super::{
     claim::{shown, unknown_key},
 };
 use crate::{
-    error::FrameError,
-    payload::{Payload, Progress},
-    protocol::{PayloadHash, Signature, SigningDate, SigningKey, StringToSign},
+    payload::{PayloadState, Progress},
+    protocol::{BufferedSha256, PayloadHash, Signature, SigningDate, SigningKey, StringToSign},
 };
 
 /// A signed frame whose head has passed, and whose payload is on its way.
@@ -19,7 +18,13 @@ use crate::{
 /// fields can be anybody's until then.
 #[must_use = "nothing is verified before the end of the payload"]
 pub struct Pending {
-    payload: Payload,
+    check: PendingCheck,
+    hash: BufferedSha256,
+}
+
+/// What is known of a pending frame apart from the hash of its payload.
+pub(crate) struct PendingCheck {
+    payload: PayloadState,
     check: Check,
     access_key: Box<[u8]>,
     date: SigningDate,
@@ -120,6 +125,54 @@ impl fmt::Debug for Verified {
 
 impl Pending {
     pub(super) fn begin(claim: Claim, keys: &[SigningKey]) -> Result<Self, Refusal> {
+        Ok(Self { check: PendingCheck::begin(claim, keys)?, hash: BufferedSha256::default() })
+    }
+
+    /// Hashes the next bytes of the payload.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] if they are more than Content-Length says; the same in every further call.
+    pub fn update(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.check.count(bytes.len() as u64)?;
+        self.hash.update(bytes);
+        Ok(())
+    }
+
+    /// Ends the payload and makes the last checks.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] because the payload is cut short, is not the one whose hash was claimed, or
+    /// because of the signature.
+    pub fn finish(mut self) -> Result<Verified, Refusal> {
+        let payload = PayloadHash::new(&mut self.hash);
+        self.check.finish(payload)
+    }
+
+    /// Whether the signature has been checked already: the head claims the hash of its payload, or
+    /// has none. Method, path and fields are then those that the owner of the access key signed.
+    /// Whether the payload is the one that was signed is known at its end, as always.
+    #[must_use]
+    pub fn is_head_proven(&self) -> bool {
+        matches!(self.check.check, Check::Digest { .. })
+    }
+
+    /// The progress of the payload.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.check.progress()
+    }
+
+    /// The parts, for a caller that has the payload hashed elsewhere.
+    #[cfg(any(feature = "codec", feature = "http"))]
+    pub(crate) fn into_parts(self) -> (PendingCheck, BufferedSha256) {
+        (self.check, self.hash)
+    }
+}
+
+impl PendingCheck {
+    fn begin(claim: Claim, keys: &[SigningKey]) -> Result<Self, Refusal> {
         let Claim { access_key, date, signature, digest, mut payload, .. } = claim;
         let no_payload = (payload.progress().expected == Some(0)).then(|| PayloadHash::of(b""));
         let check = match digest.or(no_payload) {
@@ -133,78 +186,46 @@ impl Pending {
         Ok(Self { payload, check, access_key, date, signature, failed: None })
     }
 
-    /// Takes the next bytes of the payload.
-    ///
-    /// # Errors
-    ///
-    /// A [`Refusal`] where they are more than Content-Length says; the same in every further call.
-    pub fn update(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        self.advance(|payload| payload.update(bytes))
-    }
-
-    /// Counts the next bytes of the payload, which are hashed elsewhere.
-    #[cfg(any(feature = "codec", feature = "http"))]
+    /// Counts the next bytes of the payload; refuses those beyond its end.
     pub(crate) fn count(&mut self, len: u64) -> Result<(), Refusal> {
-        self.advance(|payload| payload.count(len))
-    }
-
-    fn advance(
-        &mut self,
-        take: impl FnOnce(&mut Payload) -> Result<(), FrameError>,
-    ) -> Result<(), Refusal> {
         if let Some(refusal) = &self.failed {
             return Err(refusal.clone());
         }
-        take(&mut self.payload).map_err(|error| {
+        self.payload.count(len).map_err(|error| {
             let refusal = Refusal::from(error);
             self.failed = Some(refusal.clone());
             refusal
         })
     }
 
-    /// Ends the payload and makes the last checks.
-    ///
-    /// # Errors
-    ///
-    /// A [`Refusal`] because the payload is cut short, is not the one whose hash was claimed, or
-    /// because of the signature.
-    pub fn finish(self) -> Result<Verified, Refusal> {
-        self.finish_with(None)
+    /// Refuses a payload of which bytes are still to come, or that was refused before.
+    pub(crate) fn check_complete(&self) -> Result<(), Refusal> {
+        match &self.failed {
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(self.payload.check_complete()?),
+        }
     }
 
-    /// The same, `given` the hash of the payload where it was hashed elsewhere.
-    pub(crate) fn finish_with(mut self, given: Option<PayloadHash>) -> Result<Verified, Refusal> {
-        if let Some(refusal) = self.failed {
-            return Err(refusal);
-        }
-        let hash = self.payload.end(given)?;
+    /// Makes the last checks of a frame whose payload has the hash `payload`.
+    pub(crate) fn finish(mut self, payload: PayloadHash) -> Result<Verified, Refusal> {
+        self.check_complete()?;
         let string_to_sign = match self.check {
-            Check::Digest { claimed, .. } if claimed != hash => {
+            Check::Digest { claimed, .. } if claimed != payload => {
                 let detail = "expected the payload whose hash is claimed, found another one";
                 return Err(Refusal::new(Reason::Digest, detail));
             }
             Check::Digest { string_to_sign, .. } => string_to_sign,
             Check::Signature(keys) => {
-                let string_to_sign = self.payload.string_to_sign(hash);
+                let string_to_sign = self.payload.string_to_sign(payload);
                 check_signature(&self.signature, &keys, &string_to_sign)?;
                 string_to_sign
             }
         };
         let Self { access_key, date, signature, .. } = self;
-        Ok(Verified { access_key, date, payload: hash, signature, string_to_sign })
+        Ok(Verified { access_key, date, payload, signature, string_to_sign })
     }
 
-    /// Whether the signature has been checked already: the head claims the hash of its payload, or
-    /// has none. Method, path and fields are then those that the owner of the access key signed.
-    /// Whether the payload is the one that was signed is known at its end, as always.
-    #[must_use]
-    pub fn is_head_proven(&self) -> bool {
-        matches!(self.check, Check::Digest { .. })
-    }
-
-    /// How far the payload has come.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub(crate) fn progress(&self) -> Progress {
         self.payload.progress()
     }
 }
@@ -238,8 +259,8 @@ fn check_signature(
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
-            .field("access_key", &shown(&self.access_key))
-            .field("progress", &self.payload.progress())
+            .field("access_key", &shown(&self.check.access_key))
+            .field("progress", &self.progress())
             .finish_non_exhaustive()
     }
 }
