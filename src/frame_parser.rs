@@ -37,16 +37,19 @@ impl FrameParser {
 
     /// Parses the next chunk: whether the head becomes whole in it, and the payload that it holds,
     /// which is counted.
+    #[inline]
     pub(crate) fn update<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), FrameError> {
         self.advance(chunk).map_err(|error| self.fail(error))
     }
 
     /// The head that became whole in `chunk`.
+    #[inline]
     pub(crate) fn head<'a>(&'a self, chunk: &'a [u8]) -> Option<Head<'a>> {
         self.collector.head(chunk)
     }
 
     /// The string to sign of the frame, whose payload has the hash `payload`.
+    #[inline]
     pub(crate) fn finish(&mut self, payload: PayloadHash) -> Result<StringToSign, FrameError> {
         self.payload()?.finish(payload)
     }
@@ -74,13 +77,16 @@ impl FrameParser {
         matches!(self.state, State::Payload).then(|| self.payload.progress())
     }
 
+    #[inline]
     fn advance<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), FrameError> {
         match &self.state {
             State::Head => {
                 let Some(payload) = self.collector.push(chunk)? else { return Ok((false, &[])) };
-                if let Some(head) = self.collector.head(chunk) {
-                    self.payload.begin(head, &mut self.scratch);
-                }
+                let Some(head) = self.collector.head(chunk) else {
+                    debug_assert!(false, "a head that is whole can be shown");
+                    return Err(self.collector.truncated());
+                };
+                self.payload.begin(head, &mut self.scratch);
                 self.state = State::Payload;
                 self.payload.count(payload.len() as u64)?;
                 Ok((true, payload))
@@ -95,6 +101,7 @@ impl FrameParser {
     }
 
     /// The payload of a frame whose head is whole.
+    #[inline]
     fn payload(&mut self) -> Result<&mut PayloadState, FrameError> {
         match &self.state {
             State::Head => Err(self.collector.truncated()),

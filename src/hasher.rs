@@ -49,7 +49,7 @@ pub struct FrameHasher {
     hash: BufferedSha256,
 }
 
-/// What one chunk brought. Of a frame that is verified none of it is to be trusted yet.
+/// The result of one chunk. Of a frame that is verified none of it is to be trusted yet.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Update<'a> {
@@ -70,7 +70,7 @@ impl FrameHasher {
     ///
     /// # Errors
     ///
-    /// A [`FrameError`] where the frame breaks a rule; the same in every further call.
+    /// A [`FrameError`] if the frame breaks a rule; the same in every further call.
     pub fn update<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Update<'a>, FrameError> {
         let (is_new, payload) = self.parser.update(chunk)?;
         self.hash.update(payload);
@@ -82,7 +82,7 @@ impl FrameHasher {
     ///
     /// # Errors
     ///
-    /// A [`FrameError`] where the frame is cut short, or was refused before.
+    /// A [`FrameError`] if the frame is cut short, or was refused before.
     pub fn finish(mut self) -> Result<StringToSign, FrameError> {
         self.end()
     }
@@ -102,11 +102,11 @@ impl FrameHasher {
     ///
     /// # Errors
     ///
-    /// A [`FrameError`] where the head is cut short, or was refused before;
-    /// [`TrailingBytes`](crate::ErrorKind::TrailingBytes) if a byte followed the head, or if the frame
-    /// has no payload and the hash is not that of an empty one;
-    /// [`TruncatedBody`](crate::ErrorKind::TruncatedBody) if Content-Length is above 0 and the hash is
-    /// that of an empty payload.
+    /// A [`FrameError`] if the head is cut short, or was refused before;
+    /// [`TrailingBytes`](crate::ErrorKind::TrailingBytes) if a byte followed the head, or if the
+    /// frame has no payload and the hash is not that of an empty one;
+    /// [`TruncatedBody`](crate::ErrorKind::TruncatedBody) if Content-Length is above 0 and the hash
+    /// is that of an empty payload.
     pub fn finish_with(mut self, payload: PayloadHash) -> Result<StringToSign, FrameError> {
         self.parser.finish_with(payload)
     }
@@ -119,13 +119,13 @@ impl FrameHasher {
 
     /// Gives back the memory that large heads took.
     ///
-    /// Kept is a few times the bytes of the largest head; at the worst, where it consisted of
+    /// Kept is a few times the bytes of the largest head; at the worst, if it consisted of
     /// one-byte parameters, about 40 times.
     pub fn release(&mut self) {
         self.parser.release();
     }
 
-    /// How far the payload has come; `None` until the head is whole, or after an error.
+    /// The progress of the payload; `None` until the head is whole, or after an error.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         self.parser.progress()

@@ -13,6 +13,7 @@ use crate::{
 ///
 /// The machines of the codecs, of bodies and of streams own one: what is done with a frame counts
 /// its payload and is given the hash, wherever it was taken.
+#[expect(clippy::large_enum_variant, reason = "inline is the usual one, and needs no allocation")]
 pub(crate) enum PayloadDigest {
     Inline(BufferedSha256),
     Offloaded(OffloadedHash),
@@ -80,7 +81,7 @@ impl PayloadDigest {
         matches!(self, Self::Inline(_))
     }
 
-    /// Whether a thread hashes what came, or will at once.
+    /// Returns `true` if a thread hashes what came, or will at once.
     pub(crate) fn is_hashing(&self) -> bool {
         match self {
             Self::Inline(_) => false,

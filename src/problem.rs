@@ -1,6 +1,6 @@
 //! Answers to what is refused, as problem details (RFC 9457): written once, for every integration.
 
-/// What a peer is told: a status, the field that belongs to it, and nothing of the reason.
+/// The answer for a peer: a status, the field that belongs to it, and nothing of the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     status: u16,

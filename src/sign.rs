@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::Misuse`] where a key cannot be used, [`Error::Frame`] where the frame is refused.
+/// [`Error::Misuse`] if a key cannot be used, [`Error::Frame`] if the frame is refused.
 pub fn sign(access_key: &str, secret_key: &str, frame: &[u8]) -> Result<Signature, Error> {
     let key = key_of_today(access_key, secret_key)?;
     let mut hasher = FrameHasher::new(Rules::lenient());
@@ -44,7 +44,7 @@ pub fn sign(access_key: &str, secret_key: &str, frame: &[u8]) -> Result<Signatur
 ///
 /// # Errors
 ///
-/// Those of [`sign()`], and [`Error::Io`] where reading fails.
+/// Those of [`sign()`], and [`Error::Io`] if reading fails.
 pub fn sign_reader(
     access_key: &str,
     secret_key: &str,
@@ -68,7 +68,7 @@ impl FrameHasher {
     ///
     /// # Errors
     ///
-    /// [`Error::Frame`] where the frame is refused, [`Error::Io`] where reading fails.
+    /// [`Error::Frame`] if the frame is refused, [`Error::Io`] if reading fails.
     pub fn read_to_end(mut self, reader: impl Read) -> Result<StringToSign, Error> {
         each_chunk(reader, |chunk| Ok::<_, Error>(self.update(chunk).map(drop)?))?;
         Ok(self.finish()?)

@@ -118,7 +118,7 @@ impl Signer {
         self.hasher.release();
     }
 
-    /// How far the payload has come; `None` until the head is whole, or after an error.
+    /// The progress of the payload; `None` until the head is whole, or after an error.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         self.hasher.progress()

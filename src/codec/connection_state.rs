@@ -1,4 +1,4 @@
-//! What a frame says about the bytes that follow it.
+//! The state in which a frame leaves its connection.
 
 use crate::frame::Head;
 
@@ -49,7 +49,8 @@ impl ConnectionState {
     }
 }
 
-/// Whether the option `close` is in a list of connection options (RFC 9110 section 7.6.1).
+/// Returns `true` if the option `close` is in a list of connection options (RFC 9110 section
+/// 7.6.1).
 fn has_close(list: &[u8]) -> bool {
     list.split(|&byte| byte == b',')
         .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))

@@ -1,4 +1,4 @@
-//! Why a connection yields no further event.
+//! The errors of a connection.
 
 use std::{error, fmt, io};
 
@@ -6,7 +6,7 @@ use std::{error, fmt, io};
 use crate::verify::Refusal;
 use crate::{error::FrameError, problem::Problem};
 
-/// Why a codec has no event to yield.
+/// The reason why a codec has no event to yield.
 ///
 /// After [`Frame`](Self::Frame) and [`Refused`](Self::Refused) nothing more is decoded: every
 /// further call says the same, and what the peer sends is dropped. Close the connection then.
@@ -16,7 +16,7 @@ pub enum CodecError {
     /// A frame breaks a rule of the protocol. The offset counts from the first byte after the
     /// frame before.
     Frame(FrameError),
-    /// A signed frame is not verified; also where it breaks a rule, which is the reason `frame`.
+    /// A signed frame is not verified; also if it breaks a rule, which is the reason `frame`.
     #[cfg(feature = "verify")]
     Refused(Refusal),
     /// The caller went on without what the codec waits for. Nothing is lost by it.
@@ -25,7 +25,7 @@ pub enum CodecError {
     Io(io::Error),
 }
 
-/// What a codec waits for while its caller asks for the next event.
+/// A misuse of a codec: its caller asks for the next event, and the codec waits for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CodecMisuse {
@@ -35,7 +35,7 @@ pub enum CodecMisuse {
     Upgrade,
     /// Nothing: what follows a CONNECT frame is no frame.
     Tunnel,
-    /// Keys were given where no frame waits for them.
+    /// Keys were given while no frame waits for them.
     UnaskedKey,
 }
 
@@ -63,7 +63,7 @@ impl CodecError {
         self.problem().map(Problem::status)
     }
 
-    /// The answer as the bytes of a whole HTTP/1.1 response, where there is a
+    /// The answer as the bytes of a whole HTTP/1.1 response, if there is a
     /// [`status`](Self::status): problem details (RFC 9457) with the field that belongs to the
     /// status and nothing of the reason.
     ///

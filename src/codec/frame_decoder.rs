@@ -13,17 +13,17 @@ use crate::{
     protocol::PayloadHash,
 };
 
-/// What is done with the frames of a connection.
+/// A handler of the frames of a connection: it signs or verifies them.
 pub(super) trait FrameHandler {
-    /// What a consumer is told.
+    /// The event that a consumer is given.
     type Event;
-    /// Why a frame is refused.
+    /// The reason why a frame is refused.
     type Refused: Clone + From<FrameError> + Into<CodecError>;
 
     /// Begins with a frame.
     fn begin(&mut self, head: FrameHead) -> Result<Self::Event, Self::Refused>;
 
-    /// Whether the key of the frame that began is there.
+    /// Returns `true` if the key of the frame that began is there.
     fn has_key(&self) -> bool;
 
     /// Does what its key is needed for before its payload.
@@ -85,7 +85,7 @@ impl<H: FrameHandler> FrameDecoder<H> {
         self.frames.set_rules(rules);
     }
 
-    /// Whether a head was given and its frame has not ended.
+    /// Returns `true` if a head was given and its frame has not ended.
     pub(super) fn is_in_frame(&self) -> bool {
         self.frames.is_in_frame()
     }
@@ -109,8 +109,8 @@ impl<H: FrameHandler> FrameDecoder<H> {
         self.digest.hash_on(pool);
     }
 
-    /// Whether the hash has come as far as the next event asks for: to the end where the frame is
-    /// over, else to where there is room for a piece.
+    /// Waits until the hash has come as far as the next event needs: to its end if the frame is
+    /// over, else until there is room for a piece.
     pub(super) fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.frames.is_frame_over() {
             self.digest.poll_idle(cx)
@@ -119,18 +119,18 @@ impl<H: FrameHandler> FrameDecoder<H> {
         }
     }
 
-    /// Whether a thread hashes what came of the payload, or will at once.
+    /// Returns `true` if a thread hashes what came of the payload, or will at once.
     pub(super) fn is_hashing(&self) -> bool {
         self.digest.is_hashing()
     }
 
-    /// Whether the last byte of the frame has been received, and its end is to be known.
+    /// Returns `true` if the last byte of the frame has been received, and its end is to be known.
     pub(super) fn is_frame_over(&self) -> bool {
         self.frames.is_frame_over()
     }
 
-    /// Ends a frame whose payload is hashed elsewhere, once all of it is: whether its last piece may
-    /// be yielded. If not, the next event is the refusal.
+    /// Ends a frame whose payload is hashed elsewhere, once all of it is: whether its last piece
+    /// may be yielded. If not, the next event is the refusal.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let payload = ready!(self.digest.poll_finish(cx));
         let end = self.handler.finish(payload);
@@ -143,7 +143,7 @@ impl<H: FrameHandler> FrameDecoder<H> {
         self.advance(buffer).map_err(|refused| self.refuse(refused, buffer))
     }
 
-    /// The next event of an input that has ended; `None` where it ended between two frames.
+    /// The next event of an input that has ended; `None` if it ended between two frames.
     pub(super) fn decode_eof(
         &mut self,
         buffer: &mut BytesMut,

@@ -60,7 +60,7 @@ impl FrameSplitter {
         self.reads.set_max_read(bytes.max(1));
     }
 
-    /// Reads into memory of the pool where payload is hashed.
+    /// Reads into memory of the pool that hashes payloads.
     pub(super) fn draw_from(&mut self, pool: &HashPool) {
         self.reads.draw_from(pool);
     }
@@ -95,12 +95,12 @@ impl FrameSplitter {
         }
     }
 
-    /// Whether a head was split off whose frame has not ended.
+    /// Returns `true` if a head was split off whose frame has not ended.
     pub(super) fn is_in_frame(&self) -> bool {
         matches!(self.state, State::Payload { .. })
     }
 
-    /// Whether the last byte of the frame has been split off.
+    /// Returns `true` if the last byte of the frame has been split off.
     pub(super) fn is_frame_over(&self) -> bool {
         matches!(self.state, State::Payload { remaining: 0, .. })
     }
@@ -154,19 +154,18 @@ impl FrameSplitter {
     }
 
     fn head(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, FrameError> {
-        let Some(head) = self.reader.read(buffer)? else {
+        let Some((len, parts)) = self.reader.read_parts(buffer)? else {
             self.reads.for_head(buffer, self.rules.head_limit());
             return Ok(None);
         };
-        let len = head.as_bytes().len();
-        let remaining = head.content_length().unwrap_or_default();
-        self.state = State::Payload { remaining, then: ConnectionState::after(&head) };
-        let reader = std::mem::replace(&mut self.reader, HeadReader::new(self.rules.clone()));
-        Ok(Some(Piece::Head(FrameHead::new(buffer.split_to(len).freeze(), reader))))
+        let head = FrameHead::new(buffer.split_to(len).freeze(), parts);
+        let remaining = head.head().content_length().unwrap_or_default();
+        self.state = State::Payload { remaining, then: ConnectionState::after(&head.head()) };
+        Ok(Some(Piece::Head(head)))
     }
 }
 
-/// Where the input ended.
+/// The place at which the input ended.
 pub(super) enum InputEnd {
     Clean,
     InPayload,

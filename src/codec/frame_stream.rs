@@ -1,4 +1,4 @@
-//! What a `FramedRead` and an `OffloadedRead` have in common.
+//! The interface that a `FramedRead` and an `OffloadedRead` share.
 
 use futures_core::Stream;
 use tokio::io::AsyncRead;
@@ -13,7 +13,9 @@ use super::{CodecError, FrameCodec, OffloadedRead};
 /// For functions that take either. Its methods are those that both have by themselves.
 ///
 /// ```
-/// use framesign::codec::{CodecError, SigningEvent, FrameStream, OffloadedRead, SigningCodec, ConnectionState};
+/// use framesign::codec::{
+///     CodecError, ConnectionState, FrameStream, OffloadedRead, SigningCodec, SigningEvent,
+/// };
 /// use framesign::offload::HashPool;
 /// use futures_util::StreamExt;
 /// use tokio_util::codec::FramedRead;
@@ -45,15 +47,15 @@ use super::{CodecError, FrameCodec, OffloadedRead};
 /// # }
 /// ```
 pub trait FrameStream: Stream<Item = Result<<Self::Codec as Decoder>::Item, CodecError>> {
-    /// What is read from.
+    /// The reader.
     type Reader: AsyncRead;
     /// The codec.
     type Codec: FrameCodec;
 
-    /// What is read from.
+    /// The reader.
     fn get_ref(&self) -> &Self::Reader;
 
-    /// What is read from; what is read from it here is lost to the frames.
+    /// The reader; bytes that are read from it here are lost to the frames.
     fn get_mut(&mut self) -> &mut Self::Reader;
 
     /// The codec.

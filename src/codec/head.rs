@@ -4,24 +4,23 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::frame::{Head, HeadReader};
+use crate::frame::{Head, HeadParts};
 
 /// The head of a frame that came over a connection: its bytes, split off the read buffer without a
-/// copy, and where in them the parts lie.
+/// copy, and the ranges of its parts.
 ///
 /// A clone shares both. It holds on to the part of the read buffer that the head came in, so a
 /// head that is kept for long may better be copied.
 #[derive(Clone)]
 pub struct FrameHead {
     bytes: Bytes,
-    /// Has read the head whole.
-    reader: Arc<HeadReader>,
+    parts: Arc<HeadParts>,
 }
 
 impl FrameHead {
-    /// Takes the head that `reader` has read whole from `bytes`.
-    pub(super) fn new(bytes: Bytes, reader: HeadReader) -> Self {
-        Self { bytes, reader: Arc::new(reader) }
+    /// The head that `bytes` are, with the parts that were found in them.
+    pub(super) fn new(bytes: Bytes, parts: HeadParts) -> Self {
+        Self { bytes, parts: Arc::new(parts) }
     }
 
     /// The head as borrowed slices.
@@ -34,15 +33,15 @@ impl FrameHead {
     /// # let key = framesign::SigningKey::derive(
     /// #     &framesign::Credentials::new("access", "secret")?, framesign::SigningDate::today());
     /// let mut received = BytesMut::from("GET /a?b=c HTTP/1.1\r\nHost: test.com\r\n\r\n");
-    /// let Some(SigningEvent::Head(head)) = SigningCodec::new(key).decode(&mut received)? else { panic!() };
+    /// let event = SigningCodec::new(key).decode(&mut received)?;
+    /// let Some(SigningEvent::Head(head)) = event else { panic!() };
     /// assert_eq!(head.head().path(), Some(&b"/a"[..]));
     /// assert_eq!(head.head().content_length(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the reader is done")]
     pub fn head(&self) -> Head<'_> {
-        self.reader.head(&self.bytes).expect("the head is whole")
+        Head::new(&self.bytes, &self.parts)
     }
 
     /// The bytes, from the first of the frame to the LF of the empty line that ends the head.
@@ -83,7 +82,7 @@ impl FrameHead {
 }
 
 impl fmt::Debug for FrameHead {
-    /// What [`Head`] shows: queries and values can be secrets.
+    /// The same as [`Head`]: queries and values can be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("FrameHead").field(&self.head()).finish()
     }

@@ -18,7 +18,7 @@
 //! - **Memory.** The read buffer grows by what was received, never by what a Content-Length
 //!   claims, up to the limit of a head or the largest read. An idle connection holds 8 KiB of it.
 //! - **The end.** A stream that ends without an error ended between two frames. A frame that is
-//!   cut short is an error, also where the peer just went away.
+//!   cut short is an error, also if the peer just went away.
 //! - **After an error** nothing more is decoded. Close the connection: where the next frame begins
 //!   is not known.
 //!

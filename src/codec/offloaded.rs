@@ -19,15 +19,15 @@ use crate::offload::HashPool;
 pin_project! {
     /// A [`FramedRead`] whose payloads are hashed on another core.
     ///
-    /// It yields what a `FramedRead` with the same codec yields; [`FrameStream`](super::FrameStream)
-    /// is for functions that take either. Pieces of payload are handed on while they are being
-    /// hashed; they wait where the hash falls behind, and the last piece and the end of a frame wait
-    /// for its hash. No thread of the runtime is held up by either, which is why this is a stream of
-    /// its own: a decoder cannot wait.
+    /// It yields what a `FramedRead` with the same codec yields;
+    /// [`FrameStream`](super::FrameStream) is for functions that take either. Pieces of payload are
+    /// handed on while they are being hashed; they wait if the hash falls behind, and the last
+    /// piece and the end of a frame wait for its hash. No thread of the runtime is held up by
+    /// either, which is why this is a stream of its own: a decoder cannot wait.
     ///
-    /// While a thread hashes, the task asks for more at once, up to 128 times, before it leaves that
-    /// to a wake-up. Other tasks have their turn in between, and where payloads wait for threads it
-    /// does not: what it costs is time of a core that would sleep.
+    /// While a thread hashes, the task asks for more at once, up to 128 times, before it leaves
+    /// that to a wake-up. Other tasks have their turn in between, and if payloads wait for threads
+    /// it does not: what it costs is time of a core that would sleep.
     ///
     /// ```
     /// use framesign::codec::{SigningEvent, OffloadedRead, SigningCodec};
@@ -73,12 +73,12 @@ impl<R: AsyncRead, D: FrameCodec> OffloadedRead<R, D> {
 }
 
 impl<R, D: Decoder> OffloadedRead<R, D> {
-    /// What is read from.
+    /// The reader.
     pub fn get_ref(&self) -> &R {
         self.frames.get_ref()
     }
 
-    /// What is read from; what is read from it here is lost to the frames.
+    /// The reader; bytes that are read from it here are lost to the frames.
     pub fn get_mut(&mut self) -> &mut R {
         self.frames.get_mut()
     }
@@ -93,7 +93,7 @@ impl<R, D: Decoder> OffloadedRead<R, D> {
         self.frames.decoder_mut()
     }
 
-    /// What was read from, the codec, and what was read and is not decoded. The last piece of a
+    /// The reader, the codec, and the bytes that were read and are not decoded. The last piece of a
     /// payload is lost if its frame has not ended.
     pub fn into_parts(self) -> FramedParts<R, D> {
         self.frames.into_parts()
@@ -114,7 +114,7 @@ impl<R: AsyncRead, D: FrameCodec> Stream for OffloadedRead<R, D> {
                     return Poll::Ready(Some(Ok(last)));
                 }
             } else {
-                // Once there is room it lasts: a call yields one piece at the most.
+                // Once there is room it lasts: a call yields at most one piece.
                 ready!(codec.poll_hashed(cx));
             }
             let event = frames.as_mut().poll_next(cx);
@@ -140,9 +140,9 @@ impl<R: fmt::Debug, D: Decoder + fmt::Debug> fmt::Debug for OffloadedRead<R, D> 
     }
 }
 
-/// How often in a row a task looks whether more came instead of sleeping. To wake it can take a
-/// sender as long as all else that it does: a receiver that is quick to sleep makes it the slowest
-/// of the three, and then it sleeps every time.
+/// The number of times in a row that a task looks whether more came instead of sleeping. To wake it
+/// can take a sender as long as all else that it does: a receiver that is quick to sleep makes it
+/// the slowest of the three, and then it sleeps every time.
 const LOOKS: u32 = 128;
 
 /// The codecs of this module.
@@ -209,16 +209,18 @@ mod sealed {
         /// Leaves the hashing of payloads to `pool`.
         fn hash_on(&mut self, pool: &HashPool);
 
-        /// Whether the hash has come as far as the next event asks for.
+        /// Waits until the hash has come as far as the next event needs.
         fn poll_hashed(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-        /// Whether a thread hashes what came of the payload, or will at once.
+        /// Returns `true` if a thread hashes what came of the payload, or will at once.
         fn is_hashing(&self) -> bool;
 
-        /// Whether `event`, the last that was decoded, is the piece with the last byte of a payload.
+        /// Returns `true` if `event`, the last that was decoded, is the piece with the last byte of
+        /// a payload.
         fn is_last_piece(&self, event: &Self::Item) -> bool;
 
-        /// Ends the frame of a last piece, once its hash is there: whether the piece may be yielded.
+        /// Ends the frame of a last piece, once its hash is there: whether the piece may be
+        /// yielded.
         fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
     }
 }

@@ -1,10 +1,10 @@
-//! How large the read buffer is: what was read decides, never what a peer claims.
+//! The size of the read buffer: what was read decides, never what a peer claims.
 
 use bytes::BytesMut;
 
 use crate::offload::HashPool;
 
-/// What an idle connection, one in a small head and one that receives little at a time may take.
+/// The bytes that an idle connection, one in a small head and one that receives little may take.
 pub(super) const MIN_READ: usize = 8 * 1024;
 
 /// Sees to it that there is room in the read buffer, and not too much of it.
@@ -25,7 +25,7 @@ pub(super) struct ReadStrategy {
     max_read: usize,
     /// Of the memory behind the buffer, as far as it was made here.
     size: usize,
-    /// Where payload is hashed, if not here: it has memory that was used before.
+    /// The pool that hashes payloads, if one does: it has memory that was used before.
     pool: Option<HashPool>,
 }
 
@@ -62,7 +62,7 @@ impl ReadStrategy {
         }
     }
 
-    /// Makes room for more payload, where all that was received is split off.
+    /// Makes room for more payload, once all that was received is split off.
     pub(super) fn for_payload(&mut self, buffer: &mut BytesMut) {
         if buffer.capacity() < self.next / 2 || self.is_too_large(buffer, self.next) {
             self.renew(buffer, self.next);

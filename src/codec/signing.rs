@@ -16,7 +16,8 @@ use crate::{
     protocol::{PayloadHash, Scratch, Signature, SigningKey},
 };
 
-/// What a [`SigningCodec`] yields: for each frame a head, its payload in pieces, and its signature.
+/// The events of a [`SigningCodec`]: for each frame a head, its payload in pieces, and its
+/// signature.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SigningEvent {
@@ -134,7 +135,7 @@ impl SigningCodec {
     ///
     /// # Errors
     ///
-    /// [`ApiMisuse::MethodName`] where `method` is not a token.
+    /// [`ApiMisuse::MethodName`] if `method` is not a token.
     pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
         let rules = self.0.rules().clone().allow_method(method)?;
         self.0.set_rules(|_| rules);
@@ -155,7 +156,7 @@ impl SigningCodec {
     ///
     /// # Errors
     ///
-    /// [`CodecMisuse::UnaskedKey`] where no frame waits for its key.
+    /// [`CodecMisuse::UnaskedKey`] if no frame waits for its key.
     pub fn provide(&mut self, given: SigningKey) -> Result<(), CodecMisuse> {
         let is_in_frame = self.0.is_in_frame();
         match &mut self.0.handler().key {
@@ -167,7 +168,7 @@ impl SigningCodec {
         }
     }
 
-    /// Goes on with reading frames where [`ConnectionState::UpgradePending`] waits for that.
+    /// Goes on with reading frames when [`ConnectionState::UpgradePending`] waits for that.
     pub fn resume(&mut self) {
         self.0.resume();
     }

@@ -14,13 +14,13 @@ use crate::{
     verify::{Claim, PendingCheck, Policy, Refusal, Verified},
 };
 
-/// What a [`VerifyingCodec`] yields: for each frame a head, its payload in pieces, and the proof
+/// The events of a [`VerifyingCodec`]: for each frame a head, its payload in pieces, and the proof
 /// that it was verified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum VerifyingEvent {
     /// A head, and what it claims. The checks that the head alone decides have passed, and those
-    /// that need the keys where the codec has them.
+    /// that need the keys if the codec has them.
     ///
     /// Method, path and fields are as untrusted as the payload until the frame is verified, unless
     /// the codec has the keys and the head is proven
@@ -87,14 +87,14 @@ pub struct VerifyingCodec(pub(super) FrameDecoder<Verifying>);
 pub(super) struct Verifying {
     policy: Arc<Policy>,
     clock: Box<dyn FnMut() -> SystemTime + Send + Sync>,
-    /// `None` where the caller gives the keys of each frame.
+    /// `None` if the caller gives the keys of each frame.
     keys: Option<LookUp>,
     stage: Stage,
 }
 
 type LookUp = Box<dyn FnMut(&Claim) -> Vec<SigningKey> + Send + Sync>;
 
-/// How far the frame has come.
+/// The stage of the frame.
 enum Stage {
     /// There is none.
     Idle,
@@ -105,7 +105,7 @@ enum Stage {
 }
 
 impl VerifyingCodec {
-    /// Verifies by `policy`, with the `keys` of the claim's live secrets: none where its access
+    /// Verifies by `policy`, with the `keys` of the claim's live secrets: none if its access
     /// key is unknown. They are looked up while a runtime thread waits, so it has to be quick.
     #[must_use]
     pub fn new(
@@ -169,12 +169,12 @@ impl VerifyingCodec {
         self
     }
 
-    /// Gives the keys of the live secrets of the last claim, derived for its date: none where its
+    /// Gives the keys of the live secrets of the last claim, derived for its date: none if its
     /// access key is unknown.
     ///
     /// # Errors
     ///
-    /// [`CodecMisuse::UnaskedKey`] where no frame waits for its keys.
+    /// [`CodecMisuse::UnaskedKey`] if no frame waits for its keys.
     pub fn provide(&mut self, keys: Vec<SigningKey>) -> Result<(), CodecMisuse> {
         let stage = &mut self.0.handler().stage;
         match mem::replace(stage, Stage::Idle) {
@@ -189,7 +189,7 @@ impl VerifyingCodec {
         }
     }
 
-    /// Goes on with reading frames where [`ConnectionState::UpgradePending`] waits for that.
+    /// Goes on with reading frames when [`ConnectionState::UpgradePending`] waits for that.
     pub fn resume(&mut self) {
         self.0.resume();
     }
@@ -252,7 +252,10 @@ impl FrameHandler for Verifying {
     fn count(&mut self, len: u64) -> Result<(), Refusal> {
         match &mut self.stage {
             Stage::Pending(check) => check.count(len),
-            Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => Ok(()),
+            Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => {
+                debug_assert!(false, "keys are checked before the payload comes");
+                Ok(())
+            }
         }
     }
 
@@ -267,6 +270,7 @@ impl FrameHandler for Verifying {
         match mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Pending(check) => Ok(Some(VerifyingEvent::Verified(check.finish(payload)?))),
             other => {
+                debug_assert!(false, "keys are checked before the frame ends");
                 self.stage = other;
                 Ok(None)
             }

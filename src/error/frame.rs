@@ -1,4 +1,4 @@
-//! What is wrong with a frame, in words and with its place.
+//! Errors of frames: the broken rule, in words and with its place.
 
 use std::{error, fmt};
 
@@ -8,7 +8,7 @@ use crate::problem::Problem;
 
 /// A frame that is refused: which rule it breaks, at which byte, and what stood there.
 ///
-/// The message shows a single byte, a method, a version or a length at the most, never any other
+/// The message shows a single byte, a method, a version or a length, never any other
 /// value: values can be secrets, and errors end up in logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameError {
@@ -35,7 +35,7 @@ impl FrameError {
         self.kind
     }
 
-    /// The byte of the frame, counted from 0, where the rule was seen to be broken.
+    /// The byte of the frame, counted from 0, at which the rule was seen to be broken.
     ///
     /// For an input that ended too early this is its length.
     #[must_use]
@@ -43,7 +43,7 @@ impl FrameError {
         self.offset
     }
 
-    /// What the peer is told of it (protocol section 9).
+    /// The answer for the peer (protocol section 9).
     #[cfg(any(feature = "codec", feature = "verify"))]
     pub(crate) fn problem(&self) -> Problem {
         match self.kind {

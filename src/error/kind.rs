@@ -26,7 +26,7 @@ pub enum ErrorKind {
     HeaderName,
     /// A byte that must not stand in a field value (RFC 9110 section 5.5).
     HeaderValue,
-    /// A continuation line (RFC 9112 section 5.2) where none is accepted.
+    /// A continuation line (RFC 9112 section 5.2) that is not accepted.
     ObsFold,
     /// Host is missing, repeated or no host (RFC 9112 section 3.2).
     Host,

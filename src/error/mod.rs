@@ -1,4 +1,4 @@
-//! What can go wrong, and whose fault it is: bytes ([`FrameError`]), the caller ([`ApiMisuse`]),
+//! Errors, and whose fault they are: bytes ([`FrameError`]), the caller ([`ApiMisuse`]),
 //! or the source that bytes are read from ([`Error::Io`]).
 
 mod frame;
@@ -12,7 +12,8 @@ pub(crate) use self::frame::{Expected, Found};
 pub use self::kind::ErrorKind;
 pub use self::misuse::ApiMisuse;
 
-/// Why [`sign`](crate::sign()) or [`sign_reader`](crate::sign_reader) has no signature to return.
+/// The reason why [`sign`](crate::sign()) or [`sign_reader`](crate::sign_reader) has no signature
+/// to return.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -24,7 +24,7 @@ impl ByteSet {
         self.0[byte as usize]
     }
 
-    /// How many bytes at the start of `bytes` are of this set.
+    /// The number of bytes at the start of `bytes` that are of this set.
     #[inline]
     pub(crate) fn run(&self, bytes: &[u8]) -> usize {
         // By eights, since counting the bytes takes as long as looking them up.
@@ -76,7 +76,7 @@ pub(crate) const fn trim_end(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Whether a `%` at the start of `bytes` begins an escape, `% HEXDIG HEXDIG`.
+/// Returns `true` if a `%` at the start of `bytes` begins an escape, `% HEXDIG HEXDIG`.
 pub(crate) const fn is_escape(bytes: &[u8]) -> bool {
     matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }

@@ -3,9 +3,10 @@
 use super::{head::Head, reader::HeadReader, rules::Rules};
 use crate::error::FrameError;
 
-/// Reads a head where it lies in one chunk, or collects it where it is cut.
+/// Reads a head where it lies in one chunk, or collects it if it is cut.
 ///
-/// What is collected is never longer than a head may be, and given back once the payload goes on.
+/// The collected bytes are never more than a head may have, and given back once the payload goes
+/// on.
 #[derive(Clone)]
 pub(crate) struct Collector {
     reader: HeadReader,

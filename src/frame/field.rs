@@ -32,7 +32,7 @@ impl Known {
     }
 }
 
-/// Where a field lies.
+/// The ranges of a field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldSpan {
     pub(crate) name: Span,
@@ -69,15 +69,29 @@ impl FieldSpan {
         self.folded = true;
     }
 
+    /// The field with its offsets in `head`.
+    pub(crate) fn placed<'a>(&self, head: &'a [u8]) -> PlacedField<'a> {
+        let (name_at, value_at) = (self.name.start, self.value.start);
+        PlacedField { name_at, value_at, value: self.value(head) }
+    }
+
     pub(crate) fn value<'a>(&self, head: &'a [u8]) -> Value<'a> {
         Value { raw: self.value.of(head), folded: self.folded }
     }
 }
 
-/// Refuses a continuation line where none is accepted (protocol rule 7.14).
+/// Refuses a continuation line that is not accepted (protocol rule 7.14).
 pub(crate) fn refuse_fold(at: usize, expected: &'static str) -> FrameError {
     let found = Found::Text("a line that starts with whitespace");
     FrameError::new(ErrorKind::ObsFold, at, Expected::Text(expected), found)
+}
+
+/// The value of a field, and the offsets at which errors of it stand.
+#[derive(Clone, Copy)]
+pub(crate) struct PlacedField<'a> {
+    pub(crate) name_at: usize,
+    pub(crate) value_at: usize,
+    pub(crate) value: Value<'a>,
 }
 
 /// A field's value: one slice, or the lines of a folded one.
@@ -93,7 +107,12 @@ impl<'a> Value<'a> {
         Self { raw, folded: false }
     }
 
-    /// The value where it is of one line.
+    /// The bytes of the value; of a folded one also what is between its lines.
+    pub(crate) fn raw(self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The value if it is of one line.
     pub(crate) fn as_line(self) -> Option<&'a [u8]> {
         (!self.folded).then_some(self.raw)
     }
@@ -128,7 +147,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What follows `prefix` in `text`, ASCII case ignored.
+/// The rest that follows `prefix` in `text`, ASCII case ignored.
 fn strip<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (start, rest) = text.split_at_checked(prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then_some(rest)

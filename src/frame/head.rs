@@ -15,21 +15,22 @@ use super::{
 #[derive(Clone, Copy)]
 pub struct Head<'a> {
     bytes: &'a [u8],
-    request_line: &'a RequestLine,
-    fields: &'a [FieldSpan],
-    content_length: Option<u64>,
-    reading: Reading,
+    parts: &'a HeadParts,
+}
+
+/// The parts of a head that was read whole, as ranges of its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadParts {
+    pub(crate) request_line: RequestLine,
+    pub(crate) fields: Vec<FieldSpan>,
+    pub(crate) content_length: Option<u64>,
+    pub(crate) reading: Reading,
 }
 
 impl<'a> Head<'a> {
-    pub(crate) fn new(
-        bytes: &'a [u8],
-        request_line: &'a RequestLine,
-        fields: &'a [FieldSpan],
-        content_length: Option<u64>,
-        reading: Reading,
-    ) -> Self {
-        Self { bytes, request_line, fields, content_length, reading }
+    /// The head that lies in `bytes`, from their first to their last, and has these parts.
+    pub(crate) fn new(bytes: &'a [u8], parts: &'a HeadParts) -> Self {
+        Self { bytes, parts }
     }
 
     /// The head's bytes, from the first of the frame to the LF of the empty line that ends it.
@@ -47,39 +48,39 @@ impl<'a> Head<'a> {
     /// The request target as it stands in the request line (RFC 9112 section 3.2).
     #[must_use]
     pub fn target(&self) -> &'a [u8] {
-        self.request_line.target.raw.of(self.bytes)
+        self.parts.request_line.target.raw.of(self.bytes)
     }
 
     /// The form of the target.
     #[must_use]
     pub fn target_form(&self) -> TargetForm {
-        self.request_line.target.form
+        self.parts.request_line.target.form
     }
 
     /// The authority of an absolute-form or authority-form target.
     #[must_use]
     pub fn authority(&self) -> Option<&'a [u8]> {
-        Some(self.request_line.target.authority?.of(self.bytes))
+        Some(self.parts.request_line.target.authority?.of(self.bytes))
     }
 
-    /// The path of the target as it stands, `/` where absolute-form leaves it out, and `None`
-    /// where the form has none.
+    /// The path of the target as it stands, `/` if absolute-form leaves it out, and `None`
+    /// if the form has none.
     #[must_use]
     pub fn path(&self) -> Option<&'a [u8]> {
-        let path = self.request_line.target.path?.of(self.bytes);
+        let path = self.parts.request_line.target.path?.of(self.bytes);
         Some(if path.is_empty() { b"/" } else { path })
     }
 
-    /// What follows the first `?` of the target, as it stands.
+    /// The part after the first `?` of the target, as it stands.
     #[must_use]
     pub fn query(&self) -> Option<&'a [u8]> {
-        Some(self.request_line.target.query?.of(self.bytes))
+        Some(self.parts.request_line.target.query?.of(self.bytes))
     }
 
     /// The fields in the order of the head.
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
-        Fields { bytes: self.bytes, spans: self.fields.iter() }
+        Fields { bytes: self.bytes, spans: self.parts.fields.iter() }
     }
 
     /// The values of all fields named `name`, ASCII case ignored, in the order of the head.
@@ -100,27 +101,27 @@ impl<'a> Head<'a> {
     /// The number that Content-Length gives, in bytes.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
-        self.content_length
+        self.parts.content_length
     }
 
     /// The way in which the head was read.
     #[must_use]
     pub fn reading(&self) -> Reading {
-        self.reading
+        self.parts.reading
     }
 
     pub(crate) fn method_bytes(&self) -> &'a [u8] {
-        self.request_line.method.of(self.bytes)
+        self.parts.request_line.method.of(self.bytes)
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let bytes = self.bytes;
-        self.fields.iter().map(move |field| field.name.of(bytes))
+        self.parts.fields.iter().map(move |field| field.name.of(bytes))
     }
 
     /// Name and value of field number `index`.
     pub(crate) fn field(&self, index: usize) -> (&'a [u8], Value<'a>) {
-        self.fields.get(index).map_or((b"", Value::line(b"")), |field| {
+        self.parts.fields.get(index).map_or((b"", Value::line(b"")), |field| {
             (field.name.of(self.bytes), field.value(self.bytes))
         })
     }
@@ -133,7 +134,7 @@ impl fmt::Debug for Head<'_> {
             .field("method", &self.method())
             .field("target_form", &self.target_form())
             .field("fields", &self.fields().map(|field| field.name()).collect::<Vec<_>>())
-            .field("content_length", &self.content_length)
+            .field("content_length", &self.parts.content_length)
             .finish_non_exhaustive()
     }
 }
@@ -159,7 +160,7 @@ impl<'a> Field<'a> {
         self.value.to_bytes()
     }
 
-    /// Whether this is the field `name`, ASCII case ignored.
+    /// Returns `true` if this is the field `name`, ASCII case ignored.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())

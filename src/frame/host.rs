@@ -2,56 +2,46 @@
 
 use super::{
     ascii::{ByteSet, is_escape},
-    field::{FieldSpan, Known},
-    rules::Rules,
-    span::Span,
-    target::Target,
+    field::PlacedField,
 };
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
-/// What a registered name or an IPv4 address may consist of, as the protocol narrows it.
+/// The bytes of a registered name or an IPv4 address, as the protocol narrows it.
 const REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"._~%!$&'()*+,;=-");
 
-/// Holds Host to rule 7.15, and the authority of the target to Host (rule 7.9).
-pub(crate) fn check(
-    head: &[u8],
-    target: &Target,
-    fields: &[FieldSpan],
-    rules: &Rules,
+/// Holds the lines of Host to rule 7.15, and the authority of the target, which begins at its
+/// offset, to Host (rule 7.9).
+pub(crate) fn check<'a>(
+    mut hosts: impl Iterator<Item = PlacedField<'a>>,
+    authority: Option<(usize, &[u8])>,
+    head_len: usize,
+    is_strict: bool,
 ) -> Result<(), FrameError> {
-    let mut hosts = fields.iter().filter(|field| field.known == Known::Host);
     let first = hosts.next();
     if let Some(second) = hosts.next() {
-        return Err(refuse(second.name.start, "one Host", Found::Text("a further one")));
+        return Err(refuse(second.name_at, "one Host", "a further one"));
     }
     let Some(host) = first else {
-        if rules.is_strict() {
-            return Err(refuse(head.len(), "a Host", Found::Text("none")));
-        }
-        return Ok(());
+        return if is_strict { Err(refuse(head_len, "a Host", "none")) } else { Ok(()) };
     };
-    let value = host.value(head);
-    if rules.is_strict() && !value.as_line().is_some_and(is_host) {
-        return Err(refuse(host.value.start, "a host, or nothing", Found::Text("something else")));
+    if is_strict && !host.value.as_line().is_some_and(is_host) {
+        return Err(refuse(host.value_at, "a host, or nothing", "something else"));
     }
-    match target.authority {
-        Some(authority) if !value.eq_ignore_ascii_case(authority.of(head)) => {
-            Err(differs(authority))
-        }
+    match authority {
+        Some((at, authority)) if !host.value.eq_ignore_ascii_case(authority) => Err(differs(at)),
         _ => Ok(()),
     }
 }
 
 #[cold]
-fn refuse(at: usize, expected: &'static str, found: Found) -> FrameError {
-    FrameError::new(ErrorKind::Host, at, Expected::Text(expected), found)
+fn refuse(at: usize, expected: &'static str, found: &'static str) -> FrameError {
+    FrameError::new(ErrorKind::Host, at, Expected::Text(expected), Found::Text(found))
 }
 
 #[cold]
-fn differs(authority: Span) -> FrameError {
+fn differs(at: usize) -> FrameError {
     let expected = Expected::Text("the authority of the target to be the value of Host");
-    let found = Found::Text("another one");
-    FrameError::new(ErrorKind::Authority, authority.start, expected, found)
+    FrameError::new(ErrorKind::Authority, at, expected, Found::Text("another one"))
 }
 
 /// Splits `authority` into what a host may be and what follows it. The host may be empty.

@@ -1,56 +1,40 @@
-//! How long the payload is (RFC 9112 section 6; protocol rules 7.16 to 7.18 and 7.25).
+//! The length of the payload (RFC 9112 section 6; protocol rules 7.16 to 7.18 and 7.25).
 
-use super::{
-    ascii::is_whitespace,
-    field::{FieldSpan, Known},
-    rules::Rules,
-};
+use super::{ascii::is_whitespace, field::PlacedField};
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
-/// The Content-Length of a head with these fields, `None` if it has none.
+/// The number that the lines of Content-Length give, `None` if there is no line.
 ///
-/// A Transfer-Encoding is refused before any Content-Length is looked at, wherever they stand. With
-/// CONNECT strict reading accepts no Content-Length, since a tunnel has no payload.
-pub(crate) fn content_length(
-    head: &[u8],
-    fields: &[FieldSpan],
+/// A Transfer-Encoding is refused before any of them is looked at. With CONNECT strict reading
+/// accepts no Content-Length, since a tunnel has no payload.
+pub(crate) fn content_length<'a>(
+    lines: impl Iterator<Item = PlacedField<'a>>,
     is_connect: bool,
-    rules: &Rules,
+    is_strict: bool,
 ) -> Result<Option<u64>, FrameError> {
-    if let Some(field) = fields.iter().find(|field| field.known == Known::TransferEncoding) {
-        return Err(transfer_encoding(field));
-    }
     let mut length = None;
-    for field in fields {
-        match field.known {
-            Known::ContentLength if rules.is_strict() && is_connect => {
-                let expected = "no Content-Length with CONNECT";
-                return Err(refuse(field.name.start, expected, Found::Text("one")));
-            }
-            Known::ContentLength if rules.is_strict() && length.is_some() => {
-                let expected = "one Content-Length";
-                return Err(refuse(field.name.start, expected, Found::Text("a further one")));
-            }
-            Known::ContentLength => length = agreed(head, field, length, rules)?,
-            Known::Host | Known::TransferEncoding | Known::Other => {}
+    for line in lines {
+        if is_strict && is_connect {
+            let expected = "no Content-Length with CONNECT";
+            return Err(refuse(line.name_at, expected, Found::Text("one")));
         }
+        if is_strict && length.is_some() {
+            let expected = "one Content-Length";
+            return Err(refuse(line.name_at, expected, Found::Text("a further one")));
+        }
+        length = if is_strict {
+            Some(number(line.value.raw(), line.value_at)?)
+        } else {
+            agreed(line, length)?
+        };
     }
     Ok(length)
 }
 
-/// The number in `field`, which must be the one that was found before, if there was.
-fn agreed(
-    head: &[u8],
-    field: &FieldSpan,
-    mut agreed: Option<u64>,
-    rules: &Rules,
-) -> Result<Option<u64>, FrameError> {
-    let value = field.value.of(head);
-    let mut at = field.value.start;
-    if rules.is_strict() {
-        return number(value, at).map(Some);
-    }
-    for member in value.split(|&byte| byte == b',') {
+/// The number in a list of numbers, which must all be the one that was found before, if there was.
+fn agreed(line: PlacedField<'_>, mut agreed: Option<u64>) -> Result<Option<u64>, FrameError> {
+    let mut at = line.value_at;
+    for member in line.value.raw().split(|&byte| byte == b',') {
         let number = number(trim(member), at)?;
         if agreed.is_some_and(|before| before != number) {
             return Err(refuse(at, "the same Content-Length each time", Found::Count(number)));
@@ -71,7 +55,7 @@ fn trim(member: &[u8]) -> &[u8] {
 }
 
 /// RFC 9110 section 8.6: `1*DIGIT`, read by hand since the standard parser accepts a sign.
-pub(crate) fn number(digits: &[u8], at: usize) -> Result<u64, FrameError> {
+fn number(digits: &[u8], at: usize) -> Result<u64, FrameError> {
     if digits.is_empty() {
         return Err(refuse(at, "one or more digits as Content-Length", Found::Text("none")));
     }
@@ -93,9 +77,10 @@ fn refuse(at: usize, expected: &'static str, found: Found) -> FrameError {
     FrameError::new(ErrorKind::ContentLength, at, Expected::Text(expected), found)
 }
 
+/// Refuses the Transfer-Encoding at `at` (protocol rule 7.16).
 #[cold]
-fn transfer_encoding(field: &FieldSpan) -> FrameError {
+pub(crate) fn transfer_encoding(at: usize) -> FrameError {
     let expected = Expected::Text("a payload of known length");
     let found = Found::Text("a Transfer-Encoding");
-    FrameError::new(ErrorKind::TransferEncoding, field.name.start, expected, found)
+    FrameError::new(ErrorKind::TransferEncoding, at, expected, found)
 }

@@ -47,7 +47,7 @@ impl Lines {
         Ok(Some(line))
     }
 
-    /// Where the line after the last one that was found begins.
+    /// The start of the line after the last one that was found.
     pub(crate) fn position(&self) -> usize {
         self.start
     }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 framing and nothing else: where in the bytes the parts of a request lie.
+//! HTTP/1.1 framing and nothing else: the ranges of the parts of a request.
 //!
 //! Knows nothing of signing. [`HeadReader`] is resumable and holds ranges; [`Head`] makes slices of
 //! them, borrowed from the caller's bytes.
@@ -19,6 +19,8 @@ mod target;
 pub(crate) use self::ascii::{ByteSet, is_token};
 pub(crate) use self::collect::Collector;
 pub(crate) use self::field::Value;
+#[cfg(feature = "codec")]
+pub(crate) use self::head::HeadParts;
 pub use self::head::{Field, Fields, Head};
 pub use self::reader::HeadReader;
 pub use self::rules::{Reading, Rules};
@@ -27,7 +29,9 @@ pub use self::target::TargetForm;
 #[cfg(feature = "http")]
 pub(crate) use self::{
     ascii::trim,
-    host::{is_authority_form, is_host},
-    length::number as content_length,
+    field::PlacedField,
+    host::{check as check_host, is_authority_form},
+    length::{content_length, transfer_encoding},
     reader::{head_too_large, too_many_headers},
+    request_line::check_method,
 };

@@ -1,8 +1,8 @@
 //! Reads a head, in one call or in many.
 
 use super::{
-    field::{self, FieldSpan},
-    head::Head,
+    field::{self, FieldSpan, Known},
+    head::{Head, HeadParts},
     host, length,
     lines::Lines,
     request_line::{self, RequestLine},
@@ -45,11 +45,8 @@ pub struct HeadReader {
     rules: Rules,
     stage: Stage,
     lines: Lines,
-    /// Of the frame from `Fields` on.
-    request_line: RequestLine,
-    fields: Vec<FieldSpan>,
-    /// Of the frame in `Done`.
-    content_length: Option<u64>,
+    /// Whole in `Done`.
+    parts: HeadParts,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -65,14 +62,13 @@ impl HeadReader {
     /// A reader that holds a head to `rules`.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self {
-            rules,
-            stage: Stage::default(),
-            lines: Lines::default(),
+        let parts = HeadParts {
             request_line: RequestLine::default(),
             fields: Vec::new(),
             content_length: None,
-        }
+            reading: rules.reading(),
+        };
+        Self { rules, stage: Stage::default(), lines: Lines::default(), parts }
     }
 
     /// Reads on in `bytes`: everything of the frame that has arrived, from its first byte.
@@ -82,7 +78,7 @@ impl HeadReader {
     ///
     /// # Errors
     ///
-    /// A [`FrameError`] where a rule of protocol section 7 is broken; the same in further calls.
+    /// A [`FrameError`] if a rule of protocol section 7 is broken; the same in further calls.
     pub fn read<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Option<Head<'a>>, FrameError> {
         self.advance(bytes)?;
         Ok(self.head(bytes))
@@ -104,15 +100,27 @@ impl HeadReader {
         Ok(matches!(self.stage, Stage::Done).then(|| self.lines.position()))
     }
 
+    /// Reads on as [`Self::read`] does. Once the head is whole, returns its length and parts, and
+    /// begins with a new frame.
+    #[cfg(feature = "codec")]
+    pub(crate) fn read_parts(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<Option<(usize, HeadParts)>, FrameError> {
+        let Some(len) = self.read_len(bytes)? else { return Ok(None) };
+        let next = Self::new(self.rules.clone());
+        Ok(Some((len, std::mem::replace(self, next).parts)))
+    }
+
     /// Begins with a new frame and keeps the memory.
     pub fn reset(&mut self) {
         self.lines = Lines::default();
-        self.fields.clear();
+        self.parts.fields.clear();
         self.stage = Stage::default();
     }
 
-    /// How many bytes may join the `len` that have been read so far: as many as the head may have,
-    /// and the one that shows it to be too large.
+    /// The number of bytes that may join the `len` that have been read so far: as many as the head
+    /// may have, and the one that shows it to be too large.
     pub(crate) fn room(&self, len: usize) -> usize {
         self.rules.head_limit().saturating_add(1).saturating_sub(len)
     }
@@ -121,9 +129,7 @@ impl HeadReader {
         if !matches!(self.stage, Stage::Done) {
             return None;
         }
-        let head = bytes.get(..self.lines.position())?;
-        let (line, fields) = (&self.request_line, &self.fields);
-        Some(Head::new(head, line, fields, self.content_length, self.rules.reading()))
+        Some(Head::new(bytes.get(..self.lines.position())?, &self.parts))
     }
 
     fn advance(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
@@ -148,7 +154,7 @@ impl HeadReader {
                 }
                 self.field(bytes, line)?;
             } else if !is_empty {
-                self.request_line = RequestLine::parse(bytes, line, &self.rules)?;
+                self.parts.request_line = RequestLine::parse(bytes, line, &self.rules)?;
                 self.stage = Stage::Fields;
             }
         }
@@ -159,10 +165,10 @@ impl HeadReader {
         if matches!(bytes.get(line.start), Some(b' ' | b'\t')) {
             return self.fold(line);
         }
-        if self.fields.len() == self.rules.headers_limit() {
+        if self.parts.fields.len() == self.rules.headers_limit() {
             return Err(too_many_headers(self.rules.headers_limit(), line.start));
         }
-        self.fields.push(FieldSpan::parse(bytes, line, &self.rules)?);
+        self.parts.fields.push(FieldSpan::parse(bytes, line, &self.rules)?);
         Ok(())
     }
 
@@ -170,7 +176,7 @@ impl HeadReader {
         if self.rules.is_strict() {
             return Err(field::refuse_fold(line.start, "a field line"));
         }
-        let Some(field) = self.fields.last_mut() else {
+        let Some(field) = self.parts.fields.last_mut() else {
             return Err(field::refuse_fold(line.start, "a field before its continuation"));
         };
         field.fold(line);
@@ -179,14 +185,23 @@ impl HeadReader {
 
     /// Checks what only the whole head can tell (protocol rules 7.9, 7.15 to 7.18 and 7.25).
     fn end(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        debug_assert!(self.lines.position() <= bytes.len(), "the last line lies in the head");
         let head = bytes.get(..self.lines.position()).unwrap_or_default();
-        let (fields, rules) = (&self.fields, &self.rules);
-        if !rules.is_strict() {
+        let (fields, is_strict) = (&self.parts.fields, self.rules.is_strict());
+        if !is_strict {
             self.check_nul(head)?;
         }
-        host::check(head, &self.request_line.target, fields, rules)?;
-        let is_connect = self.request_line.method.of(head) == b"CONNECT";
-        self.content_length = length::content_length(head, fields, is_connect, rules)?;
+        let named = |known| fields.iter().filter(move |field| field.known == known);
+        let placed = |field: &FieldSpan| field.placed(head);
+        let RequestLine { method, target } = &self.parts.request_line;
+        let authority = target.authority.map(|span| (span.start, span.of(head)));
+        host::check(named(Known::Host).map(placed), authority, head.len(), is_strict)?;
+        if let Some(field) = named(Known::TransferEncoding).next() {
+            return Err(length::transfer_encoding(field.name.start));
+        }
+        let is_connect = method.of(head) == b"CONNECT";
+        let lengths = named(Known::ContentLength).map(placed);
+        self.parts.content_length = length::content_length(lengths, is_connect, is_strict)?;
         self.stage = Stage::Done;
         Ok(())
     }
@@ -194,7 +209,7 @@ impl HeadReader {
     /// Looks for NUL in the whole head at once, which strict reading does line by line.
     fn check_nul(&self, head: &[u8]) -> Result<(), FrameError> {
         match memchr::memchr(0, head) {
-            Some(at) if at < self.request_line.target.raw.end => Err(request_line::nul(at)),
+            Some(at) if at < self.parts.request_line.target.raw.end => Err(request_line::nul(at)),
             Some(at) => Err(field::nul_in_value(at)),
             None => Ok(()),
         }

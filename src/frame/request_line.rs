@@ -8,7 +8,7 @@ use super::{
 };
 use crate::error::{ErrorKind, Expected, Found, FrameError};
 
-/// Where the parts of the request line lie.
+/// The ranges of the parts of the request line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestLine {
     pub(crate) method: Span,
@@ -104,7 +104,8 @@ fn check_version(version: &[u8], at: usize, rules: &Rules) -> Result<(), FrameEr
     }
 }
 
-fn check_method(method: &[u8], at: usize, rules: &Rules) -> Result<(), FrameError> {
+/// Protocol rules 7.6 and 7.7.
+pub(crate) fn check_method(method: &[u8], at: usize, rules: &Rules) -> Result<(), FrameError> {
     if rules.accepts_method(method) {
         return Ok(());
     }

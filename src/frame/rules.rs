@@ -1,4 +1,4 @@
-//! How a frame is read: strict or lenient, the limits, and further methods.
+//! The way of reading a frame: strict or lenient, the limits, and further methods.
 
 use super::is_token;
 use crate::error::ApiMisuse;
@@ -15,7 +15,7 @@ pub enum Reading {
     Lenient,
 }
 
-/// What a frame must keep to: the way of reading, the size limits and the methods.
+/// The rules that a frame must keep to: the way of reading, the size limits and the methods.
 ///
 /// ```
 /// use framesign::Rules;
@@ -83,7 +83,7 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// [`ApiMisuse::MethodName`] where `method` is not a token (RFC 9110 section 5.6.2).
+    /// [`ApiMisuse::MethodName`] if `method` is not a token (RFC 9110 section 5.6.2).
     pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
         if !is_token(method.as_bytes()) {
             return Err(ApiMisuse::MethodName);

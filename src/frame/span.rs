@@ -24,7 +24,7 @@ impl Span {
         head.get(self.start..self.end).unwrap_or_else(nothing)
     }
 
-    /// Where `bytes`, which lie at `start`, are without the whitespace at their ends.
+    /// The range of `bytes`, which lie at `start`, without the whitespace at their ends.
     #[inline]
     pub(crate) fn trimmed(bytes: &[u8], start: usize) -> Self {
         let bytes = trim_end(bytes);
@@ -37,5 +37,6 @@ impl Span {
 /// never taken.
 #[cold]
 const fn nothing<'a>() -> &'a [u8] {
+    debug_assert!(false, "a range lies in the head that it was found in");
     &[]
 }

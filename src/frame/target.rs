@@ -22,13 +22,13 @@ pub enum TargetForm {
     Asterisk,
 }
 
-/// Where the parts of the target lie. A part that the form has not is `None`.
+/// The ranges of the parts of the target. A part that the form has not is `None`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
     pub(crate) form: TargetForm,
     pub(crate) raw: Span,
     pub(crate) authority: Option<Span>,
-    /// Empty where an absolute-form has none, which stands for `/`.
+    /// Empty if an absolute-form has none, which stands for `/`.
     pub(crate) path: Option<Span>,
     pub(crate) query: Option<Span>,
 }

@@ -1,4 +1,4 @@
-//! How far a body has come: what its frames do, without the body itself.
+//! The state machine of a body: what its frames do, without the body itself.
 
 use std::{
     mem,
@@ -18,11 +18,11 @@ use crate::{
     protocol::PayloadHash,
 };
 
-/// What looks at a payload.
+/// An observer of a payload: it signs or verifies what passes.
 pub(super) trait PayloadObserver {
-    /// What is had at the end.
+    /// The outcome at the end.
     type Outcome;
-    /// Why there is none.
+    /// The reason why there is none.
     type Error: Clone + From<FrameError> + Into<BodyError>;
 
     /// Counts bytes; refuses those beyond the end.
@@ -34,7 +34,7 @@ pub(super) trait PayloadObserver {
     fn progress(&self) -> Progress;
 }
 
-/// Where the outcome will be for those who ask; empty until then.
+/// The outcome, for those who ask; empty until it is known.
 pub(super) type OutcomeCell<O> =
     Arc<OnceLock<Result<<O as PayloadObserver>::Outcome, <O as PayloadObserver>::Error>>>;
 
@@ -77,7 +77,7 @@ struct Payload<O> {
     digest: PayloadDigest,
 }
 
-/// What is to be done next.
+/// The next step of the body.
 pub(super) enum Next {
     /// Poll the body.
     Read,
@@ -106,7 +106,7 @@ impl<O: PayloadObserver> BodyState<O> {
         self.hook = Some(hook);
     }
 
-    /// Whether there is room for a further piece where the hash is taken.
+    /// Waits until the hash has room for a further piece.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.state {
             State::Payload { payload, .. } => payload.digest.poll_ready(cx),
@@ -114,7 +114,7 @@ impl<O: PayloadObserver> BodyState<O> {
         }
     }
 
-    /// Takes the next frame; its bytes, where they may be handed on at once.
+    /// Takes the next frame; its bytes, if they may be handed on at once.
     pub(super) fn push(&mut self, frame: Frame<Bytes>) -> Option<Bytes> {
         let State::Payload { payload, last } = &mut self.state else { return None };
         let Ok(bytes) = frame.into_data() else {
@@ -160,7 +160,7 @@ impl<O: PayloadObserver> BodyState<O> {
         Poll::Ready(())
     }
 
-    /// What is left after the payload.
+    /// The rest after the payload.
     pub(super) fn rest(&mut self) -> Option<Result<Bytes, BodyError>> {
         match &mut self.state {
             State::Passed { last } => last.take().map(Ok),
@@ -177,12 +177,12 @@ impl<O: PayloadObserver> BodyState<O> {
         }
     }
 
-    /// Whether every check has passed and everything was handed on.
+    /// Returns `true` if every check has passed and everything was handed on.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Passed { last: None })
     }
 
-    /// How many bytes are kept back; `None` where they never will be handed on.
+    /// The number of bytes kept back; `None` if they never will be handed on.
     pub(super) fn kept(&self) -> Option<u64> {
         let (State::Payload { last, .. } | State::Ending { last, .. } | State::Passed { last }) =
             &self.state
@@ -196,7 +196,7 @@ impl<O: PayloadObserver> BodyState<O> {
         &self.outcome
     }
 
-    /// How far the payload has come; `None` once its outcome is known.
+    /// The progress of the payload; `None` once its outcome is known.
     pub(super) fn progress(&self) -> Option<Progress> {
         match &self.state {
             State::Payload { payload, .. } | State::Ending { payload, .. } => {

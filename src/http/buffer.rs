@@ -42,7 +42,7 @@ impl Buffer {
         *self = Self::default();
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(super) fn len(&self) -> usize {
         self.copied.len() + self.pieces.iter().map(Bytes::len).sum::<usize>()
     }

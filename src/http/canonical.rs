@@ -89,9 +89,9 @@ impl SigningOptions {
 }
 
 impl Policy {
-    /// Shows what a verifier takes for signed of `parts`, with a payload whose hash is `payload`: the
-    /// hash that the head claims ([`Claim::content_digest`](crate::verify::Claim::content_digest)), or
-    /// that of the body.
+    /// Shows what a verifier takes for signed of `parts`, with a payload whose hash is `payload`:
+    /// the hash that the head claims
+    /// ([`Claim::content_digest`](crate::verify::Claim::content_digest)), or that of the body.
     ///
     /// The text holds the values of all fields. Keep it out of logs.
     ///

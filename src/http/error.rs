@@ -1,4 +1,4 @@
-//! Why a body ends in an error.
+//! The errors of bodies.
 
 use std::{error, fmt};
 
@@ -7,8 +7,8 @@ use crate::{error::FrameError, verify::Refusal};
 /// Any error, as bodies and services hand them on.
 pub type BoxError = Box<dyn error::Error + Send + Sync>;
 
-/// Why a [`SigningBody`](super::SigningBody) or a [`VerifyingBody`](super::VerifyingBody) ends in
-/// an error.
+/// The reason why a [`SigningBody`](super::SigningBody) or a
+/// [`VerifyingBody`](super::VerifyingBody) ends in an error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BodyError {

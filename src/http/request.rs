@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Uri, Version, header, request::Parts};
 
 use crate::{
     error::{ErrorKind, Expected, Found, FrameError},
-    frame::{self, Rules, Value},
+    frame::{self, PlacedField, Rules, Value},
     protocol::{CanonicalSource, FieldList},
     verify::{self, Claim, Policy, Refusal, RequestHead},
 };
@@ -30,7 +30,7 @@ impl<'a> Request<'a> {
     /// Checks the rules 7.6, 7.7, 7.9 to 7.11 and 7.15 to 7.18, and the form of the target.
     pub(crate) fn read(parts: &'a Parts, rules: &Rules) -> Result<Self, FrameError> {
         let method = parts.method.as_str().as_bytes();
-        check_method(method, rules)?;
+        frame::check_method(method, 0, rules)?;
         let (path, query) = target(&parts.method, &parts.uri)?;
         let mut fields = fields(&parts.headers)?;
         let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
@@ -90,7 +90,7 @@ impl Policy {
     /// [`examine`](Self::examine) for the head of a request that another HTTP implementation has
     /// read, of whatever version (protocol section 7, last paragraph).
     ///
-    /// HTTP/2 and HTTP/3 count as HTTP/1.1, with `:authority` as Host where there is no Host. A
+    /// HTTP/2 and HTTP/3 count as HTTP/1.1, with `:authority` as Host if there is no Host. A
     /// payload needs a Content-Length in them as well. Limits of the head are those of the other
     /// implementation. There are no bytes of the head to count, so that errors in it stand at
     /// byte 0, and those in the payload are counted from its first byte.
@@ -119,15 +119,6 @@ impl Policy {
     pub fn examine_parts(&self, parts: &Parts, now: SystemTime) -> Result<Claim, Refusal> {
         verify::examine(self, &Request::read(parts, self.rules())?, now)
     }
-}
-
-/// Protocol rules 7.6 and 7.7.
-fn check_method(method: &[u8], rules: &Rules) -> Result<(), FrameError> {
-    if rules.accepts_method(method) {
-        return Ok(());
-    }
-    let expected = "a method of RFC 7231 or one allowed by name";
-    Err(refuse(ErrorKind::Method, expected, Found::excerpt(method)))
 }
 
 /// Path and query of a target that has one of the forms of protocol section 4. Its bytes are taken
@@ -165,8 +156,8 @@ fn fields(headers: &HeaderMap) -> Result<Vec<Field<'_>>, FrameError> {
     fields.collect()
 }
 
-/// Rule 7.11, and what stands below the table: NUL, CR and LF would make one canonical line two. The
-/// type of a value promises this as well; other implementations make some without its checks.
+/// Rule 7.11, and what stands below the table: NUL, CR and LF would make one canonical line two.
+/// The type of a value promises this as well; other implementations make some without its checks.
 fn check_value(value: &[u8]) -> Result<(), FrameError> {
     match memchr::memchr3(0, b'\r', b'\n', value).and_then(|at| value.get(at)) {
         Some(&byte) => {
@@ -179,40 +170,23 @@ fn check_value(value: &[u8]) -> Result<(), FrameError> {
 
 /// Holds Host to rule 7.15, and the authority of the target to Host (rule 7.9).
 fn check_host(fields: &[Field<'_>], authority: Option<&[u8]>) -> Result<(), FrameError> {
-    let mut hosts = fields.iter().filter(|(name, _)| *name == b"host").map(|(_, value)| *value);
-    let refused = |expected, found| Err(refuse(ErrorKind::Host, expected, Found::Text(found)));
-    let host = match (hosts.next(), hosts.next()) {
-        (None, _) => return refused("a Host", "none"),
-        (Some(_), Some(_)) => return refused("one Host", "a further one"),
-        (Some(host), None) => host,
-    };
-    if !frame::is_host(host) {
-        return refused("a host, or nothing", "something else");
-    }
-    if authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(host)) {
-        let expected = "the authority of the target to be the value of Host";
-        return Err(refuse(ErrorKind::Authority, expected, Found::Text("another one")));
-    }
-    Ok(())
+    let hosts = fields.iter().filter(|(name, _)| *name == b"host").map(|(_, value)| at_zero(value));
+    frame::check_host(hosts, authority.map(|authority| (0, authority)), 0, true)
 }
 
-/// Rows 7.16 to 7.18.
+/// Protocol rules 7.16 to 7.18 and 7.25.
 fn content_length(method: &Method, headers: &HeaderMap) -> Result<Option<u64>, FrameError> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
-        let found = Found::Text("a Transfer-Encoding");
-        return Err(refuse(ErrorKind::TransferEncoding, "a payload of known length", found));
+        return Err(frame::transfer_encoding(0));
     }
-    let refused =
-        |expected, found| Err(refuse(ErrorKind::ContentLength, expected, Found::Text(found)));
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    match (lengths.next(), lengths.next()) {
-        (None, _) => Ok(None),
-        (Some(_), _) if method == Method::CONNECT => {
-            refused("no Content-Length with CONNECT", "one")
-        }
-        (Some(_), Some(_)) => refused("one Content-Length", "a further one"),
-        (Some(length), None) => frame::content_length(frame::trim(length.as_bytes()), 0).map(Some),
-    }
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let lengths = lengths.map(|length| at_zero(frame::trim(length.as_bytes())));
+    frame::content_length(lengths, method == Method::CONNECT, true)
+}
+
+/// A value of a field whose errors stand at byte 0, since there are no bytes of a head.
+fn at_zero(value: &[u8]) -> PlacedField<'_> {
+    PlacedField { name_at: 0, value_at: 0, value: Value::line(value) }
 }
 
 #[cold]

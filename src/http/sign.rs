@@ -31,7 +31,7 @@ use crate::{
 ///
 /// **Every field is signed.** What a client adds after this breaks the signature, and so does a
 /// redirect that it follows. Insert beforehand whatever it would add: reqwest adds `accept: */*`
-/// where there is no Accept, the default fields of the client, and Accept-Encoding where a
+/// if there is no Accept, the default fields of the client, and Accept-Encoding if a
 /// decompression is turned on; the client of hyper-util adds nothing but what is explicit already.
 ///
 /// ```
@@ -71,8 +71,8 @@ use crate::{
 /// The parts stay as they were.
 ///
 /// [`SigningError::Frame`] if they break a rule of protocol section 7, exceed a limit, or have a
-/// Content-Length that contradicts `payload`: `trailing-bytes` if the payload is not empty and there
-/// is none above 0, `truncated-body` if it is empty and there is one.
+/// Content-Length that contradicts `payload`: `trailing-bytes` if the payload is not empty and
+/// there is none above 0, `truncated-body` if it is empty and there is one.
 ///
 /// [`SigningError::Misuse`] with [`SignedAlready`](ApiMisuse::SignedAlready) if somebody else has
 /// inserted one of the three fields, [`AccessKeyNotVisible`](ApiMisuse::AccessKeyNotVisible) or

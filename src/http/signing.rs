@@ -67,7 +67,7 @@ pin_project! {
     }
 }
 
-/// Where the signature of a [`SigningBody`] is, once its end has been reached. A clone asks the
+/// The signature of a [`SigningBody`], once its end has been reached. A clone asks the
 /// same body.
 #[derive(Clone, Debug)]
 pub struct BodySignature(OutcomeCell<Hashed>);
@@ -85,7 +85,7 @@ impl<B> SigningBody<B> {
     ///
     /// # Errors
     ///
-    /// A [`FrameError`] where `parts` break a rule of protocol section 7.
+    /// A [`FrameError`] if `parts` break a rule of protocol section 7.
     pub fn new(
         parts: &Parts,
         body: B,
@@ -111,13 +111,13 @@ impl<B> SigningBody<B> {
         self
     }
 
-    /// What to ask for the signature once the body has been read.
+    /// The handle to ask for the signature once the body has been read.
     #[must_use]
     pub fn signature(&self) -> BodySignature {
         BodySignature(self.body.state.outcome().clone())
     }
 
-    /// How far the payload has come; `None` once its outcome is known.
+    /// The progress of the payload; `None` once its outcome is known.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         self.body.state.progress()
@@ -126,7 +126,7 @@ impl<B> SigningBody<B> {
 
 impl BodySignature {
     /// The signature, or why there is none; `None` as long as the end of the body has not been
-    /// read. That may be never, where the body is dropped.
+    /// read. That may be never, if the body is dropped.
     #[must_use]
     pub fn get(&self) -> Option<Result<Signature, FrameError>> {
         self.0.get().cloned()

@@ -28,8 +28,8 @@ use crate::{
 pin_project! {
     /// Verifies a body while it passes: its frames are handed on as they are, the same [`Bytes`].
     ///
-    /// What it hands on is **not to be trusted** before its end: write it to where nobody takes it
-    /// for an upload yet, and commit with the [`Verified`] that
+    /// The payload that it hands on is **not to be trusted** before its end: write it to where
+    /// nobody takes it for an upload yet, and commit with the [`Verified`] that
     /// [`verification`](Self::verification) gives then. Until then method, path and fields are as
     /// untrusted as the payload, unless the head is proven ([`Pending::is_head_proven`]). Whoever
     /// acts on them asks for that, or for the proof by [`buffer`](Self::buffer).
@@ -93,27 +93,27 @@ impl<B> VerifyingBody<B> {
         self
     }
 
-    /// Sets what is called, once, where the body is refused: for the log. It is called where the
-    /// body is polled.
+    /// Sets the function that is called, once, if the body is refused: for the log. It is called
+    /// where the body is polled.
     #[must_use]
     pub fn on_refusal(mut self, hook: impl FnOnce(&Refusal) + Send + Sync + 'static) -> Self {
         self.body.state.set_hook(Box::new(hook));
         self
     }
 
-    /// What to ask for the proof once the body has been read.
+    /// The handle to ask for the proof once the body has been read.
     pub fn verification(&self) -> Verification {
         Verification(self.body.state.outcome().clone())
     }
 
-    /// How far the payload has come; `None` once its outcome is known.
+    /// The progress of the payload; `None` once its outcome is known.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         self.body.state.progress()
     }
 }
 
-/// What a body's verification has come to. A clone asks the same body.
+/// The result of a body's verification. A clone asks the same body.
 ///
 /// `VerifyLayer` (feature `tower`) puts one into the extensions of every request.
 #[derive(Clone, Debug)]
@@ -129,8 +129,8 @@ impl Verification {
     ///
     /// # Errors
     ///
-    /// [`NotVerified::Unfinished`] as long as the end has not been read, which is for ever where
-    /// the body was dropped; [`NotVerified::Refused`] where it was refused.
+    /// [`NotVerified::Unfinished`] as long as the end has not been read, which is for ever if
+    /// the body was dropped; [`NotVerified::Refused`] if it was refused.
     pub fn verified(&self) -> Result<Verified, NotVerified> {
         match self.0.get() {
             None => Err(NotVerified::Unfinished),
@@ -140,7 +140,7 @@ impl Verification {
     }
 }
 
-/// Why there is no proof.
+/// The reason why there is no proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotVerified {
     /// The body has not been read to its end.

@@ -37,8 +37,8 @@ const BUFFER: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// [`Error::Misuse`] where a key cannot be used, [`Error::Frame`] where the frame is refused,
-/// [`Error::Io`] where reading fails.
+/// [`Error::Misuse`] if a key cannot be used, [`Error::Frame`] if the frame is refused,
+/// [`Error::Io`] if reading fails.
 pub async fn sign_reader(
     access_key: &str,
     secret_key: &str,
@@ -70,7 +70,7 @@ pin_project! {
     /// Reads a frame from another reader, hands on the same bytes, and has the signature at the
     /// end: so that an upload is signed while it is copied elsewhere.
     ///
-    /// What comes up to the end of the input is one frame. One that is refused, cut short too, is
+    /// The bytes up to the end of the input are one frame. One that is refused, cut short too, is
     /// an error of reading of the kind [`InvalidData`](io::ErrorKind::InvalidData) with a
     /// [`FrameError`](crate::FrameError) in it.
     ///
@@ -121,7 +121,7 @@ impl<R> SigningReader<R> {
         self.signer.signature()
     }
 
-    /// What is read from.
+    /// The reader that is read from.
     #[must_use]
     pub fn into_inner(self) -> R {
         self.inner

@@ -17,7 +17,7 @@ pin_project! {
     /// Hands on the chunks of another stream, the same `Bytes`, and has the signature of the frame
     /// that they make at the end.
     ///
-    /// What comes up to the end of the stream is one frame. One that is refused, cut short too,
+    /// The bytes up to the end of the stream are one frame. One that is refused, cut short too,
     /// yields an error of the kind [`InvalidData`](io::ErrorKind::InvalidData) with a
     /// [`FrameError`](crate::FrameError) in it.
     ///

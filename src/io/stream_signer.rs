@@ -56,12 +56,11 @@ impl StreamSigner {
 
     /// Ends the input; every further call gives the same result.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let end = match &self.end {
-            Some(end) => end.clone(),
-            None => {
-                let payload = ready!(self.digest.poll_finish(cx));
-                self.parser.finish(payload).map(|string_to_sign| self.key.sign(&string_to_sign))
-            }
+        let end = if let Some(end) = &self.end {
+            end.clone()
+        } else {
+            let payload = ready!(self.digest.poll_finish(cx));
+            self.parser.finish(payload).map(|string_to_sign| self.key.sign(&string_to_sign))
         };
         self.end = Some(end.clone());
         Poll::Ready(end.map(drop).map_err(refused))

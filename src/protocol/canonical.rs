@@ -86,10 +86,10 @@ pub(crate) trait CanonicalSource: FieldList {
     /// The method.
     fn method(&self) -> &[u8];
 
-    /// The path as it stands, empty where the form of the target has none.
+    /// The path as it stands, empty if the form of the target has none.
     fn path(&self) -> &[u8];
 
-    /// The query as it stands, empty where there is none.
+    /// The query as it stands, empty if there is none.
     fn query(&self) -> &[u8];
 }
 

@@ -11,7 +11,7 @@ use super::{
     signature::{Signature, StringToSign},
 };
 
-/// What signs the frames of one access key on one day.
+/// The key that signs the frames of one access key on one day.
 ///
 /// Deriving it takes about as long as signing a small frame; a clone shares what was derived, so
 /// that one key serves any number of frames and threads. Zeroized when the last clone is dropped.

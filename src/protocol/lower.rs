@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// Eight ASCII bytes at once in lower case.
+/// Eight ASCII bytes at once in lower case, by SWAR (SIMD within a register, as in Hacker's Delight
+/// section 6-1): each byte of the word is a lane.
 #[inline]
 pub(super) const fn word(bytes: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
@@ -14,7 +15,7 @@ pub(super) const fn word(bytes: u64) -> u64 {
 
 /// Copies `name` in lower case to `to`, which is as long.
 ///
-/// By words, the last of which may lie over the one before: names are too short for a loop over
+/// By words, the last of which may overlap the one before: names are too short for a loop over
 /// their bytes to be fast.
 #[inline]
 pub(super) fn copy(name: &[u8], to: &mut [u8]) {

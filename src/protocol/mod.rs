@@ -1,4 +1,4 @@
-//! What is signed: pure functions of the protocol, without chunks or I/O.
+//! The text that is signed: pure functions of the protocol, without chunks or I/O.
 //!
 //! The functions here canonicalise single parts; [`CanonicalRequest`]
 //! puts them together.

@@ -11,8 +11,8 @@ use crate::frame::Span;
 
 /// Memory for the parameters of a query, kept from one to the next.
 ///
-/// At most three bytes of text for each of the query, and a [`Parameter`] and a [`SortKey`] for every
-/// second one.
+/// At most three bytes of text for each of the query, and a [`Parameter`] and a [`SortKey`] for
+/// every second one.
 #[derive(Clone, Default)]
 pub(crate) struct Parameters {
     /// The canonical `name=value` of the pieces that are not canonical as they stand.
@@ -21,7 +21,7 @@ pub(crate) struct Parameters {
     keys: Vec<SortKey>,
 }
 
-/// Where the canonical `name=value` of a parameter lies.
+/// The range of the canonical `name=value` of a parameter.
 #[derive(Clone, Copy, Default)]
 struct Parameter {
     storage: Storage,
@@ -30,7 +30,7 @@ struct Parameter {
     end: usize,
 }
 
-/// What a parameter lies in: most are canonical as they stand, and need no copy.
+/// The storage that a parameter lies in: most are canonical as they stand, and need no copy.
 #[derive(Clone, Copy, Default)]
 enum Storage {
     #[default]

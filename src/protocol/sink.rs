@@ -1,10 +1,10 @@
-//! Where canonical text goes: into a hash, or to someone who wants to see it.
+//! Sinks of canonical text: a hash, or a writer for someone who wants to see it.
 
 use std::{convert::Infallible, fmt, io};
 
 /// Takes the canonical request piece by piece.
 pub(crate) trait Sink {
-    /// Why a piece could not be taken.
+    /// The reason why a piece could not be put.
     type Error;
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;

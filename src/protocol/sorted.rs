@@ -4,11 +4,14 @@ use std::cmp::Ordering;
 
 use super::lower;
 
-/// How many bytes of a name a [`SortKey`] holds.
+/// The number of bytes of a name that a [`SortKey`] holds.
 const HELD: usize = size_of::<u64>();
 
 /// The place of a name in ascending byte order, and then that of its bearer, so that bearers of one
 /// name keep their order.
+///
+/// It is a packed sort key: two integers in the order of the text, so that sorting compares
+/// numbers and follows no pointer.
 ///
 /// Names hold no NUL, so that names of up to eight bytes sort and compare by their keys alone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +45,7 @@ impl SortKey {
         (self.rank & (u64::MAX >> 8)) as usize
     }
 
-    /// Whether both are of one name; `names` is asked where the keys cannot tell.
+    /// Returns `true` if both are of one name; `names` is asked if the keys cannot tell.
     #[inline]
     pub(crate) fn is_same(self, other: Self, names: impl FnOnce() -> bool) -> bool {
         self.looks_like(other) && (self.is_whole() || names())

@@ -35,7 +35,7 @@ pub struct KeyCache<S> {
 }
 
 impl<S: SecretStore> KeyCache<S> {
-    /// The keys of a claim's live secrets for its date, in the order of the store; none where the
+    /// The keys of a claim's live secrets for its date, in the order of the store; none if the
     /// access key is unknown or revoked.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl<S: SecretStore> KeyCache<S> {
         self.live_keys(claim.access_key(), claim.date()).await
     }
 
-    /// Whether the secret that signed a verified frame is still live.
+    /// Returns `true` if the secret that signed a verified frame is still live.
     ///
     /// A secret that is revoked while a payload is on its way has passed at the head. Ask for this
     /// between the end of the payload and the commit, if a payload may take longer than a revoked
@@ -96,8 +96,8 @@ impl<S: SecretStore> KeyCache<S> {
 }
 
 impl<S> KeyCache<S> {
-    /// How many access keys a cache has room for unless it is set. With one live secret each, their
-    /// keys take some 5 MiB.
+    /// The number of access keys that a cache has room for unless it is set. With one live secret
+    /// each, their keys take some 5 MiB.
     pub const DEFAULT_MAX_ACCESS_KEYS: usize = 10_000;
 
     /// Puts an empty cache before `store`.
@@ -106,7 +106,7 @@ impl<S> KeyCache<S> {
         Self { store, cache: Mutex::new(GenerationalCache::new(Self::DEFAULT_MAX_ACCESS_KEYS)) }
     }
 
-    /// Sets of how many access keys the keys are kept at the most. The cache is empty afterwards.
+    /// Sets the number of access keys whose keys are cached at most. The cache is empty afterwards.
     #[must_use]
     pub fn max_access_keys(mut self, access_keys: usize) -> Self {
         self.cache = Mutex::new(GenerationalCache::new(access_keys));
@@ -118,13 +118,13 @@ impl<S> KeyCache<S> {
         &self.store
     }
 
-    /// Of how many access keys keys are kept now.
+    /// The number of access keys whose keys are cached.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Whether no key is kept now.
+    /// Returns `true` if no key is kept now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,4 +1,4 @@
-//! What a cache keeps: two generations of access keys.
+//! A cache of derived keys in two generations of access keys.
 
 use std::{collections::HashMap, mem};
 
@@ -20,7 +20,7 @@ impl Derived {
         self.secret.is(secret)
     }
 
-    /// Whether it is for `date` or a day beside it.
+    /// Returns `true` if it is for `date` or a day beside it.
     pub(super) fn is_near(&self, date: SigningDate) -> bool {
         let apart = self.date.day().duration_since(date.day());
         apart.abs() <= SignedDuration::from_hours(24)
@@ -38,7 +38,7 @@ type Generation = HashMap<Box<str>, Vec<Derived>>;
 ///
 /// That keeps the access keys that were used last without a list of them in order.
 pub(super) struct GenerationalCache {
-    /// How many access keys a generation has room for.
+    /// The number of access keys that a generation has room for.
     room: usize,
     /// The last date that keys were put in for.
     day: Option<SigningDate>,
@@ -60,7 +60,7 @@ impl GenerationalCache {
         self.recent.len() + self.older.len()
     }
 
-    /// What is kept of `access_key`.
+    /// The derived keys of `access_key`.
     pub(super) fn get(&mut self, access_key: &str) -> Vec<Derived> {
         if self.recent.len() < self.room
             && let Some((access_key, derived)) = self.older.remove_entry(access_key)

@@ -1,4 +1,4 @@
-//! Where a verifier gets the secrets of access keys from (protocol section 9).
+//! The secrets of access keys, as a verifier looks them up (protocol section 9).
 //!
 //! ```text
 //!              access key ──► SecretStore ──live secrets──┐
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A [`SecretStore`] is asked for the live secrets of an access key. There are several while a
-//! secret is rotated, and none where the access key is unknown or revoked. Two are ready-made:
+//! secret is rotated, and none if the access key is unknown or revoked. Two are ready-made:
 //! [`MemoryStore`], and `FileStore` (feature `secrets-file`), which reads its file again when it
 //! changes. A [`KeyCache`] derives the keys of a claim's date from them and keeps what it derived.
 //!
@@ -21,7 +21,7 @@
 //!
 //! // Where a verifier has a claim: `claim.check(&keys.keys(&claim).await?)`.
 //! // Before a commit, if the payload took its time: `keys.is_live(&verified).await?`.
-//! // Once every signer has changed over, or where the access key has leaked:
+//! // Once every signer has changed over, or if the access key has leaked:
 //! keys.store().retire("access");
 //! keys.store().revoke("access");
 //! # Ok::<(), framesign::ApiMisuse>(())

@@ -49,7 +49,7 @@ impl Secret {
         Ok(SigningKey::derive(&Credentials::new(access_key, &self.0)?, date))
     }
 
-    /// Whether both are the same text. Not in constant time: both come from the store.
+    /// Returns `true` if both are the same text. Not in constant time: both come from the store.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }

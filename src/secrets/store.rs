@@ -1,4 +1,4 @@
-//! What is asked of a store of secrets, whatever it is.
+//! The interface of a store of secrets.
 
 use std::{error, fmt, future::Future, ops::Deref, pin::Pin, sync::Arc};
 
@@ -26,14 +26,14 @@ use super::Secret;
 /// # async fn ask(_: &[u8]) -> std::io::Result<Vec<String>> { Ok(vec![]) }
 /// ```
 pub trait SecretStore: Send + Sync {
-    /// The live secrets of an access key, the likeliest one first; none where it is unknown or
+    /// The live secrets of an access key, the likeliest one first; none if it is unknown or
     /// revoked.
     ///
     /// `access_key` comes from a peer and may be any bytes.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] where the store cannot tell. Nothing is said of the frame then: it is the
+    /// A [`StoreError`] if the store cannot tell. Nothing is said of the frame then: it is the
     /// verifier that failed.
     fn secrets(
         &self,
@@ -59,7 +59,7 @@ impl StoreError {
         Self(source.into())
     }
 
-    /// What went wrong.
+    /// The cause.
     #[must_use]
     pub fn into_inner(self) -> Box<dyn error::Error + Send + Sync> {
         self.0
@@ -85,7 +85,7 @@ impl error::Error for StoreError {
     }
 }
 
-/// Any store, where the choice is made at run time. A clone shares the store.
+/// Any store, for a choice that is made at run time. A clone shares the store.
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn Erased>);
 

@@ -10,7 +10,7 @@ use crate::error::ApiMisuse;
 pub(super) struct Table(HashMap<Box<str>, Vec<Secret>>);
 
 impl Table {
-    /// The live secrets of an access key; none where it is unknown or revoked.
+    /// The live secrets of an access key; none if it is unknown or revoked.
     pub(super) fn live(&self, access_key: &[u8]) -> Vec<Secret> {
         let access_key = str::from_utf8(access_key).ok();
         access_key.and_then(|access_key| self.0.get(access_key)).cloned().unwrap_or_default()
@@ -33,7 +33,7 @@ impl Table {
         self.0.remove(access_key);
     }
 
-    /// How many access keys there are, revoked ones counted.
+    /// The number of access keys, revoked ones counted.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

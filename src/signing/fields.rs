@@ -1,4 +1,4 @@
-//! The fields of a signed frame, apart from where they are written.
+//! The fields of a signed frame, apart from the places they are written to.
 
 use std::time::SystemTime;
 

@@ -18,10 +18,10 @@ use crate::{
 /// - Content-Digest, unless there is one or the options say otherwise;
 /// - the access key and the date, which are those of `key`, and the signature.
 ///
-/// A Content-Digest that is there is kept, whatever it says: one that claims the payload's hash, and
-/// one that claims nothing, such as `sha-512` alone. A line that is added to the latter would become
-/// a part of its dictionary, or be lost with it. Such a frame claims no hash, and a verifier that
-/// asks for one refuses it.
+/// A Content-Digest that is there is kept, whatever it says: one that claims the payload's hash,
+/// and one that claims nothing, such as `sha-512` alone. A line that is added to the latter would
+/// become a part of its dictionary, or be lost with it. Such a frame claims no hash, and a verifier
+/// that asks for one refuses it.
 ///
 /// ```
 /// use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! Why a request did not get through, and whose it was: for the log.
+//! Failures, for the log: why a request did not get through, and whose it was.
 
 use std::{fmt, net::SocketAddr};
 
@@ -19,7 +19,7 @@ pub struct VerifyFailure<'a> {
     pub(super) request: &'a RequestInfo,
 }
 
-/// Why a request did not get through.
+/// The reason why a request did not get through.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Cause<'a> {
@@ -33,7 +33,7 @@ pub enum Cause<'a> {
     Store(&'a StoreError),
 }
 
-/// What is known of a request beside its cause.
+/// The facts about a request beside the cause.
 #[derive(Debug)]
 pub(super) struct RequestInfo {
     pub(super) method: Method,
@@ -42,7 +42,7 @@ pub(super) struct RequestInfo {
 }
 
 impl<'a> VerifyFailure<'a> {
-    /// Why the request did not get through.
+    /// The reason why the request did not get through.
     #[must_use]
     pub fn cause(&self) -> Cause<'a> {
         self.cause
@@ -60,7 +60,7 @@ impl<'a> VerifyFailure<'a> {
         self.request.access_key.as_deref()
     }
 
-    /// The address that the request came from, where it is known; see
+    /// The address that the request came from, if it is known; see
     /// [`peer_addr`](super::VerifyLayer::peer_addr).
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {

@@ -43,7 +43,7 @@ use crate::{
 /// - **No time limit is set here** for the payload that is waited for. A server without one gets a
 ///   layer for that outside of this one, such as `tower_http::timeout::TimeoutLayer`.
 ///
-/// It works for HTTP/1.1, HTTP/2 and HTTP/3; `:authority` stands for Host where there is none. A
+/// It works for HTTP/1.1, HTTP/2 and HTTP/3; `:authority` stands for Host if there is none. A
 /// payload needs a Content-Length in all of them. The request must come as it was received: put
 /// the layer outside of whatever changes target or fields, such as a nested router that takes away
 /// the beginning of the path.

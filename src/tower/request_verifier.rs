@@ -1,4 +1,4 @@
-//! What the layer does with a request before the service inside is called.
+//! The checks of a request before the service inside is called.
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 

@@ -3,18 +3,17 @@
 use std::{borrow::Cow, fmt, time::SystemTime};
 
 use super::{
-    Pending, Policy, Reason, Refusal, content_digest,
+    Policy, Reason, Refusal, content_digest,
     names::{CONTENT_DIGEST, TIMESTAMP},
-    pending::keys_of,
     utc_time::UtcTime,
 };
 use crate::{
     frame::{Head, Reading},
     payload::{PayloadLength, PayloadState},
-    protocol::{CanonicalSource, PayloadHash, Signature, SigningDate, SigningKey},
+    protocol::{CanonicalSource, PayloadHash, Signature, SigningDate},
 };
 
-/// What a signed head claims: who signed it, for which day, and the signature.
+/// The claim of a signed head: who signed it, for which day, and the signature.
 ///
 /// The head has passed every check that needs no key. With the keys of the live secrets of
 /// [`access_key`](Self::access_key) for [`date`](Self::date) it goes on to [`check`](Self::check).
@@ -65,37 +64,6 @@ impl Claim {
         let limit = self.max_payload_without_digest.get_or_insert(bytes);
         *limit = bytes.min(*limit);
     }
-
-    /// Checks what needs the keys of the access key's live secrets, derived for the claim's date.
-    /// Keys of others, or for another date, do not count; without keys the access key is unknown.
-    ///
-    /// If the head claims a hash, or there is no payload, the signature is checked here, and the
-    /// head is proven ([`Pending::is_head_proven`]).
-    ///
-    /// # Errors
-    ///
-    /// A [`Refusal`] because of the access key, of a payload that is too large or must be claimed,
-    /// or, if it is checked here, of the signature.
-    pub fn check(self, keys: &[SigningKey]) -> Result<Pending, Refusal> {
-        let keys = keys_of(keys, &self.access_key, self.date);
-        if keys.is_empty() && !self.hides_unknown_keys {
-            return Err(unknown_key());
-        }
-        let length = self.content_length.unwrap_or_default();
-        if let Some(most) = self.max_payload.filter(|most| length > *most) {
-            let detail = format!("expected {most} bytes of payload at the most, found {length}");
-            return Err(Refusal::new(Reason::TooLarge, detail));
-        }
-        let most = self.max_payload_without_digest.filter(|_| self.digest.is_none());
-        if let Some(most) = most.filter(|most| length > *most) {
-            let detail = format!(
-                "expected a Content-Digest of sha-256 with more than {most} bytes of payload, \
-                 found none with {length}"
-            );
-            return Err(Refusal::new(Reason::DigestRequired, detail));
-        }
-        Pending::begin(self, &keys)
-    }
 }
 
 impl fmt::Debug for Claim {
@@ -107,7 +75,7 @@ impl fmt::Debug for Claim {
     }
 }
 
-/// What a peer sent, as far as it belongs into a line of a log.
+/// The bytes that a peer sent, as far as they belong into a line of a log.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     const MAX_SHOWN: usize = 64;
     match bytes.get(..MAX_SHOWN) {
@@ -116,23 +84,18 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
     }
 }
 
-#[cold]
-pub(super) fn unknown_key() -> Refusal {
-    Refusal::new(Reason::UnknownKey, "expected an access key with a live secret, found none")
-}
-
 /// A signed request, of whatever origin.
 pub(crate) trait RequestHead: CanonicalSource {
-    /// How many bytes come before the payload, for the offsets of errors.
+    /// The number of bytes before the payload, for the offsets of errors.
     fn head_len(&self) -> u64;
 
     /// The number in Content-Length.
     fn content_length(&self) -> Option<u64>;
 
-    /// How much payload there is; `None` where only its end will tell.
+    /// The bytes of payload; `None` if only its end will tell.
     fn expected(&self) -> Option<u64>;
 
-    /// What stands for Host.
+    /// The value that stands for Host.
     fn host(&self) -> Option<Cow<'_, [u8]>> {
         self.values("host").next()
     }
@@ -145,17 +108,21 @@ pub(crate) trait RequestHead: CanonicalSource {
     }
 }
 
-/// The checks of a raw frame's head.
-pub(super) fn examine_head(
-    policy: &Policy,
-    head: &Head<'_>,
-    now: SystemTime,
-) -> Result<Claim, Refusal> {
-    if head.reading() != Reading::Strict {
-        let detail = "expected a head that was read strictly, found one that was not";
-        return Err(Refusal::new(Reason::Frame, detail));
+impl Policy {
+    /// Checks what the head alone can tell, up to the host, at the time `now`.
+    ///
+    /// `head` must have been read by [`Policy::rules`]; one that was read leniently is refused.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] with the first check that is not passed.
+    pub fn examine(&self, head: &Head<'_>, now: SystemTime) -> Result<Claim, Refusal> {
+        if head.reading() != Reading::Strict {
+            let detail = "expected a head that was read strictly, found one that was not";
+            return Err(Refusal::new(Reason::Frame, detail));
+        }
+        examine(self, head, now)
     }
-    examine(policy, head, now)
 }
 
 impl RequestHead for Head<'_> {

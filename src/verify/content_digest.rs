@@ -30,7 +30,7 @@ impl PayloadHash {
     }
 }
 
-/// The claimed hash: the last `sha-256` member of all `lines`, where they are a dictionary of
+/// The claimed hash: the last `sha-256` member of all `lines`, if they are a dictionary of
 /// RFC 8941 and the member is a byte sequence of 32 bytes. Anything else claims nothing.
 pub(crate) fn claimed(lines: &[impl AsRef<[u8]>]) -> Option<PayloadHash> {
     let (first, others) = lines.split_first()?;

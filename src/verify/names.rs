@@ -35,7 +35,7 @@ impl FieldNames {
     ///
     /// # Errors
     ///
-    /// [`ApiMisuse::FieldName`] where one is not a token (RFC 9110 section 5.6.2), two are the same
+    /// [`ApiMisuse::FieldName`] if one is not a token (RFC 9110 section 5.6.2), two are the same
     /// without regard to case, or one is Host, Content-Length, Transfer-Encoding, Connection, TE,
     /// Upgrade, Expect, Timestamp or Content-Digest.
     pub fn new(access_key: &str, date: &str, signature: &str) -> Result<Self, ApiMisuse> {

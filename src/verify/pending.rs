@@ -1,11 +1,8 @@
-//! The payload of a claim, and what is had at its end.
+//! The payload of a claim, and the proof at its end.
 
 use std::fmt;
 
-use super::{
-    Claim, Reason, Refusal,
-    claim::{shown, unknown_key},
-};
+use super::{Claim, Reason, Refusal, claim::shown};
 use crate::{
     payload::{PayloadState, Progress},
     protocol::{BufferedSha256, PayloadHash, Signature, SigningDate, SigningKey, StringToSign},
@@ -13,8 +10,8 @@ use crate::{
 
 /// A signed frame whose head has passed, and whose payload is on its way.
 ///
-/// Nothing of the payload is to be trusted before [`finish`](Self::finish) returns [`Verified`], and
-/// unless [`is_head_proven`](Self::is_head_proven) nothing of the head either: method, path and
+/// Nothing of the payload is to be trusted before [`finish`](Self::finish) returns [`Verified`],
+/// and unless [`is_head_proven`](Self::is_head_proven) nothing of the head either: method, path and
 /// fields can be anybody's until then.
 #[must_use = "nothing is verified before the end of the payload"]
 pub struct Pending {
@@ -22,7 +19,7 @@ pub struct Pending {
     hash: BufferedSha256,
 }
 
-/// What is known of a pending frame apart from the hash of its payload.
+/// The state of a pending frame apart from the hash of its payload.
 pub(crate) struct PendingCheck {
     payload: PayloadState,
     check: Check,
@@ -32,7 +29,7 @@ pub(crate) struct PendingCheck {
     failed: Option<Refusal>,
 }
 
-/// What is left to be checked at the end.
+/// The check that is left for the end.
 enum Check {
     /// The signature, which was claimed without the hash of the payload.
     Signature(Box<[SigningKey]>),
@@ -123,8 +120,41 @@ impl fmt::Debug for Verified {
     }
 }
 
+impl Claim {
+    /// Checks what needs the keys of the access key's live secrets, derived for the claim's date.
+    /// Keys of others, or for another date, do not count; without keys the access key is unknown.
+    ///
+    /// If the head claims a hash, or there is no payload, the signature is checked here, and the
+    /// head is proven ([`Pending::is_head_proven`]).
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] because of the access key, of a payload that is too large or must be claimed,
+    /// or, if it is checked here, of the signature.
+    pub fn check(self, keys: &[SigningKey]) -> Result<Pending, Refusal> {
+        let keys = keys_of(keys, &self.access_key, self.date);
+        if keys.is_empty() && !self.hides_unknown_keys {
+            return Err(unknown_key());
+        }
+        let length = self.content_length.unwrap_or_default();
+        if let Some(most) = self.max_payload.filter(|most| length > *most) {
+            let detail = format!("expected {most} bytes of payload at the most, found {length}");
+            return Err(Refusal::new(Reason::TooLarge, detail));
+        }
+        let most = self.max_payload_without_digest.filter(|_| self.digest.is_none());
+        if let Some(most) = most.filter(|most| length > *most) {
+            let detail = format!(
+                "expected a Content-Digest of sha-256 with more than {most} bytes of payload, \
+                 found none with {length}"
+            );
+            return Err(Refusal::new(Reason::DigestRequired, detail));
+        }
+        Pending::begin(self, &keys)
+    }
+}
+
 impl Pending {
-    pub(super) fn begin(claim: Claim, keys: &[SigningKey]) -> Result<Self, Refusal> {
+    fn begin(claim: Claim, keys: &[SigningKey]) -> Result<Self, Refusal> {
         Ok(Self { check: PendingCheck::begin(claim, keys)?, hash: BufferedSha256::default() })
     }
 
@@ -150,9 +180,9 @@ impl Pending {
         self.check.finish(payload)
     }
 
-    /// Whether the signature has been checked already: the head claims the hash of its payload, or
-    /// has none. Method, path and fields are then those that the owner of the access key signed.
-    /// Whether the payload is the one that was signed is known at its end, as always.
+    /// Returns `true` if the signature has been checked already: the head claims the hash of its
+    /// payload, or has none. Method, path and fields are then those that the owner of the access
+    /// key signed. Whether the payload is the one that was signed is known at its end, as always.
     #[must_use]
     pub fn is_head_proven(&self) -> bool {
         matches!(self.check.check, Check::Digest { .. })
@@ -231,13 +261,14 @@ impl PendingCheck {
 }
 
 /// The keys of one access key and date.
-pub(super) fn keys_of(
-    keys: &[SigningKey],
-    access_key: &[u8],
-    date: SigningDate,
-) -> Vec<SigningKey> {
+fn keys_of(keys: &[SigningKey], access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
     let is_of = |key: &&SigningKey| key.access_key().as_bytes() == access_key && key.date() == date;
     keys.iter().filter(is_of).cloned().collect()
+}
+
+#[cold]
+fn unknown_key() -> Refusal {
+    Refusal::new(Reason::UnknownKey, "expected an access key with a live secret, found none")
 }
 
 /// Compares with the signature of every key, in a time that does not tell which it is.

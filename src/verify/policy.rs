@@ -1,14 +1,11 @@
-//! What a verifier asks of a frame.
+//! The policy of a verifier.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::{Claim, FieldNames, Refusal, claim};
-use crate::{
-    error::ApiMisuse,
-    frame::{Head, Rules},
-};
+use super::FieldNames;
+use crate::{error::ApiMisuse, frame::Rules};
 
-/// What a verifier asks of a signed frame (protocol section 9). Reading is strict.
+/// The policy that a verifier holds a signed frame to (protocol section 9). Reading is strict.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,11 +21,11 @@ pub struct Policy {
     pub(super) rules: Rules,
     pub(super) names: FieldNames,
     pub(super) skew: Duration,
-    /// `None` where freshness is turned off.
+    /// `None` if freshness is turned off.
     pub(super) age: Option<Duration>,
     pub(super) hosts: Vec<Box<str>>,
     pub(super) max_payload: Option<u64>,
-    /// `None` where every payload is taken without a claimed hash.
+    /// `None` if every payload is taken without a claimed hash.
     pub(super) max_payload_without_digest: Option<u64>,
     pub(super) hides_unknown_keys: bool,
 }
@@ -66,7 +63,7 @@ impl Policy {
         self
     }
 
-    /// Adds an own host, with its port where Host carries one; ASCII case is ignored. Without any
+    /// Adds an own host, with its port if Host carries one; ASCII case is ignored. Without any
     /// every Host is taken.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
@@ -86,8 +83,8 @@ impl Policy {
     /// [`DigestRequired`](super::Reason::DigestRequired). An empty payload needs no claim: its
     /// signature is checked at the head in any case.
     ///
-    /// Every head that passes [`Claim::check`] is proven then: method, path and fields are what the
-    /// owner of the access key signed. Ask for it where a request is acted on before its end, or is
+    /// Every head that passes [`Claim::check`](super::Claim::check) is proven then: method, path and fields are what the
+    /// owner of the access key signed. Ask for it if a request is acted on before its end, or is
     /// handed on to another service.
     ///
     /// ```
@@ -109,7 +106,7 @@ impl Policy {
         self
     }
 
-    /// Refuses an unknown access key only where a wrong signature would be refused, so that a peer
+    /// Refuses an unknown access key only when a wrong signature would be refused, so that a peer
     /// cannot tell one from the other by the answer; by the time it takes it may. Payloads of
     /// unknown senders are read then.
     #[must_use]
@@ -136,7 +133,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`ApiMisuse::MethodName`] where `method` is not a token.
+    /// [`ApiMisuse::MethodName`] if `method` is not a token.
     pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
         self.rules = self.rules.allow_method(method)?;
         Ok(self)
@@ -152,17 +149,6 @@ impl Policy {
     #[must_use]
     pub fn field_names(&self) -> &FieldNames {
         &self.names
-    }
-
-    /// Checks what the head alone can tell, up to the host, at the time `now`.
-    ///
-    /// `head` must have been read by [`Policy::rules`]; one that was read leniently is refused.
-    ///
-    /// # Errors
-    ///
-    /// A [`Refusal`] with the first check that is not passed.
-    pub fn examine(&self, head: &Head<'_>, now: SystemTime) -> Result<Claim, Refusal> {
-        claim::examine_head(self, head, now)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Why a frame is refused: precise for the log, one answer for the peer.
+//! Refusals: precise for the log, one answer for the peer.
 
 use std::{error, fmt};
 
@@ -82,20 +82,20 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What goes with every answer of status 401 (RFC 9110 section 11.6.1).
+/// The field that goes with every answer of status 401 (RFC 9110 section 11.6.1).
 pub const WWW_AUTHENTICATE: &str = "framesign";
 
 /// The one answer to whoever is not verified.
 pub(crate) const UNAUTHORIZED: Problem =
     Problem::new(401, "Unauthorized").with("www-authenticate", WWW_AUTHENTICATE);
 
-/// What goes with the answer to [`Reason::DigestRequired`] as the field `Want-Content-Digest`: the
+/// The field `Want-Content-Digest` of the answer to [`Reason::DigestRequired`]: the
 /// hash that Content-Digest is to claim (RFC 9530 section 4).
 pub const WANT_CONTENT_DIGEST: &str = "sha-256=10";
 
 /// A frame that is not verified.
 ///
-/// Its message is for the log: it names the check and both times where a time is wrong. A peer is
+/// Its message is for the log: it names the check and both times if a time is wrong. A peer is
 /// told the [`status`](Self::status) alone, so that all refusals but `frame`, `too-large` and
 /// `digest-required` look the same to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Refusal {
         self.reason
     }
 
-    /// What is wrong with the frame, where the reason is [`Reason::Frame`].
+    /// The error of the frame, if the reason is [`Reason::Frame`].
     #[must_use]
     pub fn frame_error(&self) -> Option<&FrameError> {
         self.frame.as_deref()

@@ -102,7 +102,7 @@ where
         }
     }
 
-    /// How far the payload has come; `None` until the head is whole, or after a refusal.
+    /// The progress of the payload; `None` until the head is whole, or after a refusal.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         match &self.state {
@@ -115,7 +115,10 @@ where
         match &mut self.state {
             State::Head => {
                 let Some(payload) = self.collector.push(chunk)? else { return Ok((false, &[])) };
-                let Some(head) = self.collector.head(chunk) else { return Ok((false, &[])) };
+                let Some(head) = self.collector.head(chunk) else {
+                    debug_assert!(false, "a head that is whole can be shown");
+                    return Err(self.collector.truncated().into());
+                };
                 let claim = self.policy.examine(&head, (self.clock)())?;
                 let keys = (self.keys)(&claim);
                 let mut pending = Box::new(claim.check(&keys)?);

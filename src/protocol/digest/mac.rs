@@ -59,7 +59,8 @@ fn pad(key: &Hex, with: u8) -> State {
     state
 }
 
-/// What pads the key's block and the message, and a block that the inner hash begins.
+/// The padding behind the key's block and the message, and that of a block that the inner hash
+/// begins.
 const AFTER_MESSAGE: [u8; BLOCK] = padding(0, 128);
 const AFTER_HASH: [u8; BLOCK] = padding(32, 96);
 

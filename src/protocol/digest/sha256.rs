@@ -10,7 +10,7 @@ use crate::protocol::{lower, sink::Sink};
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;
 
-/// How many bytes wait before they are compressed: an ordinary canonical request.
+/// The number of bytes that wait before they are compressed: an ordinary canonical request.
 const ROOM: usize = 4 * BLOCK;
 
 /// A one bit and zeros.
@@ -63,6 +63,7 @@ impl BufferedSha256 {
         let bits = (self.compressed + self.len as u64) * 8;
         // FIPS 180-4 section 5.1.1: a one bit, zeros, the length in the last eight bytes. There are
         // never more zeros than a block of padding has, and room for one behind what waits.
+        debug_assert!(self.len <= ROOM, "what waits leaves a block for the padding");
         let end = (self.len + 9).next_multiple_of(BLOCK);
         if let Some(padding) = self.staged.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
             *padding = PADDING;
@@ -97,6 +98,7 @@ impl BufferedSha256 {
     #[inline(never)]
     fn update_blocks(&mut self, bytes: &[u8]) {
         let end = self.len.next_multiple_of(BLOCK);
+        debug_assert!(end <= ROOM && bytes.len() >= end - self.len, "there is more than room");
         let (first, rest) = bytes.split_at(end - self.len);
         if let Some(stage) = self.staged.get_mut(self.len..end) {
             stage.copy_from_slice(first);
@@ -124,6 +126,7 @@ impl BufferedSha256 {
     }
 
     fn compress_staged(&mut self, end: usize) {
+        debug_assert!(end <= self.staged.len() && end.is_multiple_of(BLOCK), "whole blocks wait");
         let blocks = self.staged.get(..end).unwrap_or_default();
         compress256(&mut self.state, blocks.as_chunks().0);
     }
@@ -159,6 +162,7 @@ impl Sink for BufferedSha256 {
 /// the copy.
 #[inline]
 fn copy(bytes: &[u8], to: &mut [u8]) {
+    debug_assert_eq!(bytes.len(), to.len(), "the room is as long as the piece");
     match bytes.len() {
         17.. => to.copy_from_slice(bytes),
         8.. => copy_ends::<8>(bytes, to),
@@ -168,7 +172,8 @@ fn copy(bytes: &[u8], to: &mut [u8]) {
     }
 }
 
-/// Copies the first and the last `N` bytes, which may overlap.
+/// Copies the first and the last `N` bytes, which may overlap: two moves of a fixed size serve every
+/// length from `N` to twice that.
 #[inline]
 fn copy_ends<const N: usize>(bytes: &[u8], to: &mut [u8]) {
     if let (Some(to), Some(first)) = (to.first_chunk_mut::<N>(), bytes.first_chunk()) {

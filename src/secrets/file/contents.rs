@@ -1,4 +1,4 @@
-//! What stands in the file.
+//! The contents of the file.
 
 use std::{borrow::Cow, path::Path};
 
@@ -11,7 +11,7 @@ use crate::secrets::Secret;
 /// Far more than the secrets of a file should be, and read in a few milliseconds.
 const MAX_LEN: usize = 1024 * 1024;
 
-/// What was read at once.
+/// The secrets that were read at once.
 pub(super) struct Contents {
     pub(super) stamp: Stamp,
     pub(super) too_open: Option<TooOpen>,

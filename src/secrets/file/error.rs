@@ -1,4 +1,4 @@
-//! What is wrong with a file of secrets.
+//! The errors of a file of secrets.
 
 use std::{error, fmt, io};
 
@@ -15,7 +15,7 @@ pub enum FileError {
     Io(io::ErrorKind),
     /// The file is not a regular one.
     NotRegular {
-        /// What it is, with its article: "a FIFO".
+        /// Its kind, with an article: "a FIFO".
         found: &'static str,
     },
     /// The file is longer than 1 MiB.
@@ -26,7 +26,7 @@ pub enum FileError {
     NotUtf8,
     /// The file is not TOML.
     NotToml {
-        /// The line, counted from 1, where that was seen.
+        /// The line, counted from 1, at which that was seen.
         line: usize,
     },
     /// An access key has something else than a list of strings.
@@ -38,7 +38,7 @@ pub enum FileError {
     Unusable {
         /// The line, counted from 1, of the access key's list.
         line: usize,
-        /// Why not.
+        /// The reason why not.
         error: ApiMisuse,
     },
     /// The file has no access key, as if it had been cut off.

@@ -33,7 +33,7 @@ use super::{Secret, SecretStore, StoreError, table::Table};
 /// - A look-up sees whether the file has changed, by its time, length and identity, if that was
 ///   last seen longer ago than the interval. Then it reads the file, of at most 1 MiB, before it
 ///   answers; look-ups beside it answer from the old secrets. That is short for a local file. For
-///   one on a network, or where no look-up is ever to wait, set the interval to [`Duration::MAX`]
+///   one on a network, or if no look-up is ever to wait, set the interval to [`Duration::MAX`]
 ///   and call [`reload`](Self::reload) from a thread of its own.
 /// - A file that is broken or gone changes nothing: the secrets read last stay alive, and
 ///   [`last_error`](Self::last_error) and [`on_reload`](Self::on_reload) tell. So a file cannot
@@ -79,13 +79,13 @@ pub struct FileStore<C = fn() -> Instant> {
 type Report = dyn Fn(Result<(), &FileError>) + Send + Sync;
 type ReportTooOpen = dyn Fn(TooOpen) + Send + Sync;
 
-/// What there is to tell of a look at the file: whether others get at it, or what is wrong.
+/// The news of a look at the file: whether others get at it, or what is wrong.
 type News = Result<Option<TooOpen>, FileError>;
 
-/// What is known of the file.
+/// The knowledge about the file.
 struct ChangeDetector {
     checked: Instant,
-    /// What was read last; `None` where the file could not be read then.
+    /// The secrets that were read last; `None` if the file could not be read then.
     seen: Option<Stamp>,
     /// Of the file whose secrets are live.
     too_open: Option<TooOpen>,
@@ -93,11 +93,11 @@ struct ChangeDetector {
 }
 
 impl FileStore {
-    /// Reads the file, to be checked for changes once in an `interval` at the most.
+    /// Reads the file, to be checked for changes at most once in an `interval`.
     ///
     /// # Errors
     ///
-    /// A [`FileError`] where the file cannot be read or is broken.
+    /// A [`FileError`] if the file cannot be read or is broken.
     pub fn open(path: impl Into<PathBuf>, interval: Duration) -> Result<Self, FileError> {
         Self::open_with_clock(path, interval, Instant::now)
     }
@@ -108,7 +108,7 @@ impl<C: Fn() -> Instant> FileStore<C> {
     ///
     /// # Errors
     ///
-    /// A [`FileError`] where the file cannot be read or is broken.
+    /// A [`FileError`] if the file cannot be read or is broken.
     pub fn open_with_clock(
         path: impl Into<PathBuf>,
         interval: Duration,
@@ -170,7 +170,7 @@ impl<C: Fn() -> Instant> FileStore<C> {
     ///
     /// # Errors
     ///
-    /// A [`FileError`] where the file as it is now cannot be read or is broken. The secrets read
+    /// A [`FileError`] if the file as it is now cannot be read or is broken. The secrets read
     /// last stay alive.
     pub fn reload(&self) -> Result<(), FileError> {
         let mut watch = self.watch();
@@ -181,13 +181,13 @@ impl<C: Fn() -> Instant> FileStore<C> {
         result
     }
 
-    /// Why the secrets are not those of the file as it was when it was last checked.
+    /// The reason why the secrets are not those of the file as it was when it was last checked.
     #[must_use]
     pub fn last_error(&self) -> Option<FileError> {
         self.watch().error.clone()
     }
 
-    /// Access to the watch, where it is time for a look at the file and nobody else is at it.
+    /// The detector, if it is time for a look at the file and nobody else is at it.
     fn due(&self) -> Option<MutexGuard<'_, ChangeDetector>> {
         let mut watch = match self.watch.try_lock() {
             Ok(watch) => watch,

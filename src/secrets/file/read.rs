@@ -43,7 +43,7 @@ pub struct SecretFile {
     too_open: Option<TooOpen>,
 }
 
-/// Why a file of secrets was not read.
+/// The reason why a file of secrets was not read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -51,7 +51,7 @@ pub enum ReadError {
     Io(io::Error),
     /// The file is not a regular one.
     NotRegular {
-        /// What it is, with its article: "a FIFO".
+        /// Its kind, with an article: "a FIFO".
         found: &'static str,
     },
     /// The file is too long.
@@ -73,13 +73,13 @@ impl SecretFile {
         Opened::open(path.as_ref())?.read(max_len)
     }
 
-    /// What stands in the file.
+    /// The bytes of the file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether others than its owner get at the file. Always `None` where there are no modes.
+    /// The access that others than the owner have to the file. Always `None` if there are no modes.
     #[must_use]
     pub fn too_open(&self) -> Option<TooOpen> {
         self.too_open
@@ -132,7 +132,8 @@ fn fill(mut file: &File, bytes: &mut [u8]) -> io::Result<bool> {
 }
 
 /// Opening a FIFO or a device does not wait for its other end, and no terminal becomes that of the
-/// process. Descriptors are closed on exec in any case. Reading a regular file is not changed by it.
+/// process. Descriptors are closed on exec in any case. Reading a regular file is not changed by
+/// it.
 #[cfg(unix)]
 fn without_blocking() -> OpenOptions {
     use rustix::fs::OFlags;

@@ -1,4 +1,4 @@
-//! How a change of a file is seen.
+//! Stamps, by which a change of a file is seen.
 
 use std::{
     fs::{self, Metadata},
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// What tells one state of a file from another.
+/// A stamp that tells one state of a file from another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stamp {
     modified: Option<SystemTime>,
@@ -34,19 +34,19 @@ impl Stamp {
         }
     }
 
-    /// Whether the file at `path` is still as it was.
+    /// Returns `true` if the file at `path` is still as it was.
     pub(super) fn is_still(&self, path: &Path) -> bool {
         self.is_settled() && fs::metadata(path).is_ok_and(|metadata| Self::of(&metadata) == *self)
     }
 
-    /// Whether the bytes of one open file were the same at both times. What has another name by then,
-    /// or none because another file was renamed over it, has them still.
+    /// Returns `true` if the bytes of one open file were the same at both times. What has another
+    /// name by then, or none because another file was renamed over it, has them still.
     pub(super) fn is_of_same_bytes(&self, other: &Self) -> bool {
         (self.modified, self.len) == (other.modified, other.len)
     }
 
-    /// Whether a change right after it was taken would show. One that is too fresh would not, and
-    /// so the file is read again.
+    /// Returns `true` if a change right after it was taken would show. One that is too fresh would
+    /// not, and so the file is read again.
     fn is_settled(&self) -> bool {
         let age = self.modified.and_then(|modified| self.taken.duration_since(modified).ok());
         age.is_some_and(|age| age > GRANULARITY)

@@ -1,4 +1,4 @@
-//! Who besides its owner gets at a file of secrets.
+//! The access that others than its owner have to a file of secrets.
 
 use std::{fmt, fs::Metadata};
 
@@ -35,7 +35,7 @@ impl TooOpen {
         self.mode
     }
 
-    /// What the group can do and should not.
+    /// The access that the group has and should not have.
     fn of_group(self) -> u32 {
         let allowed = if self.is_of_root { READ } else { 0 };
         self.mode >> 3 & (READ | WRITE) & !allowed
