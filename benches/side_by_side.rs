@@ -10,6 +10,7 @@ use std::{
     io,
     net::SocketAddr,
     ops::RangeBounds,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -44,12 +45,21 @@ use support::{
 
 type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
+/// Connections whose memory is measured.
+const MANY: usize = 64;
+
 /// The bytes of each payload.
 const SIZE: usize = 64 * CHUNK;
 
+/// How the process of a figure of memory hashes.
+const ROLE: &str = "FRAMESIGN_BENCH_SIDE_BY_SIDE";
+
 fn main() -> Result {
-    let turns = Turns::from_args();
     let pools = Pools::start()?;
+    if let Ok(role) = env::var(ROLE) {
+        return Connections::new(keys::key()?)?.print_memory(&pools, &role);
+    }
+    let turns = Turns::from_args();
     hashing(&turns, &pools)?;
     frames(&turns);
     Connections::new(keys::key()?)?.measure(&turns, &pools)
@@ -157,19 +167,27 @@ impl Connections {
         Ok(Self { key, upload: Upload::new(SIZE), runtime })
     }
 
+    /// Receives uploads that are hashed on `pool`.
+    fn on(&self, count: usize, pool: &HashPool) -> io::Result<Vec<usize>> {
+        self.run(count, async |socket| {
+            let codec = SigningCodec::new(self.key.clone());
+            let signed = count_signed(OffloadedRead::new(socket, codec, pool));
+            signed.await.map_err(io::Error::other)
+        })
+    }
+
+    /// Receives uploads that are hashed where they are received.
+    fn in_place(&self, count: usize) -> io::Result<Vec<usize>> {
+        self.run(count, async |socket| {
+            let codec = SigningCodec::new(self.key.clone());
+            count_signed(FramedRead::new(socket, codec)).await.map_err(io::Error::other)
+        })
+    }
+
     fn measure(&self, turns: &Turns, pools: &Pools) -> Result {
-        let key = || SigningCodec::new(self.key.clone());
-        let off_loaded = async |socket: TcpStream, pool: &HashPool| {
-            count_signed(OffloadedRead::new(socket, key(), pool)).await.map_err(io::Error::other)
-        };
-        let on = |count, pool| self.run(count, async |socket| off_loaded(socket, pool).await);
-        let in_place = |count| {
-            self.run(count, async |socket| {
-                count_signed(FramedRead::new(socket, key())).await.map_err(io::Error::other)
-            })
-        };
+        let on = |count, pool| self.on(count, pool);
         assert_eq!(on(3, &pools.side_by_side)?, [1; 3]);
-        assert_eq!(in_place(3)?, [1; 3]);
+        assert_eq!(self.in_place(3)?, [1; 3]);
         turns.ratio(
             "connections/16-uploads/one-by-one",
             1.3..,
@@ -179,7 +197,7 @@ impl Connections {
         turns.ratio(
             "connections/16-uploads/hashed-in-place",
             ..,
-            || in_place(16),
+            || self.in_place(16),
             || on(16, &pools.side_by_side),
         );
         turns.ratio(
@@ -197,19 +215,33 @@ impl Connections {
         turns.ratio(
             "connections/64-uploads/thrown-away",
             0.55..,
-            || self.run(64, read),
-            || on(64, &pools.side_by_side),
+            || self.run(MANY, read),
+            || on(MANY, &pools.side_by_side),
         );
         turns.ratio(
             "connections/64-uploads/in-place/thrown-away",
             ..,
-            || self.run(64, read),
-            || in_place(64),
+            || self.run(MANY, read),
+            || self.in_place(MANY),
         );
-        turns.memory("connections/64-uploads/one-by-one", 64, || {
-            on(64, &pools.one_by_one).map(drop)
-        })?;
-        turns.memory("connections/64-uploads", 64, || on(64, &pools.side_by_side).map(drop))
+        for role in ["in-place", "one-by-one", "side-by-side"] {
+            turns.memory(&format!("connections/64-uploads/{role}/memory"), role)?;
+        }
+        Ok(())
+    }
+
+    /// Prints the most memory that connections take at once, each, in KiB. The sender and the buffers of
+    /// the pool count too.
+    #[expect(clippy::print_stdout, reason = "that is how the processes speak")]
+    fn print_memory(&self, pools: &Pools, role: &str) -> Result {
+        let before = status("VmRSS:")?;
+        match role {
+            "in-place" => self.in_place(MANY)?,
+            "one-by-one" => self.on(MANY, &pools.one_by_one)?,
+            _ => self.on(MANY, &pools.side_by_side)?,
+        };
+        println!("{}", (status("VmHWM:")? - before) / 64.0);
+        Ok(())
     }
 
     /// Receives `count` uploads at once, each by `receive`.
@@ -307,26 +339,14 @@ impl Turns {
         figure::print(name, over.as_secs_f64() / under.as_secs_f64(), &target, note);
     }
 
-    /// The most memory that `connections` take at once while they are received, each.
-    fn memory(
-        &self,
-        name: &str,
-        connections: u32,
-        mut receive: impl FnMut() -> io::Result<()>,
-    ) -> Result {
-        if !self.chooses(name) {
+    /// The most memory that connections take at once, each, in a process of their own.
+    fn memory(&self, name: &str, role: &str) -> Result {
+        if !self.chooses(name) || self.is_test {
             return Ok(());
         }
-        receive()?;
-        // Linux forgets the peak.
-        fs::write("/proc/self/clear_refs", "5")?;
-        let before = status("VmRSS:")?;
-        receive()?;
-        let each = (status("VmHWM:")? - before) / f64::from(connections);
-        if !self.is_test {
-            let note = format_args!("KiB for each of {connections}, beside what is kept");
-            figure::print(&format!("{name}/memory"), each, &.., note);
-        }
+        let output = Command::new(env::current_exe()?).env(ROLE, role).output()?;
+        let each: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
+        figure::print(name, each, &.., format_args!("KiB for each of {MANY}"));
         Ok(())
     }
 }
