@@ -20,9 +20,11 @@ pub(crate) enum PayloadDigest {
 }
 
 impl PayloadDigest {
-    /// Hashes the next payload on the threads of `pool`.
+    /// Hashes on the threads of `pool`. A payload that has begun stays where its beginning was hashed.
     pub(crate) fn hash_on(&mut self, pool: &HashPool) {
-        *self = Self::Offloaded(OffloadedHash::new(pool));
+        if matches!(self, Self::Inline(hash) if hash.is_unused()) {
+            *self = Self::Offloaded(OffloadedHash::new(pool));
+        }
     }
 
     /// Hashes the next piece, which is not copied.

@@ -1,6 +1,6 @@
 //! Finds the head at the start of a frame that comes in chunks.
 
-use super::{head::Head, reader::HeadReader, rules::Rules};
+use super::{head::Head, head_reader::HeadReader, rules::Rules};
 use crate::error::FrameError;
 
 /// Reads a head where it lies in one chunk, or collects it if it is cut.

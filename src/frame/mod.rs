@@ -7,10 +7,10 @@ mod ascii;
 mod collect;
 mod field;
 mod head;
+mod head_reader;
 mod host;
 mod length;
 mod lines;
-mod reader;
 mod request_line;
 mod rules;
 mod span;
@@ -22,7 +22,7 @@ pub(crate) use self::field::Value;
 #[cfg(feature = "codec")]
 pub(crate) use self::head::HeadParts;
 pub use self::head::{Field, Fields, Head};
-pub use self::reader::HeadReader;
+pub use self::head_reader::HeadReader;
 pub use self::rules::{Reading, Rules};
 pub(crate) use self::span::Span;
 pub use self::target::TargetForm;
@@ -30,8 +30,8 @@ pub use self::target::TargetForm;
 pub(crate) use self::{
     ascii::trim,
     field::PlacedField,
+    head_reader::{head_too_large, too_many_headers},
     host::{check as check_host, is_authority_form},
     length::{content_length, transfer_encoding},
-    reader::{head_too_large, too_many_headers},
     request_line::check_method,
 };

@@ -223,11 +223,13 @@ impl<O: PayloadObserver> BodyState<O> {
 
     #[cold]
     fn fail(&mut self, error: O::Error) {
-        if let Some(hook) = self.hook.take() {
-            hook(&error);
-        }
+        let told = error.clone();
         let _ = self.outcome.set(Err(error.clone()));
         self.state = State::Failed { error };
+        // Last, since it is code of others: if it panics, the body has failed all the same.
+        if let Some(hook) = self.hook.take() {
+            hook(&told);
+        }
     }
 }
 

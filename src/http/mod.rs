@@ -16,7 +16,7 @@ mod buffer;
 mod canonical;
 mod error;
 mod observed_body;
-mod problem;
+mod refusal_response;
 mod request;
 mod sign;
 mod signing;
@@ -24,9 +24,9 @@ mod verifying;
 
 pub use self::canonical::CanonicalParts;
 pub use self::error::{BodyError, BoxError};
-pub use self::problem::refusal_response;
+pub use self::refusal_response::refusal_response;
 #[cfg(feature = "tower")]
-pub(crate) use self::problem::response;
+pub(crate) use self::refusal_response::response;
 pub use self::sign::sign_request;
 pub use self::signing::{BodySignature, SigningBody};
 pub use self::verifying::{NotVerified, Verification, VerifyingBody};

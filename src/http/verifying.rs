@@ -127,6 +127,9 @@ impl Verification {
     /// Of a request without payload it can be had at once behind a
     /// `VerifyLayer` (feature `tower`), and else once the end of the body has been read.
     ///
+    /// The secret was live when the head came. Whether it still is tells
+    /// [`Verified::recheck`], or `KeyCache::is_live` (feature `secrets`).
+    ///
     /// # Errors
     ///
     /// [`NotVerified::Unfinished`] as long as the end has not been read, which is for ever if

@@ -109,6 +109,8 @@ impl<R> SigningReader<R> {
 
     /// Hashes the payload on the threads of `pool`. What is read is copied for them, since it lies
     /// in the memory of who reads.
+    ///
+    /// If the signer has been shown a part of the payload already, the rest is hashed in place too.
     #[must_use]
     pub fn hash_on(mut self, pool: &HashPool) -> Self {
         self.signer.hash_on(pool);

@@ -66,6 +66,8 @@ impl<S> SigningStream<S> {
     }
 
     /// Hashes the payload on the threads of `pool`.
+    ///
+    /// If the signer has been shown a part of the payload already, the rest is hashed in place too.
     #[must_use]
     pub fn hash_on(mut self, pool: &HashPool) -> Self {
         self.signer.hash_on(pool);

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::{
     buffers::BufferPool,
     foreign::{Panic, caught, drop_quietly},
-    queue::{OffloadedHash, Shared, fail, lock_hashed},
+    payload_queue::{self, Shared, fail, lock_hashed},
 };
-use crate::protocol::PayloadState;
+use crate::protocol::Sha256State;
 
 /// The right of a thread to hash the pieces of a payload: only its holder has the state of the hash.
 ///
@@ -17,7 +17,7 @@ use crate::protocol::PayloadState;
 /// is caught by itself, while nothing else that may panic is dropped: two panics at once would end
 /// the process, and one that went on would take the other payloads of the thread with it.
 pub(super) struct HashJob {
-    hash: PayloadState,
+    hash: Sha256State,
     shared: Arc<Shared>,
     piece: Bytes,
     /// The bytes of the piece that are hashed.
@@ -31,7 +31,7 @@ impl HashJob {
     const ROUNDS: usize = 16;
 
     /// Begins with a payload whose pieces are all in the queue.
-    pub(super) fn new(hash: PayloadState, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(hash: Sha256State, shared: Arc<Shared>) -> Self {
         Self { hash, shared, piece: Bytes::new(), hashed: 0, rounds: 0 }
     }
 
@@ -49,7 +49,7 @@ impl HashJob {
     }
 
     /// The state of the hash and the next bytes, which are to be hashed at once.
-    pub(super) fn next_bytes(&mut self, len: usize) -> (&mut PayloadState, &[u8]) {
+    pub(super) fn next_bytes(&mut self, len: usize) -> (&mut Sha256State, &[u8]) {
         let start = self.hashed;
         self.hashed += len;
         self.rounds += 1;
@@ -71,7 +71,7 @@ impl HashJob {
         let Some(mut state) = lock_hashed(&self.shared, hashed) else { return self.end() };
         let next = state.pieces.pop_front();
         let is_idle = next.is_none();
-        let is_short = state.queued <= OffloadedHash::refill(max_queued);
+        let is_short = state.queued <= payload_queue::refill(max_queued);
         let waiting = if is_idle || is_short { state.waiting.take() } else { None };
         match next {
             Some(piece) => self.piece = piece,

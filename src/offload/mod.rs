@@ -53,8 +53,9 @@ mod batch;
 mod buffers;
 mod foreign;
 mod job;
+mod offloaded_hash;
+mod payload_queue;
 mod pool;
-mod queue;
 
+pub use self::offloaded_hash::OffloadedHash;
 pub use self::pool::HashPool;
-pub use self::queue::OffloadedHash;

@@ -14,7 +14,7 @@ use std::{
 #[cfg(feature = "codec")]
 use bytes::BytesMut;
 
-use super::{batch::hash_round, buffers::BufferPool, job::HashJob, queue::OffloadedHash};
+use super::{batch::hash_round, buffers::BufferPool, job::HashJob, payload_queue};
 use crate::protocol::HashEngine;
 
 /// Threads that hash payloads beside what receives them. A clone shares the threads; they end with
@@ -185,7 +185,7 @@ impl PoolState {
     }
 
     fn max_queued(&self) -> usize {
-        OffloadedHash::max_queued(self.busy_per_thread())
+        payload_queue::max_queued(self.busy_per_thread())
     }
 
     /// The queue, once it has a job or is closed.
@@ -219,15 +219,15 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::{HashJob, HashPool, OffloadedHash, PoolState};
-    use crate::protocol::PayloadState;
+    use super::{super::OffloadedHash, HashJob, HashPool, PoolState};
+    use crate::protocol::Sha256State;
 
     /// A pool without threads, with so many payloads that wait, and their receivers.
     fn pool(threads: usize, lanes: usize, jobs: usize) -> PoolState {
         let pool = PoolState::new(threads.try_into().unwrap(), lanes.try_into().unwrap());
         for _ in 0..jobs {
             pool.busy.fetch_add(1, Relaxed);
-            pool.submit(HashJob::new(PayloadState::new(), Arc::default()));
+            pool.submit(HashJob::new(Sha256State::new(), Arc::default()));
         }
         pool
     }

@@ -27,7 +27,7 @@ pub use self::credentials::Credentials;
 pub use self::date::SigningDate;
 pub(crate) use self::digest::BufferedSha256;
 #[cfg(any(feature = "codec", feature = "http"))]
-pub(crate) use self::digest::{HashEngine, PayloadState};
+pub(crate) use self::digest::{HashEngine, Sha256State};
 #[cfg(feature = "http")]
 pub(crate) use self::headers::FieldList;
 pub use self::key::SigningKey;

@@ -116,6 +116,10 @@ impl<S> VerifyLayer<S> {
     /// For senders that cannot send a Content-Digest. The service must do nothing that it cannot
     /// take back before it has read the body to its end. If it answers before that, its answer is
     /// replaced by the refusal, 401, unless [`answer_unproven`](Self::answer_unproven) is set too.
+    ///
+    /// The keys are those that were live when the head came. To notice a secret that is revoked while
+    /// the payload streams, ask [`KeyCache::is_live`] before the commit; build the layer by
+    /// [`with_keys`](Self::with_keys) for that.
     #[must_use]
     pub fn stream_unproven(mut self) -> Self {
         self.verifier.streams_unproven = true;

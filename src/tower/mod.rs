@@ -47,10 +47,10 @@
 mod failure;
 mod layer;
 mod request_verifier;
-mod response;
+mod response_body;
 mod service;
 
 pub use self::failure::{Cause, VerifyFailure};
 pub use self::layer::VerifyLayer;
-pub use self::response::ResponseBody;
+pub use self::response_body::ResponseBody;
 pub use self::service::Verify;

@@ -5,7 +5,7 @@ use sha2::{Sha256, block_api::compress256};
 use zeroize::Zeroize;
 
 use super::{
-    Hex, Output,
+    output::{Hex, Output},
     sha256::{BLOCK, INITIAL, State, output},
 };
 

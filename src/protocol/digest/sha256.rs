@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use sha2::block_api::compress256;
 
-use super::Output;
+use super::output::Output;
 use crate::protocol::{lower, sink::Sink};
 
 /// The bytes of a block.
@@ -82,6 +82,12 @@ impl BufferedSha256 {
         self.state = INITIAL;
         self.compressed = 0;
         self.len = 0;
+    }
+
+    /// Returns `true` if no byte of a message has come.
+    #[cfg(any(feature = "codec", feature = "http"))]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.compressed == 0 && self.len == 0
     }
 
     /// Room for `len` bytes that the caller fills, if there is that much.

@@ -5,8 +5,8 @@ use std::{borrow::Cow, path::Path};
 use toml_span::{Value, value::ValueInner};
 use zeroize::Zeroizing;
 
-use super::{FileError, SecretFile, Stamp, Table, TooOpen};
-use crate::secrets::Secret;
+use super::{error::FileError, read::SecretFile, stamp::Stamp, too_open::TooOpen};
+use crate::secrets::{secret::Secret, table::Table};
 
 /// Far more than the secrets of a file should be, and read in a few milliseconds.
 const MAX_LEN: usize = 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io};
 
-use super::ReadError;
+use super::read::ReadError;
 use crate::error::ApiMisuse;
 
 /// A file of secrets that cannot be used.

@@ -9,7 +9,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Stamp, TooOpen};
+use super::{stamp::Stamp, too_open::TooOpen};
 
 /// The bytes of a file of secrets, zeroized on drop.
 ///

@@ -460,10 +460,10 @@ async fn run(pool: &HashPool, connection: &[u8], most: usize) -> Outcome {
                 frames.push(Frame::new(head.bytes()));
             }
             Ok(SigningEvent::Data(data)) => {
-                frames.last_mut().unwrap().payload.extend_from_slice(&data)
+                frames.last_mut().unwrap().payload.extend_from_slice(&data);
             }
             Ok(SigningEvent::Signed(signature)) => {
-                frames.last_mut().unwrap().signature = Some(signature)
+                frames.last_mut().unwrap().signature = Some(signature);
             }
             Err(CodecError::Frame(error)) => failed = Some(error),
             other => panic!("{other:?}"),

@@ -145,3 +145,26 @@ async fn sign_reader_signs_what_the_blocking_one_signs() {
     let input = sign_reader("", "secret", &frame[..]).await.unwrap_err();
     assert!(matches!(input, framesign::Error::Misuse(_)));
 }
+
+/// A server that has read the head itself hands on a signer that knows a part of the payload.
+#[tokio::test]
+async fn a_payload_that_has_begun_is_signed_whole_on_a_pool_too() {
+    let frame = b"PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\nhello";
+    let mut whole = Signer::new(&key());
+    whole.update(frame).unwrap();
+    let whole = whole.finish().unwrap();
+    for cut in [20, frame.len() - 5, frame.len() - 3] {
+        let (begun, rest) = frame.split_at(cut);
+        let mut signer = Signer::new(&key());
+        signer.update(begun).unwrap();
+        let inner = stream::iter([Ok(Bytes::copy_from_slice(rest))]);
+        let mut upload = SigningStream::new(inner, signer.clone()).hash_on(&pool());
+        while let Some(chunk) = upload.next().await {
+            chunk.unwrap();
+        }
+        assert_eq!(upload.signature(), Some(whole), "stream cut at {cut}");
+        let mut upload = SigningReader::new(rest, signer).hash_on(&pool());
+        upload.read_to_end(&mut Vec::new()).await.unwrap();
+        assert_eq!(upload.signature(), Some(whole), "reader cut at {cut}");
+    }
+}

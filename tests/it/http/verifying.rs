@@ -5,6 +5,7 @@ use std::{
     future::Future,
     io,
     num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
@@ -120,6 +121,17 @@ fn a_refusal_is_told_once() {
         refusal(next(&mut body));
     }
     assert_eq!(*told.lock().unwrap(), [Reason::Signature]);
+}
+
+#[test]
+fn a_log_that_panics_does_not_make_a_refused_body_look_verified() {
+    let body = verifying(b"hello", Full::from("hellO"));
+    let mut body = body.on_refusal(|_| panic!("the log is full"));
+    let verification = body.verification();
+    catch_unwind(AssertUnwindSafe(|| next(&mut body))).unwrap_err();
+    assert!(!body.is_end_stream());
+    refusal(next(&mut body));
+    assert!(matches!(verification.verified(), Err(NotVerified::Refused(_))));
 }
 
 #[test]

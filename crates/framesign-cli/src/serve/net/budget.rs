@@ -13,7 +13,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
-use crate::serve::net::idle::IdleTimer;
+use crate::serve::net::idle_timer::IdleTimer;
 
 /// The most bytes that all connections together read at a time.
 const TOTAL_READ: usize = 1024 * 1024;

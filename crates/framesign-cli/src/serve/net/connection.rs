@@ -27,7 +27,7 @@ use crate::serve::{
         budget::BudgetedStream,
         drain::{Cut, Drain},
         http,
-        idle::IdleTimer,
+        idle_timer::IdleTimer,
         peer::Peer,
         socket::TimedSocket,
         tls,

@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     exit::FatalError,
-    serve::net::{connection::Server, drain::Drain, idle::IdleTimer},
+    serve::net::{connection::Server, drain::Drain, idle_timer::IdleTimer},
 };
 
 /// The most connections that wait in the kernel's queue; it takes fewer if `net.core.somaxconn`
@@ -180,7 +180,7 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     use super::{AcceptBackoff, OpenConnection, OpenConnections};
-    use crate::serve::net::idle::IdleTimer;
+    use crate::serve::net::idle_timer::IdleTimer;
 
     #[test]
     fn pauses_double_up_to_a_second_and_begin_anew() {

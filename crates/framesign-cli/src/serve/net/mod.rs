@@ -4,7 +4,7 @@ pub(crate) mod budget;
 pub(crate) mod connection;
 pub(crate) mod drain;
 mod http;
-mod idle;
+mod idle_timer;
 pub(crate) mod listener;
 pub(crate) mod open_files;
 pub(crate) mod peer;

@@ -16,7 +16,7 @@ use axum::{
 };
 use hyper::body::{Frame, SizeHint};
 
-use crate::serve::net::idle::{RequestGuard, UnwrittenResponse};
+use crate::serve::net::idle_timer::{RequestGuard, UnwrittenResponse};
 
 /// Has the request be in progress until all of its `answer` is written.
 pub(crate) fn until_written(answer: Response<Body>, request: RequestGuard) -> Response<Body> {
@@ -76,7 +76,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::until_written;
-    use crate::serve::net::idle::IdleTimer;
+    use crate::serve::net::idle_timer::IdleTimer;
 
     #[tokio::test]
     async fn request_is_in_progress_until_the_last_byte_is_dropped() {

@@ -1,23 +1,20 @@
-//! The payload that is hashed elsewhere, between its receiver and a thread.
+//! The receiver of a payload that is hashed on a thread of the pool.
 
 use std::{
-    collections::VecDeque,
     fmt,
     future::poll_fn,
-    mem,
-    panic::resume_unwind,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 
 use super::{
     HashPool,
-    foreign::{Caught, Panic, caught, drop_quietly},
     job::HashJob,
+    payload_queue::{self, PayloadQueue, Shared, lock, unfailed},
 };
-use crate::protocol::{PayloadHash, PayloadState};
+use crate::protocol::{PayloadHash, Sha256State};
 
 /// The hash of one payload after another, taken on the threads of a [`HashPool`] in the order in
 /// which the pieces come.
@@ -42,52 +39,20 @@ pub struct OffloadedHash {
     shared: Arc<Shared>,
 }
 
-/// What the receiver of a payload and a thread share.
-pub(super) type Shared = Mutex<State>;
-
-#[derive(Default)]
-pub(super) struct State {
-    /// Where the state of the hash is while there is nothing to hash; else a [`HashJob`] has it.
-    pub(super) idle: Option<PayloadState>,
-    pub(super) pieces: VecDeque<Bytes>,
-    /// The bytes of the pieces and of the one that is being hashed.
-    pub(super) queued: usize,
-    /// Who waits for room or for the end.
-    pub(super) waiting: Option<Waker>,
-    /// The panic of foreign code that this payload failed by.
-    failed: Option<Caught>,
-}
-
 impl OffloadedHash {
     /// With so many bytes in the queue there is no room: 1 MiB, enough for a thread not to run dry
     /// while its receiver is woken, on a busy machine too. Payloads that share a thread share these
     /// bytes too, down to 128 KiB each.
-    pub const LIMIT: usize = 1024 * 1024;
-
-    /// Payloads that share a thread have room for so many bytes each: for a read that is hashed, and for
-    /// one that waits.
-    const MIN_LIMIT: usize = 128 * 1024;
+    pub const LIMIT: usize = payload_queue::LIMIT;
 
     /// A smaller piece is hashed at once where nothing is queued: waking a thread takes as long.
     const MIN_OFFLOADED: usize = 16 * 1024;
 
-    /// With how many bytes in its queue a payload has no room, if `payloads` share a thread.
-    pub(super) fn max_queued(payloads: usize) -> usize {
-        (Self::LIMIT / payloads.max(1)).max(Self::MIN_LIMIT)
-    }
-
-    /// Who waits for room is woken with so many bytes left in the queue: rarely, since waking takes
-    /// the time of hashing a piece on some machines, but before the thread runs dry where pieces are
-    /// not larger than that.
-    pub(super) fn refill(max_queued: usize) -> usize {
-        (max_queued / 4).max(Self::MIN_LIMIT / 2)
-    }
-
     /// Begins with a payload that is hashed on the threads of `pool`.
     #[must_use]
     pub fn new(pool: &HashPool) -> Self {
-        let state = State { idle: Some(PayloadState::new()), ..State::default() };
-        Self { pool: pool.clone(), shared: Arc::new(Mutex::new(state)) }
+        let queue = PayloadQueue { idle: Some(Sha256State::new()), ..PayloadQueue::default() };
+        Self { pool: pool.clone(), shared: Arc::new(Mutex::new(queue)) }
     }
 
     /// Waits until there is room for a further piece.
@@ -107,8 +72,8 @@ impl OffloadedHash {
     /// last piece at the most.
     pub fn push(&mut self, piece: Bytes) {
         let mut state = lock(&self.shared);
-        if state.failed.is_some() {
-            // Nobody will hash it.
+        // Of a payload that has failed nobody will hash it; an empty piece adds nothing but itself.
+        if state.failed.is_some() || piece.is_empty() {
             return;
         }
         if let (Some(hash), true) = (&mut state.idle, piece.len() < Self::MIN_OFFLOADED) {
@@ -156,7 +121,7 @@ impl OffloadedHash {
     ///
     /// Like [`ready`](Self::ready).
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<PayloadHash> {
-        self.poll_state(cx, State::finish)
+        self.poll_state(cx, PayloadQueue::finish)
     }
 
     /// Whether all that came is hashed.
@@ -180,7 +145,7 @@ impl OffloadedHash {
     fn poll_state<T>(
         &mut self,
         cx: &mut Context<'_>,
-        ask: impl FnOnce(&mut State) -> Option<T>,
+        ask: impl FnOnce(&mut PayloadQueue) -> Option<T>,
     ) -> Poll<T> {
         let mut state = unfailed(&self.shared);
         if let Some(answer) = ask(&mut state) {
@@ -192,55 +157,6 @@ impl OffloadedHash {
         }
         Poll::Pending
     }
-}
-
-impl State {
-    fn finish(&mut self) -> Option<PayloadHash> {
-        self.idle.as_mut().map(|hash| PayloadHash::from_bytes(mem::take(hash).finalize()))
-    }
-}
-
-/// The state less the bytes that were hashed; `None` if the payload has failed meanwhile, by a waker
-/// that another turn has called.
-pub(super) fn lock_hashed(shared: &Shared, hashed: usize) -> Option<MutexGuard<'_, State>> {
-    let mut state = lock(shared);
-    if state.failed.is_some() {
-        return None;
-    }
-    state.queued -= hashed;
-    Some(state)
-}
-
-/// Ends a payload by the panic of foreign code: its pieces go, and whoever waits for it is told.
-pub(super) fn fail(shared: &Shared, panic: Panic) {
-    let mut state = lock(shared);
-    if state.failed.is_some() {
-        drop(state);
-        return drop_quietly(panic);
-    }
-    state.failed = Some(Caught::new(panic));
-    let pieces = mem::take(&mut state.pieces);
-    state.queued = 0;
-    let waiting = state.waiting.take();
-    drop(state);
-    // One by one: several that panicked at once would end the process.
-    pieces.into_iter().for_each(drop_quietly);
-    if let Some(Err(panic)) = waiting.map(|waker| caught(|| waker.wake())) {
-        drop_quietly(panic);
-    }
-}
-
-/// The state of a payload that has not failed; else its panic goes on here.
-fn unfailed(shared: &Shared) -> MutexGuard<'_, State> {
-    let mut state = lock(shared);
-    let Some(panic) = state.failed.as_mut().map(Caught::take) else { return state };
-    drop(state);
-    resume_unwind(panic)
-}
-
-/// Nothing here panics while it holds the state.
-fn lock(shared: &Shared) -> MutexGuard<'_, State> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for OffloadedHash {

@@ -1,0 +1,99 @@
+//! The pieces of a payload, between its receiver and a thread.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    panic::resume_unwind,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+
+use bytes::Bytes;
+
+use super::foreign::{Caught, Panic, caught, drop_quietly};
+use crate::protocol::{PayloadHash, Sha256State};
+
+/// With so many bytes in its queue a payload that is alone on its thread has no room.
+pub(super) const LIMIT: usize = 1024 * 1024;
+
+/// Payloads that share a thread have room for so many bytes each: for a read that is hashed, and for
+/// one that waits.
+const MIN_LIMIT: usize = 128 * 1024;
+
+/// With how many bytes in its queue a payload has no room, if `payloads` share a thread.
+pub(super) fn max_queued(payloads: usize) -> usize {
+    (LIMIT / payloads.max(1)).max(MIN_LIMIT)
+}
+
+/// Who waits for room is woken with so many bytes left in the queue: rarely, since waking takes
+/// the time of hashing a piece on some machines, but before the thread runs dry where pieces are
+/// not larger than that.
+pub(super) fn refill(max_queued: usize) -> usize {
+    (max_queued / 4).max(MIN_LIMIT / 2)
+}
+
+/// What the receiver of a payload and a thread share.
+pub(super) type Shared = Mutex<PayloadQueue>;
+
+#[derive(Default)]
+pub(super) struct PayloadQueue {
+    /// Where the state of the hash is while there is nothing to hash; else a [`HashJob`] has it.
+    pub(super) idle: Option<Sha256State>,
+    pub(super) pieces: VecDeque<Bytes>,
+    /// The bytes of the pieces and of the one that is being hashed.
+    pub(super) queued: usize,
+    /// Who waits for room or for the end.
+    pub(super) waiting: Option<Waker>,
+    /// The panic of foreign code that this payload failed by.
+    pub(super) failed: Option<Caught>,
+}
+
+impl PayloadQueue {
+    /// The hash, if all that came is hashed; another payload can begin then.
+    pub(super) fn finish(&mut self) -> Option<PayloadHash> {
+        self.idle.as_mut().map(|hash| PayloadHash::from_bytes(mem::take(hash).finalize()))
+    }
+}
+
+/// The state less the bytes that were hashed; `None` if the payload has failed meanwhile, by a waker
+/// that another turn has called.
+pub(super) fn lock_hashed(shared: &Shared, hashed: usize) -> Option<MutexGuard<'_, PayloadQueue>> {
+    let mut state = lock(shared);
+    if state.failed.is_some() {
+        return None;
+    }
+    state.queued -= hashed;
+    Some(state)
+}
+
+/// Ends a payload by the panic of foreign code: its pieces go, and whoever waits for it is told.
+pub(super) fn fail(shared: &Shared, panic: Panic) {
+    let mut state = lock(shared);
+    if state.failed.is_some() {
+        drop(state);
+        return drop_quietly(panic);
+    }
+    state.failed = Some(Caught::new(panic));
+    let pieces = mem::take(&mut state.pieces);
+    state.queued = 0;
+    let waiting = state.waiting.take();
+    drop(state);
+    // One by one: several that panicked at once would end the process.
+    pieces.into_iter().for_each(drop_quietly);
+    if let Some(Err(panic)) = waiting.map(|waker| caught(|| waker.wake())) {
+        drop_quietly(panic);
+    }
+}
+
+/// The state of a payload that has not failed; else its panic goes on here.
+pub(super) fn unfailed(shared: &Shared) -> MutexGuard<'_, PayloadQueue> {
+    let mut state = lock(shared);
+    let Some(panic) = state.failed.as_mut().map(Caught::take) else { return state };
+    drop(state);
+    resume_unwind(panic)
+}
+
+/// Nothing here panics while it holds the state.
+pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, PayloadQueue> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
