@@ -24,7 +24,7 @@ use dynata_sig::{
     signature::{Key, Signer as _},
     time::Timestamp,
 };
-use framesign::{Credentials, FrameError, ApiMisuse, Signature, Signer, SigningDate, SigningKey};
+use framesign::{ApiMisuse, Credentials, FrameError, Signature, Signer, SigningDate, SigningKey};
 use http::{Method, Uri};
 
 /// 1 August 2023, the date of the example, since the epoch.
