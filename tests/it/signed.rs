@@ -53,6 +53,7 @@ impl Case {
     }
 
     /// The lines that tell `what`, without it.
+    #[cfg(feature = "secrets-file")]
     pub(crate) fn facts(&self, what: &str) -> impl Iterator<Item = &str> {
         self.published.facts(what)
     }
@@ -74,6 +75,7 @@ impl Case {
     }
 
     /// Whether bytes follow the frame: on a connection they begin another one.
+    #[cfg(feature = "tower")]
     pub(crate) fn is_longer(&self) -> bool {
         self.kind.as_deref() == Some("trailing-bytes")
     }
