@@ -38,7 +38,9 @@ async fn serve(socket: Socket, received: Arc<Received>) -> Result {
     store.add(credentials.access_key(), Secret::new(keys::SECRET_KEY)?)?;
     let service = service_fn(move |request| read(request, Arc::clone(&received)));
     let service = TowerToHyperService::new(VerifyLayer::new(store).layer(service));
-    Ok(http1::Builder::new().serve_connection(TokioIo::new(socket), service).await?)
+    // The peer of a large upload has nothing more to send, and waits for the answer.
+    let builder = &mut http1::Builder::new();
+    Ok(builder.half_close(true).serve_connection(TokioIo::new(socket), service).await?)
 }
 
 async fn read(
