@@ -1,5 +1,7 @@
 //! The arguments of the program, and the command that they name.
 
+#[cfg(feature = "serve")]
+use std::env;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -79,17 +81,26 @@ Manual pages:      framesign man [COMMAND]";
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let result = Cli::read().map_err(FatalError::Arguments).and_then(|cli| dispatch(&cli.command));
-    result.unwrap_or_else(FatalError::report).into()
+    read_and_dispatch().unwrap_or_else(FatalError::report).into()
 }
 
-fn dispatch(command: &Command) -> Result<Exit, FatalError> {
-    match command {
+fn read_and_dispatch() -> Result<Exit, FatalError> {
+    // Reading the arguments takes milliseconds, in which a signal would end the process without
+    // ceremony. The first argument is enough to know the service: no option stands before it.
+    #[cfg(feature = "serve")]
+    let signals = match env::args_os().nth(1) {
+        Some(command) if command == "serve" => Some(serve::install_signals()?),
+        _ => None,
+    };
+    let cli = Cli::read().map_err(FatalError::Arguments)?;
+    match &cli.command {
         Command::Sign(options) => sign::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Verify(options) => verify::run(options),
         #[cfg(feature = "serve")]
-        Command::Serve(options) => serve::run(options),
+        Command::Serve(options) => {
+            serve::run(options, signals.map_or_else(serve::install_signals, Ok)?)
+        }
         #[cfg(feature = "serve")]
         Command::Healthcheck(options) => healthcheck::run(options),
         Command::Completions(options) => completions::run(options, Cli::definition()),

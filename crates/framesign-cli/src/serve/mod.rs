@@ -3,7 +3,7 @@
 //! ```text
 //! net        ─► middleware  ─► routes ─► admission ─► body
 //! sockets,      id, limits     token,    caller,      reader,
-//! TLS, HTTP     of the head,   frames,   permits      drain
+//! TLS, HTTP     of the head,   frames,   permits      discard
 //!               log line       health …
 //! ```
 //!

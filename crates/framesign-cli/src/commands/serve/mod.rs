@@ -35,11 +35,16 @@ use crate::{
     },
 };
 
+/// Takes the signals of the service from now on.
+///
+/// Called before all else: a process that reads its arguments or files must not be ended by a
+/// signal that asks for an orderly end, nor by one that asks to read files again.
+pub(crate) fn install_signals() -> Result<Signals, FatalError> {
+    Signals::install().map_err(|error| refused("signals", &error))
+}
+
 /// Serves until a signal ends it.
-pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
-    // Before all else: what takes time now must not be ended by a signal that asks for an orderly
-    // end, nor by one that asks to read files again.
-    let (signals, hangups) = Signals::install().map_err(|error| refused("signals", &error))?;
+pub(crate) fn run(options: &Options, signals: Signals) -> Result<Exit, FatalError> {
     let open_files = OpenFiles::raise_limit();
     let settings = options.settings()?;
     let log = log::start(options.logs.log_format, options.logs.log_level)
@@ -47,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let threads = options.listening.threads.map(usize::from).map_or_else(available_threads, Ok);
     let threads = threads.map_err(|error| refused("threads", &error))?;
     let runtime = runtime(threads).map_err(|error| refused("threads", &error))?;
-    let process = Process { signals, hangups, open_files, threads };
+    let process = Process { signals, open_files, threads };
     let exit = runtime.block_on(process.serve(settings, &log));
     // What the deadline has cut is not waited for.
     runtime.shutdown_background();
@@ -69,7 +74,6 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 /// The means that the process gives the service.
 struct Process {
     signals: Signals,
-    hangups: Signal,
     open_files: OpenFiles,
     threads: usize,
 }
@@ -79,7 +83,7 @@ impl Process {
         // Files may be slow, as those of a network are: a signal does not wait for them.
         let (state, warnings) = tokio::select! {
             read = task::spawn_blocking(|| read(settings)) => read.unwrap_or_else(panicked)?,
-            signal = self.signals.next() => {
+            signal = self.signals.end.next() => {
                 info!("{signal}: the service ends before it listens");
                 return Ok(Exit::Done);
             }
@@ -88,9 +92,9 @@ impl Process {
         self.open_files.log();
         warnings.log();
         announce(&listeners, state.tls.is_some());
-        task::spawn(reload_when_asked(self.hangups, Arc::clone(&state)));
-        let mut signals = self.signals;
-        let shutdown = async || signals.next().await;
+        let Signals { mut end, hangups } = self.signals;
+        task::spawn(reload_when_asked(hangups, Arc::clone(&state)));
+        let shutdown = async || end.next().await;
         Ok(serve::run(listeners, state, shutdown, || log.wait_for_lines()).await)
     }
 

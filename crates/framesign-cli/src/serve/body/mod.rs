@@ -1,4 +1,4 @@
-//! Bodies of requests: read under limits, or drained if nobody read them.
+//! Bodies of requests: read under limits, or discarded if nobody read them.
 
-pub(crate) mod drain;
 pub(crate) mod reader;
+pub(crate) mod unread;

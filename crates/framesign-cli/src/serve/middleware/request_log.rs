@@ -15,7 +15,7 @@ use axum::{
 use tracing::{debug, info};
 
 use crate::serve::{
-    body::drain::BodyDrain,
+    body::unread::UnreadBody,
     metrics::route::Route,
     middleware::{
         caller_name::CallerName,
@@ -36,7 +36,7 @@ pub(crate) async fn log_request(
     let request_id = RequestId::given(&request).unwrap_or_else(RequestId::made);
     request.extensions_mut().insert(request_id.clone());
     request.extensions_mut().insert(CallerName::default());
-    let (version, drain) = (request.version(), BodyDrain::attach(&mut request));
+    let (version, unread) = (request.version(), UnreadBody::attach(&mut request));
     let mut log = RequestLog::begin(&state, &request, request_id);
     let checked = request_head::check_head(&request, &state.settings.limits)
         .and_then(|()| request_head::check_host(&request));
@@ -44,7 +44,7 @@ pub(crate) async fn log_request(
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let ends = response.extensions().get().is_some_and(Problem::closes) || !drain.drain().await;
+    let ends = response.extensions().get().is_some_and(Problem::closes) || !unread.discard().await;
     finish(&mut response, &log.request_id);
     // RFC 9112 section 9.6: a client is told, lest it send its next request there. RFC 9113 section
     // 8.2.2: there is no such field in HTTP/2.

@@ -2,8 +2,9 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     net::SocketAddr,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     process::{Child, ChildStderr, ChildStdout, Stdio},
     thread,
     time::Instant,
@@ -28,6 +29,16 @@ struct Status {
 }
 
 impl Status {
+    fn of(child: &Child) -> Self {
+        let text = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let value =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        Self {
+            threads: value("Threads:").unwrap().parse().unwrap(),
+            caught: u64::from_str_radix(value("SigCgt:").unwrap(), 16).unwrap(),
+        }
+    }
+
     fn catches(&self, signal: Signal) -> bool {
         self.caught & 1 << (signal.as_raw() - 1) != 0
     }
@@ -40,29 +51,6 @@ impl Starting {
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         Self { child, stdout, stderr }
-    }
-
-    fn status(&self) -> Status {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let value =
-            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        Status {
-            threads: value("Threads:").unwrap().parse().unwrap(),
-            caught: u64::from_str_radix(value("SigCgt:").unwrap(), 16).unwrap(),
-        }
-    }
-
-    /// Waits, without a pause, until its status `is_so`, which it comes to within moments.
-    fn wait_for(&self, is_so: impl Fn(&Status) -> bool) -> Status {
-        let begun = Instant::now();
-        loop {
-            assert!(begun.elapsed() < PATIENCE, "waited for a status in vain");
-            let status = self.status();
-            if is_so(&status) {
-                return status;
-            }
-            thread::yield_now();
-        }
     }
 
     /// Where it listens, once it does.
@@ -90,6 +78,19 @@ impl Starting {
     }
 }
 
+/// Waits, without a pause, until the status of `child` `is_so`, which it comes to within moments.
+fn wait_for(child: &Child, is_so: impl Fn(&Status) -> bool) -> Status {
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "waited for a status in vain");
+        let status = Status::of(child);
+        if is_so(&status) {
+            return status;
+        }
+        thread::yield_now();
+    }
+}
+
 const ALL: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
 
 /// It has one thread when it begins, and further ones before it reads a file.
@@ -97,12 +98,29 @@ const ALL: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
 fn handlers_are_there_before_all_else() {
     for threads in ["1", "64"] {
         let service = Starting::new(&["--threads", threads]);
-        let status = service.wait_for(|status| status.threads > 1);
+        let status = wait_for(&service.child, |status| status.threads > 1);
         assert!(ALL.into_iter().all(|signal| status.catches(signal)), "{:#x}", status.caught);
         service.send(Signal::TERM);
         let (code, written) = service.wait();
         assert_eq!(code, Some(0), "{written}");
     }
+}
+
+/// Standard output that takes nothing holds it up when it has read its arguments, and no file.
+#[test]
+fn handlers_are_there_before_the_arguments_are_read() {
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.write(&[0; 4096]).is_ok() {}
+    writer.set_nonblocking(false).unwrap();
+    let mut command = serve(&["--help"]);
+    command.stdin(Stdio::null()).stdout(OwnedFd::from(writer));
+    let mut child = command.spawn().unwrap();
+    // With the command goes the writer of this process.
+    drop(command);
+    wait_for(&child, |status| ALL.into_iter().all(|signal| status.catches(signal)));
+    drop(reader);
+    child.wait().unwrap();
 }
 
 /// However far it has come.
@@ -111,9 +129,9 @@ fn signal_of_the_first_moment_ends_it_in_order() {
     for signal in [Signal::TERM, Signal::INT] {
         for pause in 0..40 {
             let service = Starting::new(&["--threads", "8"]);
-            service.wait_for(|status| ALL.into_iter().all(|signal| status.catches(signal)));
+            wait_for(&service.child, |status| ALL.into_iter().all(|signal| status.catches(signal)));
             for _ in 0..pause * 10 {
-                service.status();
+                Status::of(&service.child);
             }
             service.send(signal);
             let (code, written) = service.wait();
@@ -126,7 +144,7 @@ fn signal_of_the_first_moment_ends_it_in_order() {
 fn hangup_of_the_first_moment_is_done_when_it_listens() {
     for _ in 0..10 {
         let mut service = Starting::new(&["--threads", "8"]);
-        service.wait_for(|status| status.catches(Signal::HUP));
+        wait_for(&service.child, |status| status.catches(Signal::HUP));
         service.send(Signal::HUP);
         let mut connection = Connection::open(service.address());
         let mut reloads = || {

@@ -1,4 +1,4 @@
-//! Drains what is left of a body when its request is answered.
+//! Discards what is left unread of a body when its request is answered.
 //!
 //! A client that is refused early may be sending its body still. Where that is little, it is taken
 //! and thrown away before the answer goes out: HTTP/1.1 can go on with the connection then, and
@@ -24,9 +24,9 @@ use tokio::time;
 const MAX_BYTES: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Gets back what a handler leaves of the body of its request, and drains it.
+/// Gets back what a handler leaves of the body of its request, and discards it.
 #[derive(Debug)]
-pub(crate) struct BodyDrain {
+pub(crate) struct UnreadBody {
     back: BodySlot,
     /// The client sends no body unless it is asked to, which reading one does (RFC 9110 section
     /// 10.1.1).
@@ -35,13 +35,13 @@ pub(crate) struct BodyDrain {
 
 type BodySlot = Arc<Mutex<Option<Body>>>;
 
-/// A body that returns to its [`BodyDrain`] when its handler drops it.
+/// A body that returns to its [`UnreadBody`] when its handler drops it.
 struct ReturningBody {
     body: Body,
     back: BodySlot,
 }
 
-impl BodyDrain {
+impl UnreadBody {
     /// Has the body of `request` return here when its handler drops it.
     pub(crate) fn attach(request: &mut Request<Body>) -> Self {
         let back = BodySlot::default();
@@ -53,17 +53,17 @@ impl BodyDrain {
     }
 
     /// Discards what was left, if it is little and comes soon. Returns whether nothing is left then.
-    pub(crate) async fn drain(&self) -> bool {
+    pub(crate) async fn discard(&self) -> bool {
         let Some(mut body) = lock(&self.back).take() else { return true };
         if self.expects_continue || body.size_hint().lower() > MAX_BYTES as u64 {
             return false;
         }
-        time::timeout(TIMEOUT, discard(&mut body)).await.unwrap_or(false)
+        time::timeout(TIMEOUT, discard_all(&mut body)).await.unwrap_or(false)
     }
 }
 
 /// Returns whether that came to the end.
-async fn discard(body: &mut Body) -> bool {
+async fn discard_all(body: &mut Body) -> bool {
     let mut thrown = 0;
     while thrown <= MAX_BYTES {
         match body.frame().await {
