@@ -42,8 +42,9 @@ pub(crate) async fn run(
 ) -> Exit {
     let drains = listeners.accept(&state);
     let cause = shutdown().await;
-    info!("{cause}: the service ends when its requests have");
+    // Before its line of the log, so that who reads the line sees the service as not ready.
     state.readiness.start_shutdown();
+    info!("{cause}: the service ends when its requests have");
     tokio::select! {
         exit = finish(&state, &drains, &before_cut) => exit,
         cause = shutdown() => {
