@@ -143,6 +143,9 @@ impl<R: fmt::Debug, D: Decoder + fmt::Debug> fmt::Debug for OffloadedRead<R, D> 
 /// The number of times in a row that a task looks whether more came instead of sleeping. To wake it
 /// can take a sender as long as all else that it does: a receiver that is quick to sleep makes it
 /// the slowest of the three, and then it sleeps every time.
+///
+/// On four cores `cargo bench --bench connection` reads 0.92 to 0.94 with it and 0.84 to 0.90 without
+/// (the ratio to plain SHA-256, four runs in turns).
 const LOOKS: u32 = 128;
 
 /// The codecs of this module.
