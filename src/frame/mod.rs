@@ -31,7 +31,7 @@ pub use self::target::TargetForm;
 #[cfg(feature = "http")]
 pub(crate) use self::{
     ascii::trim,
-    field::PlacedField,
+    field::{PlacedField, check_structured_value},
     head_reader::{head_too_large, too_many_headers},
     host::{check as check_host, is_authority_form},
     length::{content_length, transfer_encoding},
