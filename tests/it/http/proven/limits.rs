@@ -6,19 +6,31 @@ use framesign::verify::Policy;
 use http::Request;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{Sent, sign};
 use crate::{
     http::{
-        layer::{put, put_claimed, refused, sealed},
-        server::{Server, layer, streaming},
+        layer::{put, put_claimed, sealed},
+        server::{Answer, Server, layer, streaming},
         support::{body, data},
     },
     support::content_digest,
 };
 
 const LIMIT: usize = 65_536;
+
+/// The answer to a head whose payload never comes. A server that waits for it sees that it is cut.
+async fn refused_at_the_head(server: &Server, head: &[u8]) -> Answer {
+    let mut connection = server.connect().await;
+    connection.send(head).await;
+    connection.0.shutdown().await.unwrap();
+    let answer = connection.answer().await;
+    assert!(answer.has("connection: close"), "{answer:?}");
+    assert!(answer.has("content-type: application/problem+json"), "{answer:?}");
+    assert!(connection.is_closed().await);
+    answer
+}
 
 #[tokio::test]
 async fn a_large_payload_without_a_claim_is_refused_at_the_head() {
@@ -28,7 +40,7 @@ async fn a_large_payload_without_a_claim_is_refused_at_the_head() {
         let head =
             format!("PUT /up HTTP/1.1\r\nHost: h\r\n{expect}Content-Length: {length}\r\n\r\n");
         // No byte of it is sent, and no `100 Continue` comes before the answer.
-        let answer = refused(&server, &sealed(&head, b"whatever")).await;
+        let answer = refused_at_the_head(&server, &sealed(&head, b"whatever")).await;
         assert_eq!(answer.status, 400);
         assert!(answer.has("want-content-digest: sha-256=10"), "{answer:?}");
         assert!(!answer.has("www-authenticate: framesign"), "{answer:?}");
@@ -66,7 +78,7 @@ async fn a_payload_of_the_limit_is_read_and_one_byte_more_is_not() {
     let response = sender.send_request(put2(server.address, &[], most)).await.unwrap();
     assert_eq!(response.status(), 200);
 
-    assert_eq!(refused(&server, &put(&payload)).await.status, 400);
+    assert_eq!(refused_at_the_head(&server, &put(&payload)).await.status, 400);
     let response = sender.send_request(put2(server.address, &[], &payload)).await.unwrap();
     assert_eq!(response.status(), 400);
     assert_eq!(response.headers()["want-content-digest"], "sha-256=10");
@@ -87,7 +99,7 @@ async fn a_payload_of_the_limit_is_read_and_one_byte_more_is_not() {
 #[tokio::test]
 async fn with_a_limit_of_0_every_payload_needs_a_claim() {
     let server = Server::start(layer().max_buffered_payload(0)).await;
-    assert_eq!(refused(&server, &put(b"x")).await.status, 400);
+    assert_eq!(refused_at_the_head(&server, &put(b"x")).await.status, 400);
     assert_eq!((server.calls(), server.failures()), (0, vec!["digest-required".to_owned()]));
     for (head, payload) in [(put_claimed(b"x"), &b"x"[..]), (put(b""), b"")] {
         let mut connection = server.connect().await;
@@ -114,7 +126,8 @@ async fn the_lower_of_both_limits_counts() {
     // To stream what is not proven does not overrule the policy.
     let server =
         Server::start(streaming().policy(Policy::default().require_content_digest())).await;
-    assert_eq!(refused(&server, &put(b"hello")).await.status, 400);
+    assert_eq!(refused_at_the_head(&server, &put(b"hello")).await.status, 400);
+    assert_eq!(server.failures(), ["digest-required"]);
 }
 
 #[tokio::test]
