@@ -6,17 +6,23 @@ use axum::{Router, body::Body};
 use bytes::Bytes;
 use framesign::{http::VerifyingBody, verify::Claim};
 use futures_util::stream;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc::unbounded_channel,
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::{around, parts};
-use crate::http::{
-    layer::{claim, put_claimed, sealed},
-    server::{Connection, layer, streaming},
-    support::{body, data},
+use crate::{
+    http::{
+        layer::{claim, put_claimed, sealed},
+        server::{Connection, layer, streaming},
+        support::{body, data},
+    },
+    support::content_digest,
 };
 
 #[tokio::test]
@@ -64,22 +70,53 @@ async fn a_payload_of_another_length_does_not_reach_the_service() {
 /// The clock of the runtime stands still until all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn a_time_limit_outside_of_the_layer_ends_the_wait_for_a_payload() {
-    let (service, mut calls, _failures) = around(layer());
+    let (service, mut calls, mut failures) = around(layer());
     let slow = StreamBody::new(stream::pending::<std::io::Result<Frame<Bytes>>>());
     let request = Request::from_parts(parts(&[], b"x"), slow);
     let limited = tokio::time::timeout(Duration::from_secs(30), service.oneshot(request));
     assert!(limited.await.is_err());
     assert!(calls.try_recv().is_err());
+    let told = failures.try_recv().unwrap();
+    assert_eq!(told.reason, "not verified: dropped before it was proven");
+    assert_eq!((told.method, told.access_key), (Method::PUT, Some(b"access".to_vec())));
+    assert!(failures.try_recv().is_err(), "told once");
+}
+
+/// Fails without a look at the request.
+async fn fail(
+    _: Request<VerifyingBody<Full<Bytes>>>,
+) -> Result<Response<Full<Bytes>>, &'static str> {
+    Err("gone")
 }
 
 #[tokio::test]
 async fn a_service_that_fails_without_the_proof_fails() {
-    let service = service_fn(async |_: Request<VerifyingBody<Full<Bytes>>>| {
-        Err::<Response<Full<Bytes>>, _>("gone")
-    });
     let request = Request::from_parts(parts(&[], b"hello"), Full::<Bytes>::from("hello"));
-    let failed = streaming().layer(service).oneshot(request).await;
+    let failed = streaming().layer(service_fn(fail)).oneshot(request).await;
     assert_eq!(failed.err(), Some("gone"));
+}
+
+#[tokio::test]
+async fn a_service_that_fails_is_told_of_unless_the_request_is_proven() {
+    let claimed = content_digest(b"hello");
+    let claims = [("content-digest", claimed.as_str())];
+    let failed = "refused: the service failed before the request was proven";
+    for (layer, fields, expected) in [
+        (streaming(), &[][..], Some(failed)),
+        (streaming(), &claims, None),
+        (streaming().answer_unproven(), &[], None),
+        (layer(), &[], None),
+    ] {
+        let (sender, mut told) = unbounded_channel();
+        let layer = layer.on_failure(move |failure| {
+            sender.send(failure.cause().to_string()).unwrap();
+        });
+        let request = Request::from_parts(parts(fields, b"hello"), Full::<Bytes>::from("hello"));
+        let result = layer.layer(service_fn(fail)).oneshot(request).await;
+        assert_eq!(result.err(), Some("gone"));
+        assert_eq!(told.try_recv().ok().as_deref(), expected, "{fields:?}");
+        assert!(told.try_recv().is_err(), "told once");
+    }
 }
 
 /// Uploads of each sender go to a folder of its own, and are not larger than it may have.
