@@ -96,13 +96,13 @@
 //! # Strict, lenient, limits
 //!
 //! [`Rules`] say how a frame is read. Lenient reading, the default, repairs what has one clear
-//! meaning; strict reading is for frames of others.
+//! meaning; strict reading is for frames of others. [`Limits`] hold in both.
 //!
 //! ```
-//! use framesign::{ErrorKind, FrameHasher, Rules};
+//! use framesign::{ErrorKind, FrameHasher, Limits, Rules};
 //!
-//! let rules = Rules::strict().max_head(8 * 1024).max_headers(64).allow_method("PATCH")?;
-//! let mut hasher = FrameHasher::new(rules);
+//! let limits = Limits::default().max_head(8 * 1024).max_headers(64).allow_method("PATCH")?;
+//! let mut hasher = FrameHasher::new(Rules::strict().limits(limits));
 //! let error = hasher.update(b"PATCH / HTTP/1.1\nHost: test.com\n\n").unwrap_err();
 //! assert_eq!((error.kind(), error.offset()), (ErrorKind::BareLf, 16));
 //! # Ok::<(), framesign::ApiMisuse>(())
@@ -232,7 +232,7 @@ pub mod tower;
 pub mod verify;
 
 pub use self::error::{ApiMisuse, Error, ErrorKind, FrameError};
-pub use self::frame::{Field, Head, Reading, Rules, TargetForm};
+pub use self::frame::{Field, Head, Limits, Reading, Rules, TargetForm};
 pub use self::hasher::{FrameHasher, Update};
 pub use self::payload::Progress;
 pub use self::protocol::{

@@ -1,6 +1,6 @@
 //! The heads that cost most: as large as the limits allow, each bad for another part.
 
-use framesign::Rules;
+use framesign::Limits;
 
 /// A head that is one thing over and over, at half the limits and at the limits.
 pub(crate) struct WorstHead {
@@ -14,7 +14,7 @@ const END: &str = " HTTP/1.1\r\nHost: test.com\r\n\r\n";
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: test.com\r\n";
 
 /// With these, half the size is half the fields that are allowed.
-const LINE: usize = Rules::DEFAULT_MAX_HEAD / Rules::DEFAULT_MAX_HEADERS;
+const LINE: usize = Limits::DEFAULT_MAX_HEAD / Limits::DEFAULT_MAX_HEADERS;
 
 /// All of them, to be read leniently.
 pub(crate) fn worst_heads() -> Vec<WorstHead> {
@@ -69,7 +69,11 @@ fn filled(
         }
         [before, &pieces, after].concat().into_bytes()
     };
-    WorstHead { name, half: fill(Rules::DEFAULT_MAX_HEAD / 2), full: fill(Rules::DEFAULT_MAX_HEAD) }
+    WorstHead {
+        name,
+        half: fill(Limits::DEFAULT_MAX_HEAD / 2),
+        full: fill(Limits::DEFAULT_MAX_HEAD),
+    }
 }
 
 /// Names that are all different and in no order: an odd factor maps 20 bits to 20 bits.

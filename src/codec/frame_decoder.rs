@@ -75,13 +75,8 @@ impl<H: FrameHandler> FrameDecoder<H> {
         self.frames.set_max_read(bytes);
     }
 
-    pub(super) fn rules(&self) -> &Rules {
-        self.frames.rules()
-    }
-
     /// Changes the rules of a connection of which nothing was read yet.
-    pub(super) fn set_rules(&mut self, change: impl FnOnce(Rules) -> Rules) {
-        let rules = change(self.rules().clone());
+    pub(super) fn set_rules(&mut self, rules: Rules) {
         self.frames.set_rules(rules);
     }
 

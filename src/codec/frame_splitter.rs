@@ -47,10 +47,7 @@ impl FrameSplitter {
         Self { rules, reader, reads: ReadStrategy::new(), state: State::Head }
     }
 
-    pub(super) fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
+    /// Changes the rules of a connection of which nothing was read yet.
     pub(super) fn set_rules(&mut self, rules: Rules) {
         self.reader = HeadReader::new(rules.clone());
         self.rules = rules;
@@ -155,7 +152,7 @@ impl FrameSplitter {
 
     fn head(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, FrameError> {
         let Some((len, parts)) = self.reader.read_parts(buffer)? else {
-            self.reads.for_head(buffer, self.rules.head_limit());
+            self.reads.for_head(buffer, self.rules.limits.max_head);
             return Ok(None);
         };
         let head = FrameHead::new(buffer.split_to(len).freeze(), parts);

@@ -2,7 +2,7 @@
 
 use futures_core::Stream;
 use tokio::io::AsyncRead;
-use tokio_util::codec::{Decoder, FramedRead};
+use tokio_util::codec::{Decoder, FramedParts, FramedRead};
 
 use super::{CodecError, FrameCodec, OffloadedRead};
 
@@ -63,6 +63,10 @@ pub trait FrameStream: Stream<Item = Result<<Self::Codec as Decoder>::Item, Code
 
     /// The codec.
     fn decoder_mut(&mut self) -> &mut Self::Codec;
+
+    /// The reader, the codec, and the bytes that were read and are not decoded: those behind a
+    /// CONNECT or an `Upgrade`, which are of another protocol.
+    fn into_parts(self) -> FramedParts<Self::Reader, Self::Codec>;
 }
 
 impl<R: AsyncRead, D: FrameCodec> FrameStream for FramedRead<R, D> {
@@ -84,6 +88,10 @@ impl<R: AsyncRead, D: FrameCodec> FrameStream for FramedRead<R, D> {
     fn decoder_mut(&mut self) -> &mut D {
         self.decoder_mut()
     }
+
+    fn into_parts(self) -> FramedParts<R, D> {
+        self.into_parts()
+    }
 }
 
 impl<R: AsyncRead, D: FrameCodec> FrameStream for OffloadedRead<R, D> {
@@ -104,5 +112,9 @@ impl<R: AsyncRead, D: FrameCodec> FrameStream for OffloadedRead<R, D> {
 
     fn decoder_mut(&mut self) -> &mut D {
         self.decoder_mut()
+    }
+
+    fn into_parts(self) -> FramedParts<R, D> {
+        self.into_parts()
     }
 }

@@ -10,8 +10,8 @@ use super::{
     frame_decoder::{FrameDecoder, FrameHandler},
 };
 use crate::{
-    error::{ApiMisuse, FrameError},
-    frame::Rules,
+    error::FrameError,
+    frame::{Limits, Rules},
     payload::PayloadState,
     protocol::{PayloadHash, Scratch, Signature, SigningKey},
 };
@@ -117,29 +117,11 @@ impl SigningCodec {
         Self(FrameDecoder::new(Rules::strict(), handler))
     }
 
-    /// Sets the most bytes of a head; see [`Rules::max_head`].
+    /// Sets the limits of a head.
     #[must_use]
-    pub fn max_head(mut self, bytes: usize) -> Self {
-        self.0.set_rules(|rules| rules.max_head(bytes));
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.0.set_rules(Rules::strict().limits(limits));
         self
-    }
-
-    /// Sets the most field lines of a head; see [`Rules::max_headers`].
-    #[must_use]
-    pub fn max_headers(mut self, lines: usize) -> Self {
-        self.0.set_rules(|rules| rules.max_headers(lines));
-        self
-    }
-
-    /// Accepts a further method; see [`Rules::allow_method`].
-    ///
-    /// # Errors
-    ///
-    /// [`ApiMisuse::MethodName`] if `method` is not a token.
-    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
-        let rules = self.0.rules().clone().allow_method(method)?;
-        self.0.set_rules(|_| rules);
-        Ok(self)
     }
 
     /// Sets the most bytes of payload that are read at once; 64 KiB unless set.

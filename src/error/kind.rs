@@ -40,9 +40,9 @@ pub enum ErrorKind {
     TruncatedBody,
     /// Bytes follow the end of the frame.
     TrailingBytes,
-    /// The head is longer than [`Rules::max_head`](crate::Rules::max_head) allows.
+    /// The head is longer than [`Limits::max_head`](crate::Limits::max_head) allows.
     HeadTooLarge,
-    /// There are more field lines than [`Rules::max_headers`](crate::Rules::max_headers) allows.
+    /// There are more field lines than [`Limits::max_headers`](crate::Limits::max_headers) allows.
     TooManyHeaders,
 }
 

@@ -156,29 +156,48 @@ fn strip<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 /// Refuses control bytes but tab (RFC 9110 section 5.5). Bytes from 0x80 are kept.
 #[inline(never)]
 fn check_value(value: &[u8], start: usize) -> Result<(), FrameError> {
-    // No early exit: so the compiler can test many bytes at a time.
-    if value.iter().fold(false, |refused, &byte| refused | is_control(byte)) {
-        return Err(control_in_value(value, start));
-    }
-    Ok(())
+    let is_control = |byte| (byte < b' ' && byte != b'\t') || byte == 0x7f;
+    refuse_bytes(value, start, is_control, "no control byte but tab in a field value")
 }
 
-const fn is_control(byte: u8) -> bool {
-    (byte < b' ' && byte != b'\t') || byte == 0x7f
+/// The check of a value that another HTTP implementation has read (protocol rule 7.11, and what
+/// stands below the table of section 7): NUL, CR and LF would make one canonical line two.
+///
+/// The types of other implementations promise this as well, but some can be made without a check.
+/// The error stands at byte 0, since there are no bytes of a head.
+#[cfg(feature = "http")]
+pub(crate) fn check_structured_value(value: &[u8]) -> Result<(), FrameError> {
+    let ends_line = |byte| matches!(byte, 0 | b'\r' | b'\n');
+    refuse_bytes(value, 0, ends_line, "no NUL, CR or LF in a field value")
+        .map_err(|error| error.at(0))
+}
+
+/// Refuses a value with a byte that `is_refused` is true for; `start` is its place in the head.
+#[inline]
+fn refuse_bytes(
+    value: &[u8],
+    start: usize,
+    is_refused: impl Fn(u8) -> bool,
+    expected: &'static str,
+) -> Result<(), FrameError> {
+    // No early exit: so the compiler can test many bytes at a time.
+    if !value.iter().fold(false, |refused, &byte| refused | is_refused(byte)) {
+        return Ok(());
+    }
+    match value.iter().position(|&byte| is_refused(byte)) {
+        Some(at) => Err(refuse_value(start + at, expected, Found::at(value, at))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses the NUL that is at `at` in a value of a lenient head (protocol rule 7.11).
-#[cold]
 pub(crate) fn nul_in_value(at: usize) -> FrameError {
-    let expected = Expected::Text("no NUL in a field value");
-    FrameError::new(ErrorKind::HeaderValue, at, expected, Found::Byte(0))
+    refuse_value(at, "no NUL in a field value", Found::Byte(0))
 }
 
 #[cold]
-fn control_in_value(bytes: &[u8], start: usize) -> FrameError {
-    let at = bytes.iter().position(|&byte| is_control(byte)).unwrap_or_default();
-    let expected = Expected::Text("no control byte but tab in a field value");
-    FrameError::new(ErrorKind::HeaderValue, start + at, expected, Found::at(bytes, at))
+fn refuse_value(at: usize, expected: &'static str, found: Found) -> FrameError {
+    FrameError::new(ErrorKind::HeaderValue, at, Expected::Text(expected), found)
 }
 
 #[cold]
@@ -186,4 +205,18 @@ fn bad_name(start: usize, name: &[u8], rest: &[u8]) -> FrameError {
     let expected = if name.is_empty() { "a field name" } else { "a colon after the field name" };
     let (kind, at) = (ErrorKind::HeaderName, start + name.len());
     FrameError::new(kind, at, Expected::Text(expected), Found::at(rest, 0))
+}
+
+#[cfg(all(test, feature = "http"))]
+mod tests {
+    use super::check_structured_value;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_structured_value_cannot_make_two_canonical_lines() {
+        for value in [&b"a\0"[..], b"\rb", b"a\nb"] {
+            assert_eq!(check_structured_value(value).unwrap_err().kind(), ErrorKind::HeaderValue);
+        }
+        check_structured_value(b"a\tb \x80\xff\x01").unwrap();
+    }
 }

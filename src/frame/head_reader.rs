@@ -122,7 +122,7 @@ impl HeadReader {
     /// The number of bytes that may join the `len` that have been read so far: as many as the head
     /// may have, and the one that shows it to be too large.
     pub(crate) fn room(&self, len: usize) -> usize {
-        self.rules.head_limit().saturating_add(1).saturating_sub(len)
+        self.rules.limits.max_head.saturating_add(1).saturating_sub(len)
     }
 
     pub(crate) fn head<'a>(&'a self, bytes: &'a [u8]) -> Option<Head<'a>> {
@@ -144,7 +144,7 @@ impl HeadReader {
 
     /// Takes the lines that have arrived whole, up to the one that ends the head.
     fn parse_lines(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        let (limit, is_strict) = (self.rules.head_limit(), self.rules.is_strict());
+        let (limit, is_strict) = (self.rules.limits.max_head, self.rules.is_strict());
         let within = bytes.get(..limit).unwrap_or(bytes);
         while let Some(line) = self.lines.next(within, is_strict)? {
             let is_empty = line.len() == 0;
@@ -165,8 +165,9 @@ impl HeadReader {
         if matches!(bytes.get(line.start), Some(b' ' | b'\t')) {
             return self.fold(line);
         }
-        if self.parts.fields.len() == self.rules.headers_limit() {
-            return Err(too_many_headers(self.rules.headers_limit(), line.start));
+        let limit = self.rules.limits.max_headers;
+        if self.parts.fields.len() == limit {
+            return Err(too_many_headers(limit, line.start));
         }
         self.parts.fields.push(FieldSpan::parse(bytes, line, &self.rules)?);
         Ok(())

@@ -10,6 +10,7 @@ mod head;
 mod head_reader;
 mod host;
 mod length;
+mod limits;
 mod lines;
 mod request_line;
 mod rules;
@@ -23,13 +24,14 @@ pub(crate) use self::field::Value;
 pub(crate) use self::head::HeadParts;
 pub use self::head::{Field, Fields, Head};
 pub use self::head_reader::HeadReader;
+pub use self::limits::Limits;
 pub use self::rules::{Reading, Rules};
 pub(crate) use self::span::Span;
 pub use self::target::TargetForm;
 #[cfg(feature = "http")]
 pub(crate) use self::{
     ascii::trim,
-    field::PlacedField,
+    field::{PlacedField, check_structured_value},
     head_reader::{head_too_large, too_many_headers},
     host::{check as check_host, is_authority_form},
     length::{content_length, transfer_encoding},

@@ -106,7 +106,7 @@ fn check_version(version: &[u8], at: usize, rules: &Rules) -> Result<(), FrameEr
 
 /// Protocol rules 7.6 and 7.7.
 pub(crate) fn check_method(method: &[u8], at: usize, rules: &Rules) -> Result<(), FrameError> {
-    if rules.accepts_method(method) {
+    if rules.limits.accepts_method(method) {
         return Ok(());
     }
     let expected = Expected::Text(

@@ -1,7 +1,6 @@
-//! The way of reading a frame: strict or lenient, the limits, and further methods.
+//! The rules of reading a frame: the way of reading, strict or lenient, and the limits.
 
-use super::is_token;
-use crate::error::ApiMisuse;
+use super::Limits;
 
 /// The two ways to read a frame (protocol section 7).
 ///
@@ -15,36 +14,27 @@ pub enum Reading {
     Lenient,
 }
 
-/// The rules that a frame must keep to: the way of reading, the size limits and the methods.
+/// The rules that a frame must keep to: the way of reading and the [`Limits`].
 ///
 /// ```
-/// use framesign::Rules;
+/// use framesign::{Limits, Rules};
 ///
-/// let rules = Rules::strict().max_head(16 * 1024).allow_method("PATCH")?;
-/// # Ok::<(), framesign::ApiMisuse>(())
+/// let rules = Rules::strict().limits(Limits::default().max_head(16 * 1024));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Rules {
     reading: Reading,
-    max_head: usize,
-    max_headers: usize,
-    methods: Vec<Box<str>>,
+    pub(crate) limits: Limits,
 }
 
 impl Rules {
-    /// The default of [`Rules::max_head`]: 64 KiB, well above what common servers accept.
-    pub const DEFAULT_MAX_HEAD: usize = 64 * 1024;
-
-    /// The default of [`Rules::max_headers`].
-    pub const DEFAULT_MAX_HEADERS: usize = 128;
-
     /// Strict reading with the default limits.
     #[must_use]
     pub fn strict() -> Self {
         Self::new(Reading::Strict)
     }
 
-    /// Lenient reading with the default limits.
+    /// Lenient reading with the default limits. This is the default.
     #[must_use]
     pub fn lenient() -> Self {
         Self::new(Reading::Lenient)
@@ -53,43 +43,14 @@ impl Rules {
     /// The given way of reading with the default limits.
     #[must_use]
     pub fn new(reading: Reading) -> Self {
-        Self {
-            reading,
-            max_head: Self::DEFAULT_MAX_HEAD,
-            max_headers: Self::DEFAULT_MAX_HEADERS,
-            methods: Vec::new(),
-        }
+        Self { reading, limits: Limits::default() }
     }
 
-    /// Sets the most bytes of a head, from the frame's first byte to the LF of the empty line that
-    /// ends the head, empty lines before the request line counted.
-    ///
-    /// It bounds the memory that a head can take.
+    /// Sets the limits.
     #[must_use]
-    pub fn max_head(mut self, bytes: usize) -> Self {
-        self.max_head = bytes;
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
-    }
-
-    /// Sets the most field lines of a head, continuation lines not counted.
-    #[must_use]
-    pub fn max_headers(mut self, lines: usize) -> Self {
-        self.max_headers = lines;
-        self
-    }
-
-    /// Accepts `method` beside GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS and TRACE.
-    /// Case counts.
-    ///
-    /// # Errors
-    ///
-    /// [`ApiMisuse::MethodName`] if `method` is not a token (RFC 9110 section 5.6.2).
-    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
-        if !is_token(method.as_bytes()) {
-            return Err(ApiMisuse::MethodName);
-        }
-        self.methods.push(method.into());
-        Ok(self)
     }
 
     /// The way of reading.
@@ -100,27 +61,5 @@ impl Rules {
 
     pub(crate) fn is_strict(&self) -> bool {
         self.reading == Reading::Strict
-    }
-
-    pub(crate) fn head_limit(&self) -> usize {
-        self.max_head
-    }
-
-    pub(crate) fn headers_limit(&self) -> usize {
-        self.max_headers
-    }
-
-    /// Protocol rules 7.6 and 7.7.
-    pub(crate) fn accepts_method(&self, method: &[u8]) -> bool {
-        matches!(
-            method,
-            b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"CONNECT" | b"OPTIONS" | b"TRACE"
-        ) || self.methods.iter().any(|allowed| allowed.as_bytes() == method)
-    }
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self::lenient()
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use super::request::Request;
 use crate::{
     error::{ApiMisuse, FrameError},
-    frame::{self, Rules},
+    frame::{self, Limits, Rules},
     payload::{self, PayloadLength, PayloadState},
     protocol::{PayloadHash, SigningKey},
     signing::{self, SigningError, SigningOptions},
@@ -128,7 +128,7 @@ fn sign(
     inserted.insert(&mut parts.headers, names.date(), &key.date().to_string())?;
     let signature = signature(parts, key, payload, options.rules(), names)?;
     inserted.insert(&mut parts.headers, names.signature(), &signature)?;
-    check_limits(parts, options.rules())?;
+    check_limits(parts, &options.rules().limits)?;
     if let Some(policy) = options.policy() {
         policy.examine_parts(parts, now)?.check(slice::from_ref(key)).map(drop)?;
     }
@@ -183,10 +183,9 @@ fn remove_inserted(parts: &mut Parts) {
 }
 
 /// Holds the head, as HTTP/1.1 writes it in origin-form, to protocol rules 7.23 and 7.24.
-fn check_limits(parts: &Parts, rules: &Rules) -> Result<(), FrameError> {
-    let (max_head, max_headers) = (rules.head_limit(), rules.headers_limit());
-    if parts.headers.len() > max_headers {
-        return Err(frame::too_many_headers(max_headers, 0));
+fn check_limits(parts: &Parts, limits: &Limits) -> Result<(), FrameError> {
+    if parts.headers.len() > limits.max_headers {
+        return Err(frame::too_many_headers(limits.max_headers, 0));
     }
     let target = match parts.uri.path_and_query() {
         Some(target) if parts.method != Method::CONNECT => target.as_str(),
@@ -197,8 +196,8 @@ fn check_limits(parts: &Parts, rules: &Rules) -> Result<(), FrameError> {
     };
     let request_line = parts.method.as_str().len() + target.len() + b"  HTTP/1.1\r\n".len();
     let fields: usize = parts.headers.iter().map(line).sum();
-    if request_line + fields + b"\r\n".len() > max_head {
-        return Err(frame::head_too_large(max_head).at(0));
+    if request_line + fields + b"\r\n".len() > limits.max_head {
+        return Err(frame::head_too_large(limits.max_head).at(0));
     }
     Ok(())
 }

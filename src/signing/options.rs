@@ -1,18 +1,17 @@
 //! The options for making a signed frame.
 
 use crate::{
-    error::ApiMisuse,
-    frame::Rules,
+    frame::{Limits, Rules},
     verify::{FieldNames, Policy},
 };
 
 /// Options for making a signed frame (protocol section 9). Reading is strict.
 ///
 /// ```
-/// use framesign::{SigningOptions, verify::Policy};
+/// use framesign::{Limits, SigningOptions, verify::Policy};
 ///
 /// // Any frame that is readable, with a Content-Digest.
-/// let options = SigningOptions::default().allow_method("PATCH")?;
+/// let options = SigningOptions::default().limits(Limits::default().allow_method("PATCH")?);
 ///
 /// // A frame that this policy accepts, and no other.
 /// let policy = Policy::default().host("uploads.example.org").max_payload(8 << 30);
@@ -59,28 +58,11 @@ impl SigningOptions {
         self
     }
 
-    /// Sets the most bytes of a head, with the fields that are added; see [`Rules::max_head`].
+    /// Sets the limits of a head; they count the fields that are added.
     #[must_use]
-    pub fn max_head(mut self, bytes: usize) -> Self {
-        self.rules = self.rules.max_head(bytes);
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.rules = self.rules.limits(limits);
         self
-    }
-
-    /// Sets the most field lines of a head, with those that are added; see [`Rules::max_headers`].
-    #[must_use]
-    pub fn max_headers(mut self, lines: usize) -> Self {
-        self.rules = self.rules.max_headers(lines);
-        self
-    }
-
-    /// Accepts a further method; see [`Rules::allow_method`].
-    ///
-    /// # Errors
-    ///
-    /// [`ApiMisuse::MethodName`] if `method` is not a token.
-    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
-        self.rules = self.rules.allow_method(method)?;
-        Ok(self)
     }
 
     /// The rules that a head is read by: strict ones, with the limits set here.

@@ -29,6 +29,14 @@ pub enum Cause<'a> {
     /// [`stream_unproven`](super::VerifyLayer::stream_unproven) makes possible. Its answer was
     /// replaced.
     Unproven,
+    /// The service failed while the request was not proven, which
+    /// [`stream_unproven`](super::VerifyLayer::stream_unproven) makes possible. Its error is handed
+    /// on.
+    ServiceFailed,
+    /// The request was dropped before the service was called, while its secrets were looked up or
+    /// its payload was read: the peer has reset it, say, or a time-out outside of the layer has
+    /// ended it. Nobody was answered by the layer.
+    Cancelled,
     /// Nothing is known of it, since the secrets could not be had.
     Store(&'a StoreError),
 }
@@ -87,6 +95,10 @@ impl fmt::Display for Cause<'_> {
         match self {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Unproven => f.write_str("refused: answered before the request was proven"),
+            Self::ServiceFailed => {
+                f.write_str("refused: the service failed before the request was proven")
+            }
+            Self::Cancelled => f.write_str("not verified: dropped before it was proven"),
             Self::Store(error) => write!(f, "not verified: {error}"),
         }
     }

@@ -115,7 +115,8 @@ impl<S> VerifyLayer<S> {
     ///
     /// For senders that cannot send a Content-Digest. The service must do nothing that it cannot
     /// take back before it has read the body to its end. If it answers before that, its answer is
-    /// replaced by the refusal, 401, unless [`answer_unproven`](Self::answer_unproven) is set too.
+    /// replaced by the refusal, 401, unless [`answer_unproven`](Self::answer_unproven) is set too. If
+    /// it fails before that, its error is handed on, and [`on_failure`](Self::on_failure) is told.
     ///
     /// The keys are those that were live when the head came. To notice a secret that is revoked while
     /// the payload streams, ask [`KeyCache::is_live`] before the commit; build the layer by
@@ -150,8 +151,9 @@ impl<S> VerifyLayer<S> {
         self
     }
 
-    /// Sets what is told of each request that did not get through: the log. It is called where the
-    /// request, or its body, is polled, so that a span around the service is the current one.
+    /// Sets the function that is told of each request that did not get through: the log. It is
+    /// called when the request, or its body, is polled or dropped, so that a span around the service
+    /// is the current one.
     #[must_use]
     pub fn on_failure(mut self, log: impl Fn(VerifyFailure<'_>) + Send + Sync + 'static) -> Self {
         self.verifier.log = Arc::new(log);

@@ -1,6 +1,6 @@
 //! The checks of a request before the service inside is called.
 
-use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{net::SocketAddr, sync::Arc, thread, time::SystemTime};
 
 use bytes::Bytes;
 use http::{Extensions, request::Parts};
@@ -99,18 +99,35 @@ impl<S: SecretStore> RequestVerifier<S> {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
     {
-        let now = (self.clock)();
         let info = Arc::new(self.info(parts));
-        let refuse = |refusal| self.refuse(&refusal, &info);
+        let mut guard = CancelGuard { verifier: self, info: &info, is_over: false };
+        let admitted = self.check(parts, body, &info).await;
+        guard.is_over = true;
+        admitted
+    }
+
+    /// Makes the checks of [`admit`](Self::admit), and tells the log of the one that is not passed.
+    async fn check<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        info: &Arc<RequestInfo>,
+    ) -> Result<Admitted<B>, Problem>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<BoxError>,
+    {
+        let now = (self.clock)();
+        let refuse = |refusal| self.refuse(&refusal, info);
         let mut claim = self.policy.examine_parts(parts, now).map_err(refuse)?;
-        let unavailable = |error| self.unavailable(&error, &info);
+        let unavailable = |error| self.unavailable(&error, info);
         let keys = self.keys.keys(&claim).await.map_err(unavailable)?;
         if !self.streams_unproven {
             claim.limit_payload_without_digest(self.max_buffered_payload);
         }
         let pending = claim.clone().check(&keys).map_err(refuse)?;
         let is_proven = pending.is_head_proven();
-        let mut body = self.body(VerifyingBody::new(body, pending), &info);
+        let mut body = self.body(VerifyingBody::new(body, pending), info);
         let length = claim.content_length().unwrap_or_default();
         let is_small = length <= self.max_buffered_payload;
         // A body without payload too: nobody else may ever look whether it has none.
@@ -122,7 +139,24 @@ impl<S: SecretStore> RequestVerifier<S> {
                 self.keys.recheck(&verified).await.map_err(unavailable)?.map_err(refuse)?;
             }
         }
-        Ok(Admitted { claim, body, is_proven: is_proven || is_buffered, info })
+        Ok(Admitted { claim, body, is_proven: is_proven || is_buffered, info: info.clone() })
+    }
+}
+
+/// Tells the log if a request is dropped while it is being checked: a server drops what its peer
+/// has reset, and a time-out what takes too long.
+struct CancelGuard<'a, S> {
+    verifier: &'a RequestVerifier<S>,
+    info: &'a RequestInfo,
+    is_over: bool,
+}
+
+impl<S> Drop for CancelGuard<'_, S> {
+    fn drop(&mut self) {
+        // A panic tells of itself, and a second one, of the log, would end the process.
+        if !self.is_over && !thread::panicking() {
+            self.verifier.tell(Cause::Cancelled, self.info);
+        }
     }
 }
 

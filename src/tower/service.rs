@@ -81,16 +81,19 @@ where
     parts.extensions.insert(claim);
     parts.extensions.insert(verification.clone());
     let response = inner.call(Request::from_parts(parts, body)).await;
-    match verification.verified() {
+    let is_unproven = !is_proven && !verifier.answers_unproven;
+    match (verification.verified(), response) {
         // Whatever the service made of it: to the peer all refusals look the same.
-        Err(NotVerified::Refused(refusal)) => answer(refusal.problem()),
-        Err(NotVerified::Unfinished)
-            if response.is_ok() && !is_proven && !verifier.answers_unproven =>
-        {
+        (Err(NotVerified::Refused(refusal)), _) => answer(refusal.problem()),
+        (Err(NotVerified::Unfinished), Ok(_)) if is_unproven => {
             verifier.tell(Cause::Unproven, &info);
             answer(UNAUTHORIZED)
         }
-        Err(NotVerified::Unfinished) | Ok(_) => Ok(response?.map(ResponseBody::of)),
+        (Err(NotVerified::Unfinished), Err(error)) if is_unproven => {
+            verifier.tell(Cause::ServiceFailed, &info);
+            Err(error)
+        }
+        (_, response) => Ok(response?.map(ResponseBody::of)),
     }
 }
 

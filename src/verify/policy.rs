@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::FieldNames;
-use crate::{error::ApiMisuse, frame::Rules};
+use crate::frame::{Limits, Rules};
 
 /// The policy that a verifier holds a signed frame to (protocol section 9). Reading is strict.
 ///
@@ -115,28 +115,11 @@ impl Policy {
         self
     }
 
-    /// Sets the most bytes of a head; see [`Rules::max_head`].
+    /// Sets the limits of a head.
     #[must_use]
-    pub fn max_head(mut self, bytes: usize) -> Self {
-        self.rules = self.rules.max_head(bytes);
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.rules = self.rules.limits(limits);
         self
-    }
-
-    /// Sets the most field lines of a head; see [`Rules::max_headers`].
-    #[must_use]
-    pub fn max_headers(mut self, lines: usize) -> Self {
-        self.rules = self.rules.max_headers(lines);
-        self
-    }
-
-    /// Accepts a further method; see [`Rules::allow_method`].
-    ///
-    /// # Errors
-    ///
-    /// [`ApiMisuse::MethodName`] if `method` is not a token.
-    pub fn allow_method(mut self, method: &str) -> Result<Self, ApiMisuse> {
-        self.rules = self.rules.allow_method(method)?;
-        Ok(self)
     }
 
     /// The rules that a frame is read by: strict ones, with the limits set here.

@@ -1,4 +1,4 @@
-//! The table of modules in docs/architecture.md names what is there, and nothing else.
+//! The tables in docs/architecture.md name what is there, and nothing else.
 
 use std::{
     fs,
@@ -26,6 +26,56 @@ fn every_module_that_is_named_exists() {
     }
 }
 
+#[test]
+fn every_file_to_change_exists() {
+    let files = repository_files();
+    let (paths, _) = names_to_change();
+    for path in paths {
+        let is_below = |folder: &str| root().join(folder).join(path).exists();
+        let is_alone = !path.contains('/') && files.iter().any(|file| file.ends_with(path));
+        assert!(is_below("") || is_below("src") || is_alone, "{path} does not exist");
+    }
+}
+
+#[test]
+fn every_item_to_change_is_defined() {
+    let sources = source_files().into_iter().map(|file| fs::read_to_string(root().join(file)));
+    let sources: String = sources.map(Result::unwrap).collect();
+    let (_, items) = names_to_change();
+    assert!(items.contains(&"RequestHead") && items.contains(&"check_method"), "{items:?}");
+    for item in items {
+        let is_defined = |keyword: &&str| {
+            let definition = format!("{keyword} {item}");
+            let mut after = sources.split(&definition).skip(1);
+            after.any(|after| !after.starts_with(is_of_identifier))
+        };
+        let mut keywords = ["const", "enum", "fn", "struct", "trait"].iter();
+        assert!(keywords.any(is_defined), "{item} is not defined");
+    }
+}
+
+/// The paths and the items in the section on changes, which stand between backticks. The items of
+/// a path such as `Head::path` are listed one by one.
+fn names_to_change() -> (Vec<&'static str>, Vec<&'static str>) {
+    let (_, section) = PAGE.split_once("\n## Where to change what\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let names = section.split('`').skip(1).step_by(2);
+    // Options and command lines name no code.
+    let names = names.filter(|name| !name.starts_with('-') && !name.contains(' '));
+    let is_path = |name: &&str| name.contains('/') || name.rsplit_once('.').is_some_and(is_file);
+    let (paths, items): (Vec<_>, Vec<_>) = names.partition(is_path);
+    let items = items.into_iter().flat_map(|item| item.split(|c| !is_of_identifier(c)));
+    (paths, items.filter(|item| !item.is_empty()).collect())
+}
+
+fn is_file((_, extension): (&str, &str)) -> bool {
+    ["rs", "json", "md"].contains(&extension)
+}
+
+fn is_of_identifier(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
 /// A folder, which ends with a slash, contains what is below it; a file itself.
 fn contains(module: &str, file: &str) -> bool {
     if module.ends_with('/') { file.starts_with(module) } else { file == module }
@@ -47,6 +97,20 @@ fn source_files() -> Vec<String> {
     for package in fs::read_dir(root().join("crates")).unwrap() {
         collect(&package.unwrap().path().join("src"), &mut files);
     }
+    files.retain(|file| is_rust(file));
+    files
+}
+
+fn is_rust(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension == "rs")
+}
+
+/// The files of the library and of the program, with their tests, from the same root.
+fn repository_files() -> Vec<String> {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "crates/framesign-cli"] {
+        collect(&root().join(folder), &mut files);
+    }
     files
 }
 
@@ -55,7 +119,7 @@ fn collect(folder: &Path, files: &mut Vec<String>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else {
             files.push(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
         }
     }

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use allocation_counter::{AllocationInfo, measure};
-use framesign::{FrameHasher, Rules, Signer, SigningKey};
+use framesign::{FrameHasher, Limits, Rules, Signer, SigningKey};
 
 use crate::{properties::cuts::chunks, stages::key};
 
@@ -23,7 +23,7 @@ const FOLDED: &[u8] = b"PUT http://test.com HTTP/1.1\r\nHost:\r\n test.com\r\n\
 /// A head of 64 KiB, nearly all of it parameters of one byte.
 fn most_parameters() -> Vec<u8> {
     let (start, end) = ("GET /?", " HTTP/1.1\r\nHost: test.com\r\n\r\n");
-    let room = Rules::DEFAULT_MAX_HEAD - start.len() - end.len();
+    let room = Limits::DEFAULT_MAX_HEAD - start.len() - end.len();
     format!("{start}{}{end}", "b&a&".repeat(room / 4)).into_bytes()
 }
 
@@ -144,12 +144,13 @@ fn nothing_is_reserved_on_the_word_of_a_content_length() {
 
 #[test]
 fn a_cut_head_takes_about_the_limit_at_the_most() {
-    for max_head in [4 * 1024, Rules::DEFAULT_MAX_HEAD] {
+    for max_head in [4 * 1024, Limits::DEFAULT_MAX_HEAD] {
         let endless = vec![b'a'; 20 * max_head];
         for lengths in [vec![1], vec![100], vec![max_head], vec![1, endless.len()]] {
             let chunks = chunks(&endless, &lengths);
             let taken = measure(|| {
-                let mut hasher = FrameHasher::new(Rules::lenient().max_head(max_head));
+                let limits = Limits::default().max_head(max_head);
+                let mut hasher = FrameHasher::new(Rules::lenient().limits(limits));
                 chunks.iter().try_for_each(|chunk| hasher.update(chunk).map(drop)).unwrap_err();
             });
             assert!(taken.bytes_max <= 3 * max_head as u64, "{taken:?} in chunks of {lengths:?}");

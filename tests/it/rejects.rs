@@ -4,7 +4,7 @@ mod table;
 
 use std::collections::BTreeSet;
 
-use framesign::{ErrorKind, FrameError, FrameHasher, Reading, Rules};
+use framesign::{ErrorKind, FrameError, FrameHasher, Limits, Reading, Rules};
 
 use self::table::{Reject, all};
 use crate::{stages::string_to_sign, support::assert_independent_of_cuts};
@@ -73,11 +73,12 @@ fn the_limits_hold_to_the_byte_and_to_the_line() {
     let read = |rules| string_to_sign(&rules, [&frame[..]]).err();
     for reading in [Reading::Strict, Reading::Lenient] {
         let kind = |rules| read(rules).map(|error| error.kind());
-        let rules = Rules::new(reading);
-        assert_eq!(kind(rules.clone().max_head(frame.len()).max_headers(2)), None);
-        assert_eq!(kind(rules.clone().max_headers(1)), Some(ErrorKind::TooManyHeaders));
+        let kind = |limits| kind(Rules::new(reading).limits(limits));
+        let limits = Limits::default();
+        assert_eq!(kind(limits.clone().max_head(frame.len()).max_headers(2)), None);
+        assert_eq!(kind(limits.clone().max_headers(1)), Some(ErrorKind::TooManyHeaders));
         let max_head = frame.len() - 1;
-        assert_eq!(kind(rules.max_head(max_head)), Some(ErrorKind::HeadTooLarge));
+        assert_eq!(kind(limits.max_head(max_head)), Some(ErrorKind::HeadTooLarge));
     }
 }
 

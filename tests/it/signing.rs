@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use framesign::{
-    ApiMisuse, Credentials, ErrorKind, PayloadHash, Rules, SignableHead, Signer, SigningDate,
-    SigningError, SigningKey, SigningOptions, sign_head,
+    ApiMisuse, Credentials, ErrorKind, Limits, PayloadHash, Rules, SignableHead, Signer,
+    SigningDate, SigningError, SigningKey, SigningOptions, sign_head,
     verify::{Claim, FieldNames, Policy, Reason, Verified, Verifier},
 };
 
@@ -173,7 +173,10 @@ fn limits_count_the_added_fields() {
     let none = SigningOptions::default().without_content_digest();
     for (options, lines) in [(SigningOptions::default(), 7), (none, 6)] {
         let len = sign(HEAD, &options).unwrap().len();
-        let limited = |lines, len| kind(&options.clone().max_headers(lines).max_head(len));
+        let limited = |lines, len| {
+            let limits = Limits::default().max_headers(lines).max_head(len);
+            kind(&options.clone().limits(limits))
+        };
         assert_eq!(limited(lines, len), None);
         assert_eq!(limited(lines - 1, len), Some(ErrorKind::TooManyHeaders));
         assert_eq!(limited(lines, len - 1), Some(ErrorKind::HeadTooLarge));
@@ -185,9 +188,9 @@ fn a_method_is_accepted_by_name() {
     let head = b"PATCH / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
     let error = sign(head, &SigningOptions::default()).unwrap_err();
     assert!(matches!(error, SigningError::Frame(error) if error.kind() == ErrorKind::Method));
-    let options = SigningOptions::default().allow_method("PATCH").unwrap();
-    sign(head, &options).unwrap();
-    let policy = Policy::default().allow_method("PATCH").unwrap();
+    let limits = Limits::default().allow_method("PATCH").unwrap();
+    sign(head, &SigningOptions::default().limits(limits.clone())).unwrap();
+    let policy = Policy::default().limits(limits);
     sign(head, &SigningOptions::for_policy(&policy)).unwrap();
 }
 
@@ -316,8 +319,9 @@ fn a_key_of_another_day_is_held_to_the_policy() {
 /// A limit of the policy holds beside a wider one of the options.
 #[test]
 fn limits_of_the_policy_hold_whatever_the_options_say() {
-    let options = SigningOptions::for_policy(&Policy::default().max_headers(6)).max_headers(100);
-    match sign(HEAD, &options) {
+    let policy = Policy::default().limits(Limits::default().max_headers(6));
+    let wider = Limits::default().max_headers(100);
+    match sign(HEAD, &SigningOptions::for_policy(&policy).limits(wider)) {
         Err(SigningError::Frame(error)) => assert_eq!(error.kind(), ErrorKind::TooManyHeaders),
         other => panic!("{other:?}"),
     }
@@ -329,7 +333,7 @@ fn what_needs_no_payload_is_refused_before_it() {
     let refused = |head: &[u8]| SignableHead::new(head, &key, now(), &options).unwrap_err();
     let signed = SigningError::Misuse(ApiMisuse::SignedAlready);
     assert_eq!(refused(&with("dynata-date: x\r\n")), signed);
-    let few = SigningOptions::default().max_headers(6);
+    let few = SigningOptions::default().limits(Limits::default().max_headers(6));
     assert!(matches!(
         SignableHead::new(HEAD, &key, now(), &few),
         Err(SigningError::Frame(error)) if error.kind() == ErrorKind::TooManyHeaders

@@ -5,7 +5,7 @@ use std::ops::Range;
 use allocation_counter::measure;
 use bytes::{Bytes, BytesMut};
 use framesign::{
-    Rules,
+    Limits,
     codec::{FrameHead, SigningCodec, SigningEvent},
 };
 use tokio_util::codec::Decoder;
@@ -119,11 +119,12 @@ impl Peer {
 
 #[test]
 fn the_buffer_of_a_head_grows_to_its_limit_at_the_most() {
-    for max_head in [100, 4 * KIB, LEAST, 20_000, Rules::DEFAULT_MAX_HEAD] {
+    for max_head in [100, 4 * KIB, LEAST, 20_000, Limits::DEFAULT_MAX_HEAD] {
         for (step, start) in
             [(usize::MAX, "GET /"), (1, "GET /"), (700, ""), (977, "GET / HTTP/1.1\r\nA:")]
         {
-            let mut codec = SigningCodec::new(key()).max_head(max_head);
+            let limits = Limits::default().max_head(max_head);
+            let mut codec = SigningCodec::new(key()).limits(limits);
             let mut buffer = BytesMut::with_capacity(LEAST);
             let mut peer = Peer::new(start.as_bytes());
             peer.fill(&mut codec, &mut buffer);

@@ -19,7 +19,7 @@ use framesign::{
     verify::{Claim, Policy, Reason},
 };
 use futures_util::StreamExt;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio_util::codec::{Decoder, FramedRead};
 
 use super::{
@@ -227,6 +227,42 @@ where
     }
     assert!(is_verified);
     assert_eq!(frames.decoder().state(), state);
+}
+
+/// A connection is taken over by another protocol without the loss of a byte, wherever the reads
+/// end.
+#[tokio::test]
+async fn bytes_behind_an_upgrade_are_handed_over() {
+    let pool = HashPool::new(1.try_into().unwrap()).unwrap();
+    let rest = b"another protocol";
+    let frame = signed("Connection: upgrade\r\nUpgrade: h2c\r\n", b"hello");
+    let input = [&frame[..], rest].concat();
+    let mut numbers = Numbers::new(7);
+    let cut = |at| [&input[..at], &input[at..]].to_vec();
+    let mut cuts: Vec<_> = (0..=input.len()).map(cut).collect();
+    cuts.push(input.chunks(1).collect());
+    cuts.extend((0..20).map(|_| random_chunks(&input, 60, &mut numbers)));
+    for reads in cuts {
+        let framed = FramedRead::new(Reads::new(reads.clone()), codec());
+        assert_eq!(take_over(framed).await, rest);
+        let offloaded = OffloadedRead::new(Reads::new(reads), codec(), &pool);
+        assert_eq!(take_over(offloaded).await, rest);
+    }
+}
+
+/// Everything that follows the frame which asks for another protocol.
+async fn take_over<S>(mut frames: S) -> Vec<u8>
+where
+    S: FrameStream<Reader = Reads, Codec = VerifyingCodec> + Unpin,
+{
+    while frames.decoder().state() == ConnectionState::Open {
+        frames.next().await.unwrap().unwrap();
+    }
+    let mut parts = frames.into_parts();
+    assert_eq!(parts.codec.state(), ConnectionState::UpgradePending);
+    let mut rest = parts.read_buf.to_vec();
+    parts.io.read_to_end(&mut rest).await.unwrap();
+    rest
 }
 
 #[tokio::test]

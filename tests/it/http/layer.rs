@@ -104,7 +104,7 @@ async fn check(case: &Case, payload: &[u8], layer: VerifyLayer<MemoryStore>) {
     assert_eq!(server.failures(), failures, "{}", case.name);
 }
 
-pub(super) async fn refused(server: &Server, frame: &[u8]) -> Answer {
+async fn refused(server: &Server, frame: &[u8]) -> Answer {
     let mut connection = server.connect().await;
     connection.send(frame).await;
     let answer = connection.answer().await;

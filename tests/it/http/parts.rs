@@ -1,7 +1,7 @@
 //! The rows of protocol section 7 that hold for a request which is read already.
 
 use framesign::{
-    ErrorKind, PayloadHash,
+    ErrorKind, Limits, PayloadHash,
     verify::{Policy, Reason, Refusal},
 };
 use http::{HeaderValue, Method, Request, Version, request::Parts};
@@ -91,7 +91,8 @@ fn each_row_has_its_kind() {
 
 #[test]
 fn an_allowed_method_is_accepted() {
-    let policy = Policy::default().allow_method("PATCH").unwrap();
+    let limits = Limits::default().allow_method("PATCH").unwrap();
+    let policy = Policy::default().limits(limits);
     let parts = parts("PATCH", "/", &[("host", "h")]);
     let refusal = policy.examine_parts(&parts, now()).unwrap_err();
     assert_eq!(refusal.reason(), Reason::MissingField);

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use framesign::{
-    ApiMisuse, Credentials, ErrorKind, PayloadHash, SigningDate, SigningError, SigningKey,
+    ApiMisuse, Credentials, ErrorKind, Limits, PayloadHash, SigningDate, SigningError, SigningKey,
     SigningOptions,
     http::sign_request,
     sign_head,
@@ -310,7 +310,8 @@ fn limits_count_the_inserted_fields() {
         let head = sign_head(raw.as_bytes(), &key(), payload, now(), &options).unwrap();
         let lines = head.windows(2).filter(|bytes| bytes == b"\r\n").count() - 2;
         let kind = |lines, bytes| {
-            let options = options.clone().max_headers(lines).max_head(bytes);
+            let limits = Limits::default().max_headers(lines).max_head(bytes);
+            let options = options.clone().limits(limits);
             match sign(&mut parts(put("http://test.com/up?a=b")), &options) {
                 Ok(()) => None,
                 Err(SigningError::Frame(error)) => Some(error.kind()),

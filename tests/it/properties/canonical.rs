@@ -5,7 +5,7 @@ use framesign::{
     protocol::{canonical_query, canonical_uri},
 };
 
-use super::{rules, split_settings};
+use super::{limits, rules, split_settings};
 use crate::{
     naive::{self, Mutated, Settings},
     stages::stages,
@@ -40,7 +40,7 @@ pub(crate) fn check_query(query: &[u8]) {
 pub(crate) fn check_frame(settings: &Settings, frame: &[u8]) {
     let Ok(first) = stages(&rules(settings), [frame]) else { return };
     // Escapes make a frame longer, so that the limits of the first may not hold.
-    let rules = rules(settings).max_head(usize::MAX);
+    let rules = rules(settings).limits(limits(settings).max_head(usize::MAX));
     let canonical = canonical_frame(settings, frame);
     let second = stages(&rules, [&canonical[..]]);
     let texts = (frame.escape_ascii(), canonical.escape_ascii());

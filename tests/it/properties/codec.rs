@@ -77,9 +77,7 @@ pub(crate) fn check(settings: &Settings, connection: &[u8], lengths: &[usize]) {
 }
 
 fn codec(settings: &Settings) -> SigningCodec {
-    let codec = SigningCodec::new(key());
-    let codec = codec.max_head(settings.max_head).max_headers(settings.max_headers);
-    settings.methods.iter().fold(codec, |codec, method| codec.allow_method(method).unwrap())
+    SigningCodec::new(key()).limits(super::limits(settings))
 }
 
 /// Decodes what is read, in the way in which `FramedRead` does.

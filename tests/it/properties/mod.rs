@@ -10,7 +10,7 @@ pub(crate) mod cuts;
 pub(crate) mod oracle;
 pub(crate) mod strict_httparse;
 
-use framesign::Rules;
+use framesign::{Limits, Rules};
 
 use crate::naive::{Reading, Settings};
 
@@ -20,8 +20,13 @@ pub(crate) fn rules(settings: &Settings) -> Rules {
         Reading::Strict => Rules::strict(),
         Reading::Lenient => Rules::lenient(),
     };
-    let rules = rules.max_head(settings.max_head).max_headers(settings.max_headers);
-    settings.methods.iter().fold(rules, |rules, method| rules.allow_method(method).unwrap())
+    rules.limits(limits(settings))
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let Settings { max_head, max_headers, methods, .. } = settings;
+    let limits = Limits::default().max_head(*max_head).max_headers(*max_headers);
+    methods.iter().fold(limits, |limits, method| limits.allow_method(method).unwrap())
 }
 
 /// Takes the settings off the front of an input: a byte, of which each of the low four bits turns

@@ -2,7 +2,7 @@
 //!
 //! A `¦` in a frame marks the byte that the error must name, and is taken out before reading.
 
-use framesign::{ErrorKind, Rules};
+use framesign::{ErrorKind, Limits, Rules};
 
 pub(super) struct Reject {
     /// The ways of reading that refuse the frame so.
@@ -287,10 +287,12 @@ fn ends() -> Vec<Reject> {
 /// Rows 7.23 and 7.24, with limits that a person can count.
 fn limits() -> Vec<Reject> {
     let (head, lines) = (ErrorKind::HeadTooLarge, ErrorKind::TooManyHeaders);
-    let with = |limit: fn(Rules) -> Rules| vec![limit(Rules::strict()), limit(Rules::lenient())];
-    let bytes = || with(|rules| rules.max_head(20));
-    let two = || with(|rules| rules.max_headers(2));
-    let none = || with(|rules| rules.max_headers(0));
+    let with = |limits: Limits| {
+        vec![Rules::strict().limits(limits.clone()), Rules::lenient().limits(limits)]
+    };
+    let bytes = || with(Limits::default().max_head(20));
+    let two = || with(Limits::default().max_headers(2));
+    let none = || with(Limits::default().max_headers(0));
     let folded = "GET / HTTP/1.1\r\na:\r\n b\r\n c\r\nd:\r\n e\r\n¦f:\r\n\r\n";
     vec![
         Reject::new(
@@ -322,7 +324,7 @@ fn limits() -> Vec<Reject> {
             "a further one",
         ),
         Reject::new(
-            vec![Rules::lenient().max_headers(2)],
+            vec![Rules::lenient().limits(Limits::default().max_headers(2))],
             lines,
             folded,
             "2 field lines at the most",

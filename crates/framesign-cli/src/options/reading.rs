@@ -1,7 +1,7 @@
 //! The rules that frames are read by, as options.
 
 use clap::Args;
-use framesign::{ApiMisuse, Rules, SigningOptions, verify::Policy};
+use framesign::{Limits, Rules, SigningOptions, verify::Policy};
 
 use crate::{exit::FatalError, text::visible::Name};
 
@@ -20,41 +20,34 @@ pub(crate) struct ReadingOptions {
     allowed_methods: Vec<String>,
 
     /// Refuse a head of more than BYTES bytes, the empty line that ends it counted
-    #[arg(long, value_name = "BYTES", default_value_t = Rules::DEFAULT_MAX_HEAD)]
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::DEFAULT_MAX_HEAD)]
     max_head: usize,
 
     /// Refuse a head of more than N field lines
-    #[arg(long, value_name = "N", default_value_t = Rules::DEFAULT_MAX_HEADERS)]
+    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT_MAX_HEADERS)]
     max_headers: usize,
 }
 
 impl ReadingOptions {
     pub(crate) fn rules(&self) -> Result<Rules, FatalError> {
         let rules = if self.strict { Rules::strict() } else { Rules::lenient() };
-        let rules = rules.max_head(self.max_head).max_headers(self.max_headers);
-        self.allow_methods(rules, Rules::allow_method)
+        Ok(rules.limits(self.limits()?))
     }
 
-    /// Adds the limits and methods to what a verifier asks, which reads strictly in any case.
+    /// Sets the limits of a verifier, which reads strictly in any case.
     pub(crate) fn limit(&self, policy: Policy) -> Result<Policy, FatalError> {
-        let policy = policy.max_head(self.max_head).max_headers(self.max_headers);
-        self.allow_methods(policy, Policy::allow_method)
+        Ok(policy.limits(self.limits()?))
     }
 
     /// The options for making signed frames, which are read strictly in any case.
     pub(crate) fn signing(&self) -> Result<SigningOptions, FatalError> {
-        let options = SigningOptions::default();
-        let options = options.max_head(self.max_head).max_headers(self.max_headers);
-        self.allow_methods(options, SigningOptions::allow_method)
+        Ok(SigningOptions::default().limits(self.limits()?))
     }
 
-    fn allow_methods<T>(
-        &self,
-        rules: T,
-        allow: impl Fn(T, &str) -> Result<T, ApiMisuse>,
-    ) -> Result<T, FatalError> {
-        self.allowed_methods.iter().try_fold(rules, |rules, name| {
-            allow(rules, name).map_err(|error| {
+    fn limits(&self) -> Result<Limits, FatalError> {
+        let limits = Limits::default().max_head(self.max_head).max_headers(self.max_headers);
+        self.allowed_methods.iter().try_fold(limits, |limits, name| {
+            limits.allow_method(name).map_err(|error| {
                 let name = Name::new(name.as_bytes());
                 FatalError::Configuration(format!("--allow-method {name}: {error}"))
             })

@@ -6,8 +6,8 @@ use std::{
 };
 
 use framesign::{
-    Credentials, FrameError, FrameHasher, PayloadHash, Reading, Rules, SigningDate, SigningKey,
-    SigningOptions, StringToSign, sign_head,
+    Credentials, FrameError, FrameHasher, Limits, PayloadHash, Reading, Rules, SigningDate,
+    SigningKey, SigningOptions, StringToSign, sign_head,
     verify::{Claim, Policy, Verifier},
 };
 use serde_json::Value;
@@ -111,7 +111,8 @@ fn frame_may_come_one_byte_at_a_time() {
 #[test]
 fn limits_and_methods_of_frames_are_settings() {
     let service = start(&["--max-head", "100", "--max-headers", "2", "--allow-method", "PATCH"]);
-    let rules = Rules::lenient().max_head(100).max_headers(2).allow_method("PATCH").unwrap();
+    let limits = Limits::default().max_head(100).max_headers(2).allow_method("PATCH").unwrap();
+    let rules = Rules::lenient().limits(limits);
     let long = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "h".repeat(100));
     for (frame, status) in [
         ("PATCH / HTTP/1.1\r\nHost: h\r\n\r\n", 200),
