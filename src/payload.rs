@@ -159,7 +159,7 @@ pub(crate) fn check_hash(
     Err(FrameError::new(kind, 0, expected, Found::Text(found)).at(offset))
 }
 
-/// The error of a byte at `offset`, where the frame has ended.
+/// The error of a byte at `offset`, behind the end of the frame.
 #[cold]
 pub(crate) fn trailing_at(offset: u64) -> FrameError {
     let expected = Expected::Text("the end of the frame");

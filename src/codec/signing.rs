@@ -69,13 +69,13 @@ pub(super) struct Signing {
 }
 
 enum KeySource {
-    /// Of the connection.
+    /// The key of the connection.
     Fixed(SigningKey),
-    /// Of the frame, once the caller has given it.
+    /// The key of the frame, once the caller has given it.
     PerFrame(Option<SigningKey>),
 }
 
-/// Of a head up to this size the scratch memory, at most about 40 times as large, is kept.
+/// The largest head whose scratch memory, at most about 40 times as large, is kept.
 const SMALL_HEAD: usize = 1024;
 
 impl SigningCodec {
@@ -209,6 +209,7 @@ impl FrameHandler for Signing {
     fn finish(&mut self, payload: PayloadHash) -> Result<Option<SigningEvent>, FrameError> {
         let string_to_sign = self.payload.finish(payload)?;
         let (KeySource::Fixed(key) | KeySource::PerFrame(Some(key))) = &self.key else {
+            debug_assert!(false, "a key is given before the frame ends");
             return Ok(None);
         };
         Ok(Some(SigningEvent::Signed(key.sign(&string_to_sign))))

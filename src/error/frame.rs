@@ -68,6 +68,8 @@ pub(crate) enum Expected {
     Text(&'static str),
     /// A number and its unit.
     Count(u64, &'static str),
+    /// A limit and its unit.
+    AtMost(u64, &'static str),
 }
 
 impl fmt::Display for Expected {
@@ -75,6 +77,7 @@ impl fmt::Display for Expected {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Count(count, unit) => write!(f, "{count} {unit}"),
+            Self::AtMost(limit, unit) => write!(f, "at most {limit} {unit}"),
         }
     }
 }

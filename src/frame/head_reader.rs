@@ -219,12 +219,12 @@ impl HeadReader {
 
 #[cold]
 pub(crate) fn head_too_large(limit: usize) -> FrameError {
-    let expected = Expected::Count(limit as u64, "bytes of head at the most");
+    let expected = Expected::AtMost(limit as u64, "bytes of head");
     FrameError::new(ErrorKind::HeadTooLarge, limit, expected, Found::Text("more"))
 }
 
 #[cold]
 pub(crate) fn too_many_headers(limit: usize, at: usize) -> FrameError {
-    let expected = Expected::Count(limit as u64, "field lines at the most");
+    let expected = Expected::AtMost(limit as u64, "field lines");
     FrameError::new(ErrorKind::TooManyHeaders, at, expected, Found::Text("a further one"))
 }

@@ -140,7 +140,7 @@ impl Parameters {
             self.text.push(b'=');
             self.text.len() - 1
         });
-        let name = self.text.get(start..equals).unwrap_or_default();
+        let name = Span::new(start, equals).of(&self.text);
         let key = SortKey::new(name, self.found.len());
         self.note(key, Storage::Text, [start, equals, self.text.len()]);
         rest
@@ -152,7 +152,7 @@ impl Parameters {
         self.found.push(Parameter { storage, start, equals, end });
     }
 
-    /// By encoded name; parameters of one name in the order in which they appear.
+    /// Sorts by encoded name; parameters of one name keep the order in which they appear.
     fn sort(&mut self, query: &[u8]) {
         let mut keys = mem::take(&mut self.keys);
         sorted::sort(&mut keys, |left, right| self.name(query, left).cmp(self.name(query, right)));
@@ -166,6 +166,7 @@ impl Parameters {
 
     #[inline]
     fn parameter(&self, number: usize) -> Parameter {
+        debug_assert!(number < self.found.len(), "keys are numbers of parameters");
         self.found.get(number).copied().unwrap_or_default()
     }
 
