@@ -63,12 +63,6 @@ impl FieldSpan {
         })
     }
 
-    /// Takes the continuation line at `line` into the value (RFC 9112 section 5.2).
-    pub(crate) fn fold(&mut self, line: Span) {
-        self.value.end = line.end;
-        self.folded = true;
-    }
-
     /// The field with its offsets in `head`.
     pub(crate) fn placed<'a>(&self, head: &'a [u8]) -> PlacedField<'a> {
         let (name_at, value_at) = (self.name.start, self.value.start);
@@ -80,8 +74,25 @@ impl FieldSpan {
     }
 }
 
-/// Refuses a continuation line that is not accepted (protocol rule 7.14).
-pub(crate) fn refuse_fold(at: usize, expected: &'static str) -> FrameError {
+/// Adds the continuation line at `line` to the last of `fields` (RFC 9112 section 5.2), or refuses it
+/// (protocol rule 7.14).
+pub(crate) fn fold(
+    fields: &mut [FieldSpan],
+    line: Span,
+    is_strict: bool,
+) -> Result<(), FrameError> {
+    match fields.last_mut() {
+        _ if is_strict => Err(refuse_fold(line.start, "a field line")),
+        None => Err(refuse_fold(line.start, "a field before its continuation")),
+        Some(field) => {
+            field.value.end = line.end;
+            field.folded = true;
+            Ok(())
+        }
+    }
+}
+
+fn refuse_fold(at: usize, expected: &'static str) -> FrameError {
     let found = Found::Text("a line that starts with whitespace");
     FrameError::new(ErrorKind::ObsFold, at, Expected::Text(expected), found)
 }

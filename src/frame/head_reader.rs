@@ -163,24 +163,13 @@ impl HeadReader {
 
     fn field(&mut self, bytes: &[u8], line: Span) -> Result<(), FrameError> {
         if matches!(bytes.get(line.start), Some(b' ' | b'\t')) {
-            return self.fold(line);
+            return field::fold(&mut self.parts.fields, line, self.rules.is_strict());
         }
         let limit = self.rules.limits.max_headers;
         if self.parts.fields.len() == limit {
             return Err(too_many_headers(limit, line.start));
         }
         self.parts.fields.push(FieldSpan::parse(bytes, line, &self.rules)?);
-        Ok(())
-    }
-
-    fn fold(&mut self, line: Span) -> Result<(), FrameError> {
-        if self.rules.is_strict() {
-            return Err(field::refuse_fold(line.start, "a field line"));
-        }
-        let Some(field) = self.parts.fields.last_mut() else {
-            return Err(field::refuse_fold(line.start, "a field before its continuation"));
-        };
-        field.fold(line);
         Ok(())
     }
 

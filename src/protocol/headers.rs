@@ -1,7 +1,7 @@
 //! The CanonicalHeaders (protocol section 6).
 
 use super::{
-    lower,
+    lowercase,
     sink::Sink,
     sorted::{self, SortKey},
 };
@@ -67,7 +67,7 @@ impl Order {
             }
         }
         sorted::sort(&mut self.keys, |left, right| {
-            lower::cmp(fields.field(left).0, fields.field(right).0)
+            lowercase::cmp(fields.field(left).0, fields.field(right).0)
         });
     }
 }

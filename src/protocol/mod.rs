@@ -9,7 +9,7 @@ mod date;
 mod digest;
 mod headers;
 mod key;
-mod lower;
+mod lowercase;
 mod path;
 mod percent;
 mod query;

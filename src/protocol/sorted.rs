@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::lower;
+use super::lowercase;
 
 /// The number of bytes of a name that a [`SortKey`] holds.
 const HELD: usize = size_of::<u64>();
@@ -36,7 +36,7 @@ impl SortKey {
     #[inline]
     pub(crate) fn lower(name: &[u8], number: usize) -> Self {
         let key = Self::new(name, number);
-        Self { prefix: lower::word(key.prefix), ..key }
+        Self { prefix: lowercase::word(key.prefix), ..key }
     }
 
     /// The number of the bearer.

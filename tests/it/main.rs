@@ -16,10 +16,10 @@ mod http;
 mod memory;
 mod mutations;
 mod naive;
-mod page;
 #[cfg(feature = "verify")]
 mod proof;
 mod properties;
+mod protocol_page;
 mod rejects;
 mod replay;
 #[cfg(feature = "secrets-file")]

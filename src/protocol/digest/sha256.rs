@@ -6,7 +6,7 @@ use sha2::block_api::compress256;
 use zeroize::optimization_barrier;
 
 use super::output::Output;
-use crate::protocol::{lower, sink::Sink};
+use crate::protocol::{lowercase, sink::Sink};
 
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;
@@ -180,7 +180,7 @@ impl Sink for BufferedSha256 {
             self.update_lower(bytes);
             return Ok(());
         };
-        lower::copy(bytes, room);
+        lowercase::copy(bytes, room);
         Ok(())
     }
 }

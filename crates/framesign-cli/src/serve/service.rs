@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use crate::{
     exit::Exit,
     serve::{
-        net::{connection::Server, drain::Drain, listener},
+        net::{connection::Server, drain::Drain, listener, operator_listener},
         routes::router,
         state::{service_state::ServiceState, settings::Settings},
     },
@@ -63,7 +63,7 @@ impl Listeners {
         task::spawn(listener::serve(self.main, main, self.max_connections, drains.main.clone()));
         if let Some(listener) = self.admin {
             let admin = Server::new(router::admin(state), Arc::clone(state), None);
-            task::spawn(listener::serve_operators(listener, admin, drains.admin.clone()));
+            task::spawn(operator_listener::serve(listener, admin, drains.admin.clone()));
         }
         drains
     }

@@ -6,8 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
-mod circles;
 mod cli;
+mod import_cycles;
 #[cfg(feature = "serve")]
 mod serve;
 mod stages;

@@ -27,6 +27,7 @@ use crate::{
         net::{
             listener,
             open_files::{Needs, OpenFiles},
+            operator_listener,
         },
         state::{
             environment::Environment, service_state::ServiceState, settings::Settings,
@@ -103,7 +104,7 @@ impl Process {
         let main = listener::bind("--listen", settings.listen)?;
         let admin =
             settings.admin_listen.map(|at| listener::bind("--admin-listen", at)).transpose()?;
-        let operators = if admin.is_some() { listener::OPERATORS } else { 0 };
+        let operators = if admin.is_some() { operator_listener::MAX_CONNECTIONS } else { 0 };
         let needs = Needs { operators, threads: self.threads };
         let max_connections =
             self.open_files.connections(settings.limits.max_connections, needs)?;

@@ -24,11 +24,11 @@ use tracing::debug;
 
 use crate::serve::{
     net::{
-        budget::BudgetedStream,
         drain::{Cut, Drain},
         http,
         idle_timer::IdleTimer,
         peer::Peer,
+        read_budget::BudgetedStream,
         socket::TimedSocket,
         tls,
         unwritten_response::until_written,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::serve::{admission::permits::Admission, state::service_state::ServiceState};
+use crate::serve::{admission::admit::Admission, state::service_state::ServiceState};
 
 /// The state of a route.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use serde::Serialize;
 use tracing::info;
 
 use crate::serve::{
-    admission::permits::AdmissionPermit,
+    admission::admit::AdmissionPermit,
     body::reader::BodyReader,
     middleware::request_id::RequestId,
     routes::{app_state::AppState, content_negotiation, problem::Problem, response},

@@ -13,7 +13,7 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::serve::{
-    admission::permits::Admission,
+    admission::admit::Admission,
     middleware::request_log::log_request,
     routes::{
         app_state::AppState,

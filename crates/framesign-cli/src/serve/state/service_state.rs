@@ -5,7 +5,7 @@ use crate::{
     serve::{
         admission::callers::Callers,
         metrics::counters::Metrics,
-        net::{budget::ReadBudget, tls::Acceptor},
+        net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
             environment::Environment, readiness::Readiness, reloadable::Reloadable,
             secrets::Secrets, settings::Settings, warnings::Warnings,
