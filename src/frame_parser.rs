@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct FrameParser {
     collector: Collector,
     scratch: Scratch,
-    /// Of the frame in `Payload`.
+    /// The payload of the frame, in `Payload`.
     payload: PayloadState,
     state: State,
 }

@@ -12,9 +12,8 @@
 //!   (a payload must have a known length), handing out secrets, and keeping a signed frame from
 //!   being sent twice.
 //!
-//! What exactly is signed is written in `docs/protocol.md` of the source, and how the code is laid
-//! out in `docs/architecture.md`. "Protocol section 4" and "rule 7.9" in these pages refer to the
-//! former.
+//! `docs/protocol.md` of the source says exactly what is signed, and `docs/architecture.md` how the
+//! code is laid out. "Protocol section 4" and "rule 7.9" in these pages refer to the former.
 //!
 //! # A walk through every state
 //!
@@ -129,7 +128,7 @@
 //! let options = SigningOptions::for_policy(&policy);
 //! let head = sign_head(head, &key, PayloadHash::of(b"hello"), now, &options)?;
 //!
-//! // The verifier asks for the keys of whom the head names, none where it knows nobody.
+//! // The verifier asks for the keys of the one whom the head names, and has none for others.
 //! let keys_of = |claim: &Claim| match claim.access_key() {
 //!     b"access" => vec![SigningKey::derive(&credentials, claim.date())],
 //!     _ => vec![],

@@ -136,7 +136,7 @@ impl Service {
     }
 }
 
-/// A file that is not complete. It is removed where it does not become so.
+/// A file that is not complete. It is removed unless it becomes so.
 struct Upload {
     file: File,
     temporary: PathBuf,

@@ -25,17 +25,17 @@ pub enum CodecError {
     Io(io::Error),
 }
 
-/// A misuse of a codec: its caller asks for the next event, and the codec waits for something else.
+/// A misuse of a codec: a call that it was not ready for. Nothing is lost by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CodecMisuse {
-    /// The key of the frame whose head was given.
+    /// The frame whose head was given has no key yet.
     NoKey,
-    /// The word that the connection stays HTTP in spite of an `Upgrade` field.
+    /// A frame had an `Upgrade` field, and nobody has said that the connection stays HTTP.
     Upgrade,
-    /// Nothing: what follows a CONNECT frame is no frame.
+    /// A CONNECT frame has ended. What follows is no frame.
     Tunnel,
-    /// Keys were given while no frame waits for them.
+    /// Keys were given, but no frame waits for them.
     UnaskedKey,
 }
 
@@ -112,12 +112,19 @@ impl error::Error for CodecError {
 impl fmt::Display for CodecMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoKey => "expected the key of the frame, found a call for its next event",
-            Self::Upgrade => {
-                "expected the word that the connection stays HTTP, found a call for the next frame"
+            Self::NoKey => {
+                "the frame has no key yet: call `provide` before decoding what follows its head"
             }
-            Self::Tunnel => "expected an end after a CONNECT frame, found a call for the next one",
-            Self::UnaskedKey => "expected a frame that waits for its key, found none",
+            Self::Upgrade => {
+                "a frame asked for an Upgrade: call `resume` before decoding if the connection \
+                 stays HTTP"
+            }
+            Self::Tunnel => {
+                "what follows a CONNECT frame is no frame: take the connection over by `into_parts`"
+            }
+            Self::UnaskedKey => {
+                "no frame waits for its key: call `provide` once, after the frame's head"
+            }
         })
     }
 }

@@ -184,7 +184,7 @@ impl<H: FrameHandler> FrameDecoder<H> {
             Some(Piece::Head(head)) => Some(self.handler.begin(head)?),
             Some(Piece::Data(data)) => {
                 self.update(&data)?;
-                // Where it is hashed elsewhere a decoder cannot wait: `OffloadedRead` does.
+                // A decoder cannot wait for a hash that is taken elsewhere: `OffloadedRead` does.
                 if self.frames.is_frame_over() && self.digest.is_inline() {
                     self.end = self.finish()?;
                 }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! - **Pipelining, keep-alive.** A frame begins right after the one before. [`ConnectionState`] tells
-//!   where no frame follows: after CONNECT, after `Connection: close`, and after `Upgrade` until
+//!   when no frame follows: after CONNECT, after `Connection: close`, and after `Upgrade` until
 //!   the caller calls `resume`. Look at it after each frame.
 //! - **Nothing is copied.** Heads and pieces of payload are split off the read buffer. The bytes
 //!   of a head that were received together stay where they are.

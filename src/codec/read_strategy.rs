@@ -20,10 +20,10 @@ pub(super) const MIN_READ: usize = 8 * 1024;
 /// limit, and a payload a read that is twice as large as one that was filled, up to `max_read`.
 #[derive(Debug)]
 pub(super) struct ReadStrategy {
-    /// Of a read of payload.
+    /// The size of the next read of payload.
     next: usize,
     max_read: usize,
-    /// Of the memory behind the buffer, as far as it was made here.
+    /// The size of the memory behind the buffer, as far as it was made here.
     size: usize,
     /// The pool that hashes payloads, if one does: it has memory that was used before.
     pool: Option<HashPool>,

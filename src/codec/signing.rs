@@ -69,13 +69,13 @@ pub(super) struct Signing {
 }
 
 enum KeySource {
-    /// Of the connection.
+    /// The key of the connection.
     Fixed(SigningKey),
-    /// Of the frame, once the caller has given it.
+    /// The key of the frame, once the caller has given it.
     PerFrame(Option<SigningKey>),
 }
 
-/// Of a head up to this size the scratch memory, at most about 40 times as large, is kept.
+/// The largest head whose scratch memory, at most about 40 times as large, is kept.
 const SMALL_HEAD: usize = 1024;
 
 impl SigningCodec {

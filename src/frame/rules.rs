@@ -4,7 +4,8 @@ use super::Limits;
 
 /// The two ways to read a frame (protocol section 7).
 ///
-/// What lenient reading refuses, strict refuses too; what both accept has one signature.
+/// Strict reading refuses all that lenient reading refuses. A frame that both accept has one
+/// signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Reading {
     /// RFC 9112 without any of its relaxations: for verifiers and connections.

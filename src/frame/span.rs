@@ -33,8 +33,8 @@ impl Span {
     }
 }
 
-/// What a range outside of the head would hold. There is none; `cold` makes that a branch which is
-/// never taken.
+/// Stands for the bytes of a range outside of the head. There is none; `cold` makes that a branch
+/// which is never taken.
 #[cold]
 const fn nothing<'a>() -> &'a [u8] {
     debug_assert!(false, "a range lies in the head that it was found in");

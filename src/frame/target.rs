@@ -110,6 +110,8 @@ fn split_query(head: &[u8], whole: Span) -> (Span, Option<Span>) {
     }
 }
 
+/// Refuses a byte that no part of the target may have.
+///
 /// Not inlined, for the sake of lenient reading.
 #[inline(never)]
 fn check_bytes(head: &[u8], target: &Target) -> Result<(), FrameError> {

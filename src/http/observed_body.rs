@@ -86,7 +86,7 @@ where
         Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data)))
     }
 
-    /// Not before every check has passed: a consumer that asks here needs not poll for the end.
+    /// Returns `true` only once every check has passed: a consumer that asks here needs not poll for the end.
     fn is_end_stream(&self) -> bool {
         self.state.is_over()
     }

@@ -94,7 +94,7 @@ impl<B> VerifyingBody<B> {
     }
 
     /// Sets the function that is called, once, if the body is refused: for the log. It is called
-    /// where the body is polled.
+    /// when the body is polled.
     #[must_use]
     pub fn on_refusal(mut self, hook: impl FnOnce(&Refusal) + Send + Sync + 'static) -> Self {
         self.body.state.set_hook(Box::new(hook));
@@ -124,11 +124,11 @@ impl Verification {
     /// The proof that the request was verified whole, which can be had after the last byte of its
     /// body. Let whatever makes an upload visible (a rename, a commit) ask for it.
     ///
-    /// Of a request without payload it can be had at once behind a
-    /// `VerifyLayer` (feature `tower`), and else once the end of the body has been read.
+    /// Behind a `VerifyLayer` (feature `tower`) the proof of a request without payload can be had at
+    /// once, and that of others once the end of the body has been read.
     ///
-    /// The secret was live when the head came. Whether it still is tells
-    /// [`Verified::recheck`], or `KeyCache::is_live` (feature `secrets`).
+    /// The secret was live when the head came. [`Verified::recheck`], or `KeyCache::is_live`
+    /// (feature `secrets`), tells if it still is.
     ///
     /// # Errors
     ///
@@ -155,9 +155,9 @@ pub enum NotVerified {
 impl fmt::Display for NotVerified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unfinished => {
-                f.write_str("expected a body read to its end, found one that is not")
-            }
+            Self::Unfinished => f.write_str(
+                "the body has not been read to its end: read it, then ask for the proof",
+            ),
             Self::Refused(refusal) => refusal.fmt(f),
         }
     }

@@ -53,7 +53,7 @@ pin_project! {
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Chunks,
-    /// No chunk is to come, but the hash of those that came.
+    /// All chunks have come; their hash is to come.
     End,
     Over,
 }

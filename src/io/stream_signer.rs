@@ -71,7 +71,7 @@ impl StreamSigner {
     }
 }
 
-/// As an error of reading, so that nobody takes a frame that is refused for one that was sent.
+/// Makes an error of reading of it, so that nobody takes a frame that is refused for one that was sent.
 fn refused(error: FrameError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

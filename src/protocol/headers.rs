@@ -10,7 +10,7 @@ use crate::frame::Value;
 /// Memory for the order of the fields, kept from one head to the next.
 #[derive(Clone, Default)]
 pub(crate) struct Order {
-    /// Of the names in lower case.
+    /// The sort keys of the names in lower case.
     keys: Vec<SortKey>,
 }
 
@@ -57,7 +57,7 @@ impl Order {
         if before.is_some() { sink.put(b"\n") } else { Ok(()) }
     }
 
-    /// By name in lower case; fields of one name in the order in which they appear.
+    /// Sorts by name in lower case; fields of one name keep the order in which they appear.
     #[inline]
     fn sort(&mut self, fields: &impl FieldList, left_out: Option<&str>) {
         self.keys.clear();

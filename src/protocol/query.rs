@@ -152,7 +152,7 @@ impl Parameters {
         self.found.push(Parameter { storage, start, equals, end });
     }
 
-    /// By encoded name; parameters of one name in the order in which they appear.
+    /// Sorts by encoded name; parameters of one name keep the order in which they appear.
     fn sort(&mut self, query: &[u8]) {
         let mut keys = mem::take(&mut self.keys);
         sorted::sort(&mut keys, |left, right| self.name(query, left).cmp(self.name(query, right)));

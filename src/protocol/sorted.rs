@@ -18,7 +18,7 @@ const HELD: usize = size_of::<u64>();
 pub(crate) struct SortKey {
     /// The first bytes, the first one highest, and zeros.
     prefix: u64,
-    /// In the highest byte the length of the name, no more of it than shows that the key does not
+    /// Holds in the highest byte the length of the name, no more of it than shows that the key does not
     /// hold it whole; in the others the number of the bearer. In one, since half of sorting is
     /// comparing and moving keys.
     rank: u64,

@@ -19,7 +19,7 @@
 //! store.add("access", Secret::new("secret")?)?;
 //! let keys = KeyCache::new(store);
 //!
-//! // Where a verifier has a claim: `claim.check(&keys.keys(&claim).await?)`.
+//! // When a verifier has a claim: `claim.check(&keys.keys(&claim).await?)`.
 //! // Before a commit, if the payload took its time: `keys.is_live(&verified).await?`.
 //! // Once every signer has changed over, or if the access key has leaked:
 //! keys.store().retire("access");

@@ -74,7 +74,7 @@ impl fmt::Debug for StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected the live secrets of an access key, found that {}", self.0)
+        write!(f, "the live secrets of an access key cannot be had: {}", self.0)
     }
 }
 

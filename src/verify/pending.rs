@@ -42,7 +42,7 @@ enum Check {
 ///
 /// There is no other way to get one. Let whatever makes an upload visible ask for it.
 ///
-/// The keys that it was checked with are those that were looked up at the head. Where a payload may
+/// The keys that it was checked with are those that were looked up at the head. If a payload may
 /// take its time, [`recheck`](Self::recheck) with the keys that are live at its end.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verified {
@@ -66,8 +66,8 @@ impl Verified {
         self.date
     }
 
-    /// The hash of the payload that was verified. Where several uploads are on their way, it tells
-    /// of which of them this is the proof.
+    /// The hash of the payload that was verified. If several uploads are on their way, it tells of
+    /// which of them this is the proof.
     #[must_use]
     pub fn payload(&self) -> PayloadHash {
         self.payload
@@ -138,7 +138,7 @@ impl Claim {
         }
         let length = self.content_length.unwrap_or_default();
         if let Some(most) = self.max_payload.filter(|most| length > *most) {
-            let detail = format!("expected {most} bytes of payload at the most, found {length}");
+            let detail = format!("expected at most {most} bytes of payload, found {length}");
             return Err(Refusal::new(Reason::TooLarge, detail));
         }
         let most = self.max_payload_without_digest.filter(|_| self.digest.is_none());

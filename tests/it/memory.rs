@@ -102,7 +102,7 @@ fn range(part: &[u8], whole: &[u8]) -> Range<usize> {
     start..end
 }
 
-/// What signing a frame of this length takes at the most, in bytes, its payload in chunks of
+/// The most bytes that signing a frame of this length takes, its payload in chunks of
 /// 64 KiB.
 fn peak(key: &SigningKey, rules: Rules, length: u64) -> u64 {
     let (head, chunk) = (upload(length), vec![0; 64 * 1024]);

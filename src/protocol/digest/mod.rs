@@ -12,6 +12,6 @@ mod sha256;
 pub(crate) use self::mac::{MacKey, hmac};
 pub(crate) use self::output::{Hex, Output, equal, hex};
 pub(crate) use self::sha256::BufferedSha256;
-/// What hashes payloads side by side, and one of them between its pieces.
+/// The engine that hashes payloads side by side, and the state of one between its pieces.
 #[cfg(any(feature = "codec", feature = "http"))]
 pub(crate) use sha256_multi::{Engine as HashEngine, State as Sha256State};

@@ -48,7 +48,7 @@ pub enum FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(kind) => write!(f, "expected a file of secrets, found that {kind}"),
+            Self::Io(kind) => write!(f, "the file of secrets cannot be read: {kind}"),
             Self::NotRegular { found } => ReadError::NotRegular { found }.fmt(f),
             Self::TooLarge => f.write_str("expected secrets of at most 1 MiB, found more"),
             Self::Changed => ReadError::Changed.fmt(f),

@@ -87,7 +87,7 @@ struct ChangeDetector {
     checked: Instant,
     /// The secrets that were read last; `None` if the file could not be read then.
     seen: Option<Stamp>,
-    /// Of the file whose secrets are live.
+    /// The permissions of the file whose secrets are live, if they are too open.
     too_open: Option<TooOpen>,
     error: Option<FileError>,
 }

@@ -15,7 +15,7 @@ pub(super) struct Stamp {
     taken: SystemTime,
 }
 
-/// Which file it is, and when anything about it changed.
+/// The identity of a file, and the time at which anything about it changed.
 #[cfg(unix)]
 type Identity = (u64, u64, i64, i64);
 #[cfg(not(unix))]
@@ -54,7 +54,7 @@ impl Stamp {
 }
 
 impl PartialEq for Stamp {
-    /// Of the file; when each was taken does not count.
+    /// Compares the file; the times at which the stamps were taken do not count.
     fn eq(&self, other: &Self) -> bool {
         (self.modified, self.len, self.identity) == (other.modified, other.len, other.identity)
     }

@@ -45,6 +45,20 @@ async fn each_frame_is_signed_with_the_key_that_its_head_asks_for() {
     assert_eq!(signatures, expected);
 }
 
+#[test]
+fn the_message_of_a_misuse_says_what_to_call() {
+    for (misuse, call) in [
+        (CodecMisuse::NoKey, "call `provide`"),
+        (CodecMisuse::Upgrade, "call `resume`"),
+        (CodecMisuse::Tunnel, "by `into_parts`"),
+        (CodecMisuse::UnaskedKey, "call `provide`"),
+    ] {
+        let message = misuse.to_string();
+        assert!(message.contains(call), "{message}");
+        assert_eq!(CodecError::from(misuse).to_string(), message);
+    }
+}
+
 #[tokio::test]
 async fn going_on_without_a_key_is_a_misuse_that_loses_nothing() {
     let input = frame("one");

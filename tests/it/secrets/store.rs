@@ -32,7 +32,7 @@ fn answer_may_take_its_time() {
 fn failure_of_a_store_is_told_with_its_source() {
     let cache = KeyCache::new(Slow { is_down: true });
     let error = wait(cache.keys(&claim("access"))).unwrap_err();
-    let message = "expected the live secrets of an access key, found that no answer";
+    let message = "the live secrets of an access key cannot be had: no answer";
     assert_eq!(error.to_string(), message);
     let inner = error.into_inner();
     assert_eq!(inner.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::TimedOut);
