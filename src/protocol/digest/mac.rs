@@ -18,7 +18,9 @@ pub(crate) fn hmac(key: &[u8], message: &[u8]) -> Output {
 
 /// A key of one block with what depends on it alone hashed beforehand. Zeroized on drop.
 ///
-/// For messages of one block, so that a MAC takes three compressions and no buffer.
+/// For messages of one block, so that a MAC takes three compressions and no buffer. A clone of
+/// `Hmac<Sha256>` with the same key takes 1.4 times as long, and a small head with it 6 to 11 %
+/// longer to sign (Intel Xeon with SHA extensions, in turns, 2026-11).
 pub(crate) struct MacKey {
     inner: State,
     outer: State,
@@ -34,9 +36,7 @@ impl MacKey {
         let mut inner = self.inner;
         compress256(&mut inner, &[*message, AFTER_MESSAGE]);
         let mut last = AFTER_HASH;
-        if let Some(hash) = last.first_chunk_mut() {
-            *hash = output(&inner);
-        }
+        last[..size_of::<Output>()].copy_from_slice(&output(&inner));
         let mut outer = self.outer;
         compress256(&mut outer, &[last]);
         output(&outer)

@@ -9,7 +9,8 @@ pub(crate) type Hex = [u8; 64];
 /// The text of `output`.
 ///
 /// Computed, not looked up: so the compiler turns many digits at a time, and the block that is
-/// hashed next is not made of single bytes. It takes a third of the time of the `hex` crate.
+/// hashed next is not made of single bytes. A signature takes 3 % longer with `base16ct` and 16 %
+/// longer with `hex` (Intel Xeon with SHA extensions, in turns, 2026-11).
 #[inline]
 pub(crate) fn hex(output: &Output) -> Hex {
     const fn digit(value: u8) -> u8 {
