@@ -104,6 +104,9 @@ impl PayloadHash {
     }
 }
 
+/// Such a reader breaks the contract of [`Read`], and nobody knows what it has read.
+const TOO_MUCH: &str = "the reader says that it read more than it was given room for";
+
 fn each_chunk<E: From<io::Error>>(
     mut reader: impl Read,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
@@ -112,7 +115,7 @@ fn each_chunk<E: From<io::Error>>(
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(len) => take(buffer.get(..len).unwrap_or_default())?,
+            Ok(len) => take(buffer.get(..len).ok_or_else(|| io::Error::other(TOO_MUCH))?)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }

@@ -104,8 +104,9 @@ impl FrameSplitter {
 
     /// Goes on behind a frame that is over.
     pub(super) fn end_frame(&mut self) {
-        if let State::Payload { then, .. } = self.state {
-            self.enter(then);
+        match self.state {
+            State::Payload { then, .. } => self.enter(then),
+            State::Head | State::After(_) => debug_assert!(false, "a frame ends once"),
         }
     }
 

@@ -209,6 +209,7 @@ impl FrameHandler for Signing {
     fn finish(&mut self, payload: PayloadHash) -> Result<Option<SigningEvent>, FrameError> {
         let string_to_sign = self.payload.finish(payload)?;
         let (KeySource::Fixed(key) | KeySource::PerFrame(Some(key))) = &self.key else {
+            debug_assert!(false, "a key is given before the frame ends");
             return Ok(None);
         };
         Ok(Some(SigningEvent::Signed(key.sign(&string_to_sign))))

@@ -25,6 +25,7 @@ impl Collector {
                 self.collected.extend_from_slice(chunk);
                 return Ok(None);
             };
+            debug_assert!(len <= chunk.len(), "the head lies in the chunk");
             return Ok(chunk.get(len..));
         }
         let mut rest = chunk;

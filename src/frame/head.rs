@@ -121,6 +121,7 @@ impl<'a> Head<'a> {
 
     /// Name and value of field number `index`.
     pub(crate) fn field(&self, index: usize) -> (&'a [u8], Value<'a>) {
+        debug_assert!(index < self.parts.fields.len(), "numbers are those of fields");
         self.parts.fields.get(index).map_or((b"", Value::line(b"")), |field| {
             (field.name.of(self.bytes), field.value(self.bytes))
         })
@@ -205,5 +206,6 @@ impl fmt::Debug for Fields<'_> {
 
 /// A token as text: tokens are ASCII, so that no bytes are lost here.
 fn text(token: &[u8]) -> &str {
+    debug_assert!(token.is_ascii(), "tokens are ASCII");
     str::from_utf8(token).unwrap_or_default()
 }

@@ -116,7 +116,10 @@ impl<O: PayloadObserver> BodyState<O> {
 
     /// Takes the next frame; its bytes, if they may be handed on at once.
     pub(super) fn push(&mut self, frame: Frame<Bytes>) -> Option<Bytes> {
-        let State::Payload { payload, last } = &mut self.state else { return None };
+        let State::Payload { payload, last } = &mut self.state else {
+            debug_assert!(false, "no frame is read behind the payload");
+            return None;
+        };
         let Ok(bytes) = frame.into_data() else {
             let error = trailers(payload.observer.progress().seen);
             self.fail(error.into());

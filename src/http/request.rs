@@ -65,6 +65,7 @@ impl FieldList for Request<'_> {
     }
 
     fn field(&self, index: usize) -> (&[u8], Value<'_>) {
+        debug_assert!(index < self.fields.len(), "numbers are those of fields");
         let (name, value) = self.fields.get(index).copied().unwrap_or_default();
         (name, Value::line(value))
     }

@@ -146,7 +146,10 @@ impl<R: AsyncRead> AsyncRead for SigningReader<R> {
         ready!(this.signer.poll_ready(cx));
         let before = buffer.filled().len();
         ready!(this.inner.poll_read(cx, buffer))?;
-        let chunk = buffer.filled().get(before..).unwrap_or_default();
+        let Some(chunk) = buffer.filled().get(before..) else {
+            let message = "the reader took back bytes that were read before";
+            return Poll::Ready(Err(io::Error::other(message)));
+        };
         if chunk.is_empty() {
             *this.has_ended = true;
             return this.signer.poll_end(cx);

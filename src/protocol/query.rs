@@ -140,7 +140,7 @@ impl Parameters {
             self.text.push(b'=');
             self.text.len() - 1
         });
-        let name = self.text.get(start..equals).unwrap_or_default();
+        let name = Span::new(start, equals).of(&self.text);
         let key = SortKey::new(name, self.found.len());
         self.note(key, Storage::Text, [start, equals, self.text.len()]);
         rest
@@ -166,6 +166,7 @@ impl Parameters {
 
     #[inline]
     fn parameter(&self, number: usize) -> Parameter {
+        debug_assert!(number < self.found.len(), "keys are numbers of parameters");
         self.found.get(number).copied().unwrap_or_default()
     }
 

@@ -1,15 +1,20 @@
 //! Readers and streams that sign what flows through them.
 
-use std::io;
+use std::{
+    future::poll_fn,
+    io, mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use framesign::{
-    ErrorKind, FrameError, Rules, Signature, Signer,
+    ErrorKind, FrameError, PayloadHash, Rules, Signature, Signer,
     io::{SigningReader, SigningStream, sign_reader},
     offload::HashPool,
 };
 use futures_util::{StreamExt, stream};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::reads::Reads;
 use crate::{
@@ -127,6 +132,46 @@ async fn errors_of_the_source_are_handed_on() {
     let error = frame_error(&stream.next().await.unwrap().unwrap_err());
     assert_eq!(error.kind(), ErrorKind::TruncatedHead);
     assert!(stream.next().await.is_none());
+}
+
+/// Readers that break their contract: one says that it read more than there was room for, the other
+/// takes back what was read before.
+#[derive(Default)]
+struct Liar {
+    has_lied: bool,
+}
+
+impl io::Read for Liar {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let has_lied = mem::replace(&mut self.has_lied, true);
+        Ok(if has_lied { 0 } else { into.len() + 1 })
+    }
+}
+
+impl AsyncRead for Liar {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        into.clear();
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_lies_is_an_error_and_no_signature() {
+    let error = framesign::sign_reader("access", "secret", Liar::default()).unwrap_err();
+    assert!(matches!(error, framesign::Error::Io(_)), "{error:?}");
+    assert!(PayloadHash::of_reader(Liar::default()).is_err());
+
+    let mut reader = SigningReader::new(Liar::default(), Signer::new(&key()));
+    let mut memory = [0; 8];
+    let mut buffer = ReadBuf::new(&mut memory);
+    buffer.put_slice(b"before");
+    let read = poll_fn(|cx| Pin::new(&mut reader).poll_read(cx, &mut buffer)).await;
+    assert_eq!(read.unwrap_err().kind(), io::ErrorKind::Other);
+    assert_eq!(reader.signature(), None);
 }
 
 #[tokio::test]
