@@ -3,7 +3,7 @@
 #[cfg(feature = "verify")]
 use crate::protocol::CanonicalSource;
 use crate::{
-    error::{ErrorKind, Expected, Found, FrameError},
+    error::{ErrorKind, Expected, Found, FrameError, Quantity},
     frame::{Head, Reading},
     protocol::{BufferedSha256, PayloadHash, Scratch, StringToSign, hash_canonical},
 };
@@ -63,7 +63,7 @@ impl PayloadLength {
 
     #[cold]
     fn truncated(&self) -> FrameError {
-        let expected = Expected::Count(self.expected.unwrap_or_default(), "bytes of payload");
+        let expected = Expected::Count(self.expected.unwrap_or_default(), Quantity::Payload);
         let found = Found::Count(self.seen);
         let offset = self.head_len.saturating_add(self.seen);
         FrameError::new(ErrorKind::TruncatedBody, 0, expected, found).at(offset)
@@ -151,7 +151,7 @@ pub(crate) fn check_hash(
             (ErrorKind::TrailingBytes, expected, "none")
         }
         Some(length @ 1..) if is_empty => {
-            let expected = Expected::Count(length, "bytes of payload, as Content-Length says");
+            let expected = Expected::Count(length, Quantity::ContentLength);
             (ErrorKind::TruncatedBody, expected, "the hash of an empty one")
         }
         _ => return Ok(()),

@@ -66,18 +66,33 @@ impl error::Error for FrameError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Text(&'static str),
-    /// A number and its unit.
-    Count(u64, &'static str),
-    /// A limit and its unit.
-    AtMost(u64, &'static str),
+    Count(u64, Quantity),
+}
+
+/// The meaning of a number in a message. Not a text: so an error stays small, and the results that
+/// may hold one are quick to hand on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// The length of the payload.
+    Payload,
+    /// The length of the payload, by its Content-Length.
+    ContentLength,
+    /// The limit of a head.
+    MaxHead,
+    /// The limit of its field lines.
+    MaxHeaders,
 }
 
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::Count(count, unit) => write!(f, "{count} {unit}"),
-            Self::AtMost(limit, unit) => write!(f, "at most {limit} {unit}"),
+            Self::Count(bytes, Quantity::Payload) => write!(f, "{bytes} bytes of payload"),
+            Self::Count(bytes, Quantity::ContentLength) => {
+                write!(f, "{bytes} bytes of payload, as Content-Length says")
+            }
+            Self::Count(limit, Quantity::MaxHead) => write!(f, "at most {limit} bytes of head"),
+            Self::Count(limit, Quantity::MaxHeaders) => write!(f, "at most {limit} field lines"),
         }
     }
 }

@@ -8,7 +8,7 @@ mod misuse;
 use std::{error, fmt, io};
 
 pub use self::frame::FrameError;
-pub(crate) use self::frame::{Expected, Found};
+pub(crate) use self::frame::{Expected, Found, Quantity};
 pub use self::kind::ErrorKind;
 pub use self::misuse::ApiMisuse;
 

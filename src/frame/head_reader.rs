@@ -9,7 +9,7 @@ use super::{
     rules::Rules,
     span::Span,
 };
-use crate::error::{ErrorKind, Expected, Found, FrameError};
+use crate::error::{ErrorKind, Expected, Found, FrameError, Quantity};
 
 /// Reads the head of a frame, resumably: a byte that was looked at is not looked at again.
 ///
@@ -208,12 +208,12 @@ impl HeadReader {
 
 #[cold]
 pub(crate) fn head_too_large(limit: usize) -> FrameError {
-    let expected = Expected::AtMost(limit as u64, "bytes of head");
+    let expected = Expected::Count(limit as u64, Quantity::MaxHead);
     FrameError::new(ErrorKind::HeadTooLarge, limit, expected, Found::Text("more"))
 }
 
 #[cold]
 pub(crate) fn too_many_headers(limit: usize, at: usize) -> FrameError {
-    let expected = Expected::AtMost(limit as u64, "field lines");
+    let expected = Expected::Count(limit as u64, Quantity::MaxHeaders);
     FrameError::new(ErrorKind::TooManyHeaders, at, expected, Found::Text("a further one"))
 }

@@ -39,7 +39,7 @@ pub(super) const INITIAL: State = [
 /// A SHA-256 of bytes as they come. Whole blocks of a large piece are hashed where they lie.
 ///
 /// The buffer is an own one, since a canonical head is made of many small pieces: with that of
-/// `sha2::Sha256` a small head takes 8 to 13 % longer to sign (Intel Xeon with SHA extensions, in
+/// `sha2::Sha256` a small head takes 8 to 16 % longer to sign (Intel Xeon with SHA extensions, in
 /// turns, 2026-11).
 ///
 /// What waits can be a part of a secret value, so it is zeroized on drop. That costs nothing that can
