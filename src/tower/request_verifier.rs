@@ -34,7 +34,6 @@ type FindPeer = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
 /// A request that the service may be called with.
 pub(super) struct Admitted<B> {
-    pub(super) claim: Claim,
     pub(super) body: VerifyingBody<B>,
     /// Method, path and fields are, and a payload that is small.
     pub(super) is_proven: bool,
@@ -93,17 +92,21 @@ impl<S> RequestVerifier<S> {
 }
 
 impl<S: SecretStore> RequestVerifier<S> {
-    /// Admits a request; else the answer to it.
-    pub(super) async fn admit<B>(&self, parts: &Parts, body: B) -> Result<Admitted<B>, Problem>
+    /// Admits a request, whose extensions then hold its claim and its verification; else the answer
+    /// to it.
+    pub(super) async fn admit<B>(&self, parts: &mut Parts, body: B) -> Result<Admitted<B>, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
     {
         let info = Arc::new(self.info(parts));
         let mut guard = CancelGuard { verifier: self, info: &info, is_over: false };
-        let admitted = self.check(parts, body, &info).await;
+        let checked = self.check(parts, body, &info).await;
         guard.is_over = true;
-        admitted
+        let (claim, admitted) = checked?;
+        parts.extensions.insert(claim);
+        parts.extensions.insert(admitted.body.verification());
+        Ok(admitted)
     }
 
     /// Makes the checks of [`admit`](Self::admit), and tells the log of the one that is not passed.
@@ -112,7 +115,7 @@ impl<S: SecretStore> RequestVerifier<S> {
         parts: &Parts,
         body: B,
         info: &Arc<RequestInfo>,
-    ) -> Result<Admitted<B>, Problem>
+    ) -> Result<(Claim, Admitted<B>), Problem>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
@@ -139,7 +142,8 @@ impl<S: SecretStore> RequestVerifier<S> {
                 self.keys.recheck(&verified).await.map_err(unavailable)?.map_err(refuse)?;
             }
         }
-        Ok(Admitted { claim, body, is_proven: is_proven || is_buffered, info: info.clone() })
+        let is_proven = is_proven || is_buffered;
+        Ok((claim, Admitted { body, is_proven, info: info.clone() }))
     }
 }
 

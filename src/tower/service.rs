@@ -73,13 +73,13 @@ where
     let (mut parts, body) = request.into_parts();
     let version = parts.version;
     let answer = |problem| Ok(structured::response(problem, version).map(ResponseBody::problem));
-    let Admitted { claim, body, is_proven, info } = match verifier.admit(&parts, body).await {
+    // In memory of its own, which is given back before the service takes its time.
+    let admitted = Box::pin(verifier.admit(&mut parts, body)).await;
+    let Admitted { body, is_proven, info } = match admitted {
         Ok(admitted) => admitted,
         Err(problem) => return answer(problem),
     };
     let verification = body.verification();
-    parts.extensions.insert(claim);
-    parts.extensions.insert(verification.clone());
     let response = inner.call(Request::from_parts(parts, body)).await;
     let is_unproven = !is_proven && !verifier.answers_unproven;
     match (verification.verified(), response) {

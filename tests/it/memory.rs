@@ -143,7 +143,7 @@ fn nothing_is_reserved_on_the_word_of_a_content_length() {
 }
 
 #[test]
-fn a_cut_head_takes_about_the_limit_at_the_most() {
+fn a_cut_head_takes_about_the_limit_at_most() {
     for max_head in [4 * 1024, Limits::DEFAULT_MAX_HEAD] {
         let endless = vec![b'a'; 20 * max_head];
         for lengths in [vec![1], vec![100], vec![max_head], vec![1, endless.len()]] {

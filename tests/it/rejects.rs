@@ -84,7 +84,7 @@ fn the_limits_hold_to_the_byte_and_to_the_line() {
 
 /// Values can be secrets, and errors end up in logs.
 #[test]
-fn messages_show_a_byte_of_a_value_at_the_most() {
+fn messages_show_a_byte_of_a_value_at_most() {
     let head = "PUT /?token=SECRET HTTP/1.1\r\nHost: a\r\n";
     let frames = [
         "GET /?SECRET#SECRET HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),

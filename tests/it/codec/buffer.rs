@@ -118,7 +118,7 @@ impl Peer {
 }
 
 #[test]
-fn the_buffer_of_a_head_grows_to_its_limit_at_the_most() {
+fn the_buffer_of_a_head_grows_to_its_limit_at_most() {
     for max_head in [100, 4 * KIB, LEAST, 20_000, Limits::DEFAULT_MAX_HEAD] {
         for (step, start) in
             [(usize::MAX, "GET /"), (1, "GET /"), (700, ""), (977, "GET / HTTP/1.1\r\nA:")]

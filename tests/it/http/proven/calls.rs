@@ -13,7 +13,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc::unbounded_channel,
 };
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{around, parts};
 use crate::{
@@ -156,4 +156,13 @@ async fn a_service_can_refuse_by_who_sends_before_it_reads() {
     connection.send(&sealed(&head, &large)).await;
     assert_eq!(connection.answer().await.status, 413);
     server.abort();
+}
+
+/// A slow upload holds the memory of the service's call, and not that of the checks before it.
+#[tokio::test]
+async fn the_checks_do_not_take_memory_of_the_call() {
+    let mut service = layer().layer(service_fn(fail));
+    let request = Request::from_parts(parts(&[], b"hello"), Full::<Bytes>::from("hello"));
+    let size = size_of_val(&*service.call(request));
+    assert!(size < 2_048, "{size} bytes");
 }
