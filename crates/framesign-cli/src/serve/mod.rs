@@ -12,6 +12,7 @@
 
 mod admission;
 mod body;
+mod hashing;
 mod metrics;
 mod middleware;
 pub(crate) mod net;
