@@ -17,8 +17,10 @@ pub(crate) struct Mac {
 }
 
 /// The tokens of one body: under the current secret, and under the previous one if it is live.
+///
+/// In a box, since they move with each piece: into a batch and back.
 #[derive(Clone)]
-pub(crate) struct Tokens([Option<Mac>; 2]);
+pub(crate) struct Tokens(Box<[Option<Mac>; 2]>);
 
 impl Mac {
     /// Begins with a message under a key of any length (RFC 2104 section 2).
@@ -58,12 +60,12 @@ fn state_after(block: &[u8; BLOCK], pad: u8) -> State {
 
 impl Tokens {
     pub(crate) fn new(macs: [Option<Mac>; 2]) -> Self {
-        Self(macs)
+        Self(Box::new(macs))
     }
 
     /// Hashes the next piece of the body.
     pub(super) fn update(&mut self, engine: &Engine, piece: &[u8]) {
-        match &mut self.0 {
+        match &mut *self.0 {
             [Some(current), Some(previous)] => {
                 engine.update_many(&mut [(&mut current.inner, piece), (&mut previous.inner, piece)])
             }
