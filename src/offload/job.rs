@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     buffers::BufferPool,
     foreign::{Panic, caught, drop_quietly},
-    payload_queue::{self, Shared, fail, lock, lock_hashed},
+    payload_queue::{self, Shared, fail, lock_hashed},
 };
 use crate::protocol::Sha256State;
 
@@ -41,11 +41,6 @@ impl HashJob {
 
     pub(super) fn is_turn_over(&self) -> bool {
         self.rounds >= Self::ROUNDS
-    }
-
-    /// Returns `true` if it is not to wait for other payloads.
-    pub(super) fn is_urgent(&self) -> bool {
-        lock(&self.shared).is_urgent()
     }
 
     /// The bytes of the piece that are not hashed.

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::poll_fn,
-    mem,
     sync::{Arc, Mutex},
     task::{Context, Poll},
 };
@@ -84,16 +83,10 @@ impl OffloadedHash {
             return;
         }
         let copied = state.push(piece);
-        let begins = !mem::replace(&mut state.is_begun, true);
-        let (idle, is_urgent) = (state.idle.take(), state.is_urgent());
+        let idle = state.idle.take();
         drop(state);
-        if begins {
-            self.pool.payload_begun();
-        }
         if let Some(hash) = idle {
-            self.pool.submit(HashJob::new(hash, Arc::clone(&self.shared)));
-        } else if is_urgent {
-            self.pool.hurry();
+            self.pool.begin(HashJob::new(hash, Arc::clone(&self.shared)));
         }
         drop(copied);
     }
@@ -131,9 +124,7 @@ impl OffloadedHash {
     ///
     /// Like [`ready`](Self::ready).
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<PayloadHash> {
-        let polled =
-            self.poll_state(cx, |state| Some((state.finish()?, mem::take(&mut state.is_begun))));
-        polled.map(|finished| self.ended(finished))
+        self.poll_state(cx, PayloadQueue::finish)
     }
 
     /// Whether all that came is hashed.
@@ -151,18 +142,7 @@ impl OffloadedHash {
     /// The hash of the payload, where all that came is hashed.
     #[cfg(feature = "codec")]
     pub(crate) fn try_finish(&mut self) -> Option<PayloadHash> {
-        let mut state = unfailed(&self.shared);
-        let finished = (state.finish()?, mem::take(&mut state.is_begun));
-        drop(state);
-        Some(self.ended(finished))
-    }
-
-    /// The hash of a payload that has ended, of which a thread was given pieces or not.
-    fn ended(&self, (hash, was_begun): (PayloadHash, bool)) -> PayloadHash {
-        if was_begun {
-            self.pool.payload_ended();
-        }
-        hash
+        unfailed(&self.shared).finish()
     }
 
     fn poll_state<T>(
@@ -178,18 +158,7 @@ impl OffloadedHash {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        drop(state);
-        self.pool.hurry();
         Poll::Pending
-    }
-}
-
-impl Drop for OffloadedHash {
-    fn drop(&mut self) {
-        if mem::take(&mut lock(&self.shared).is_begun) {
-            self.pool.payload_ended();
-            self.pool.hurry();
-        }
     }
 }
 

@@ -48,11 +48,9 @@ pub(super) struct PayloadQueue {
     pub(super) idle: Option<Sha256State>,
     pub(super) pieces: VecDeque<Bytes>,
     /// Copies of the small pieces that came last.
-    pub(super) small: BytesMut,
+    small: BytesMut,
     /// The bytes of the pieces and of the one that is being hashed.
     pub(super) queued: usize,
-    /// Whether a thread was given pieces of the payload, which has not ended since.
-    pub(super) is_begun: bool,
     /// Who waits for room or for the end.
     pub(super) waiting: Option<Waker>,
     /// The panic of foreign code that this payload failed by.
@@ -82,13 +80,6 @@ impl PayloadQueue {
             self.end_small();
         }
         self.pieces.pop_front()
-    }
-
-    /// Returns `true` if the payload is not to wait for others: its receiver waits, or will soon have to;
-    /// or it is gone, and what is queued is to be dropped.
-    pub(super) fn is_urgent(&self) -> bool {
-        let is_given_up = !self.is_begun || self.failed.is_some();
-        self.waiting.is_some() || self.queued >= MIN_LIMIT || is_given_up
     }
 
     /// Makes a piece of the small ones.

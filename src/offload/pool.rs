@@ -6,10 +6,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{
-            AtomicBool, AtomicUsize,
-            Ordering::{Relaxed, SeqCst},
-        },
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
 };
@@ -53,11 +50,6 @@ struct PoolState {
     lanes: NonZeroUsize,
     /// Payloads that have pieces to be hashed, whether they wait or a thread has them.
     busy: AtomicUsize,
-    /// Payloads of which threads were given pieces, and which have not ended.
-    begun: AtomicUsize,
-    /// Whether jobs may be waiting until there are [`enough`](Self::enough), so that a thread has to be
-    /// woken if one becomes urgent.
-    is_lazy: AtomicBool,
 }
 
 #[derive(Default)]
@@ -97,24 +89,9 @@ impl HashPool {
     }
 
     /// Has a payload hashed that has had nothing to hash.
-    pub(super) fn submit(&self, job: HashJob) {
+    pub(super) fn begin(&self, job: HashJob) {
         self.0.0.busy.fetch_add(1, Relaxed);
         self.0.0.submit(job);
-    }
-
-    /// Has a payload that has become urgent hashed without waiting for others.
-    pub(super) fn hurry(&self) {
-        self.0.0.hurry();
-    }
-
-    /// Counts a payload of which a thread is given the first pieces.
-    pub(super) fn payload_begun(&self) {
-        self.0.0.begun.fetch_add(1, Relaxed);
-    }
-
-    /// Counts a payload that was begun as ended.
-    pub(super) fn payload_ended(&self) {
-        self.0.0.begun.fetch_sub(1, Relaxed);
     }
 
     /// Whether each payload that has pieces has a thread for itself.
@@ -148,27 +125,12 @@ impl PoolState {
             threads,
             lanes,
             busy: AtomicUsize::new(0),
-            begun: AtomicUsize::new(0),
-            is_lazy: AtomicBool::new(false),
         }
     }
 
     fn submit(&self, job: HashJob) {
-        let mut queue = self.lock();
-        self.is_lazy.store(true, SeqCst);
-        let is_urgent = job.is_urgent();
-        queue.jobs.push_back(job);
-        if is_urgent || queue.jobs.len() >= self.enough() {
-            self.is_waiting.notify_one();
-        }
-    }
-
-    fn hurry(&self) {
-        if self.is_lazy.load(SeqCst) {
-            // With the lock, so that a thread that has just looked is waiting by now.
-            let _queue = self.lock();
-            self.is_waiting.notify_one();
-        }
+        self.lock().jobs.push_back(job);
+        self.is_waiting.notify_one();
     }
 
     /// Hashes a batch of payloads side by side, round by round. One that has no further piece leaves
@@ -193,11 +155,10 @@ impl PoolState {
     /// Makes `batch` this thread's share of the payloads, and waits for one if there is none. `false`
     /// if there never will be.
     fn fill(&self, batch: &mut Vec<HashJob>) -> bool {
-        let is_full = batch.len() == self.share() && batch.len() >= self.enough();
-        if is_full && !batch.iter().any(HashJob::is_turn_over) {
+        if batch.len() == self.share() && !batch.iter().any(HashJob::is_turn_over) {
             return true;
         }
-        let mut queue = self.wait(batch);
+        let mut queue = if batch.is_empty() { self.wait() } else { self.lock() };
         let share = self.share();
         queue.jobs.extend(batch.extract_if(.., |job| job.is_turn_over()));
         queue.jobs.extend(batch.drain(share.min(batch.len())..));
@@ -227,36 +188,11 @@ impl PoolState {
         payload_queue::max_queued(self.busy_per_thread())
     }
 
-    /// The queue, once there is something to hash or it is closed. What `batch` has goes back into the
-    /// queue while the thread waits.
-    fn wait(&self, batch: &mut Vec<HashJob>) -> MutexGuard<'_, Queue> {
-        let mut queue = self.lock();
-        loop {
-            // Before it is looked who is urgent: who becomes so afterwards sees it.
-            self.is_lazy.store(true, SeqCst);
-            if queue.is_closed || self.has_enough(&queue, batch) {
-                break;
-            }
-            queue.jobs.extend(batch.drain(..));
-            queue = self.is_waiting.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.is_lazy.store(false, SeqCst);
-        queue
-    }
-
-    /// Returns `true` if enough payloads have pieces to fill the lanes, or one is urgent.
-    fn has_enough(&self, queue: &Queue, batch: &[HashJob]) -> bool {
-        let jobs = || batch.iter().chain(&queue.jobs);
-        let count = jobs().count();
-        count > 0 && (count >= self.enough() || jobs().any(HashJob::is_urgent))
-    }
-
-    /// The number of payloads with pieces that a thread waits for: three quarters of those that have
-    /// begun, or of its lanes. Few lanes cost as much as many.
-    fn enough(&self) -> usize {
-        let begun = self.begun.load(Relaxed).div_ceil(self.threads.get());
-        let most = begun.min(self.lanes.get());
-        most - most / 4
+    /// The queue, once it has a job or is closed.
+    fn wait(&self) -> MutexGuard<'_, Queue> {
+        let is_idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.is_closed;
+        let waited = self.is_waiting.wait_while(self.lock(), is_idle);
+        waited.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
