@@ -48,7 +48,7 @@ pub(super) struct PayloadQueue {
     pub(super) idle: Option<Sha256State>,
     pub(super) pieces: VecDeque<Bytes>,
     /// Copies of the small pieces that came last.
-    small: BytesMut,
+    pub(super) small: BytesMut,
     /// The bytes of the pieces and of the one that is being hashed.
     pub(super) queued: usize,
     /// Who waits for room or for the end.
