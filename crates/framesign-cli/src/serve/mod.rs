@@ -1,10 +1,10 @@
 //! The service: token, signing and verifying requests over HTTP.
 //!
 //! ```text
-//! net        ─► middleware  ─► routes ─► admission ─► body
-//! sockets,      id, limits     token,    caller,      reader,
-//! TLS, HTTP     of the head,   frames,   permits      drain
-//!               log line       health …
+//! net        ─► middleware  ─► routes ─► admission ─► body    ─► hashing
+//! sockets,      id, limits     token,    caller,      reader,    tokens,
+//! TLS, HTTP     of the head,   frames,   permits      drain      side by
+//!               log line       health …                          side
 //! ```
 //!
 //! `net` knows nothing of what is asked, and all after it nothing of sockets. `state` and `metrics`
