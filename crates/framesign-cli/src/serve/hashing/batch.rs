@@ -74,3 +74,28 @@ impl Batch {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sha256_multi::Engine;
+
+    use super::{Batch, Job};
+    use crate::serve::hashing::tokens::{Mac, Tokens};
+
+    fn job() -> Job {
+        let tokens = Tokens::new([Some(Mac::new(b"key")), None]);
+        let (job, _) = Job::new(tokens, vec![7; 64].into());
+        job
+    }
+
+    /// A thread can come with a job while another one hashes the batch.
+    #[test]
+    fn hashed_batch_takes_no_more_jobs() {
+        let batch = Batch::new();
+        assert_eq!(batch.push(job()).ok(), Some(1));
+        assert_eq!(batch.push(job()).ok(), Some(2));
+        assert_eq!(batch.hash(&Engine::detect()), Some(2));
+        assert!(batch.push(job()).is_err());
+        assert_eq!(batch.hash(&Engine::detect()), None);
+    }
+}

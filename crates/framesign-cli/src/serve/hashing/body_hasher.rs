@@ -328,8 +328,11 @@ mod tests {
     #[tokio::test]
     async fn panic_at_the_end_of_a_piece_keeps_nobody_waiting() {
         let hasher = hasher();
+        let mut fails: Waiting<'_> =
+            Box::pin(hasher.update(tokens(), owned_by_one_who_panics(MIN_PIECE)));
+        assert!(poll(fails.as_mut()).is_pending());
         let mut waiting = waiting(&hasher, 2);
-        waiting.insert(1, Box::pin(hasher.update(tokens(), owned_by_one_who_panics(MIN_PIECE))));
+        waiting.push(fails);
         for hashed in join_all(waiting).await {
             hashed.unwrap();
         }
