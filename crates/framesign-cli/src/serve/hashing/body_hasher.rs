@@ -184,7 +184,9 @@ mod tests {
     /// The token of `pieces`, hashed by themselves.
     fn expected(pieces: &[Bytes]) -> [Option<String>; 2] {
         let mut tokens = tokens();
-        pieces.iter().for_each(|piece| tokens.update(&sha256_multi::Engine::detect(), piece));
+        for piece in pieces {
+            tokens.update(&sha256_multi::Engine::detect(), piece);
+        }
         tokens.finish()
     }
 
@@ -238,8 +240,8 @@ mod tests {
         let waiting = waiting(&hasher, hasher.lanes);
         assert_eq!(waiting.len(), hasher.lanes - 1);
         for (byte, mut update) in waiting.into_iter().enumerate() {
-            let Poll::Ready(hashed) = poll(update.as_mut()) else { panic!("body {byte} waits") };
-            assert_eq!(hashed.unwrap().finish(), expected(&[piece(byte, MIN_PIECE + byte)]));
+            let Poll::Ready(result) = poll(update.as_mut()) else { panic!("body {byte} waits") };
+            assert_eq!(result.unwrap().finish(), expected(&[piece(byte, MIN_PIECE + byte)]));
         }
     }
 
@@ -247,8 +249,8 @@ mod tests {
     async fn pieces_are_hashed_when_all_others_had_their_turn() {
         let hasher = hasher();
         let waiting = waiting(&hasher, 3);
-        for (byte, hashed) in join_all(waiting).await.into_iter().enumerate() {
-            assert_eq!(hashed.unwrap().finish(), expected(&[piece(byte, MIN_PIECE + byte)]));
+        for (byte, result) in join_all(waiting).await.into_iter().enumerate() {
+            assert_eq!(result.unwrap().finish(), expected(&[piece(byte, MIN_PIECE + byte)]));
         }
     }
 
@@ -258,8 +260,8 @@ mod tests {
         let waiting = waiting(&hasher, 2);
         let small = piece(1, MIN_PIECE - 1);
         let mut update = pin!(hasher.update(tokens(), small.clone()));
-        let Poll::Ready(hashed) = poll(update.as_mut()) else { panic!("a small piece waits") };
-        assert_eq!(hashed.unwrap().finish(), expected(&[small]));
+        let Poll::Ready(result) = poll(update.as_mut()) else { panic!("a small piece waits") };
+        assert_eq!(result.unwrap().finish(), expected(&[small]));
         drop(waiting);
     }
 
@@ -275,7 +277,7 @@ mod tests {
                 waits.push(number);
             }
             tokens = match polled {
-                Poll::Ready(hashed) => hashed,
+                Poll::Ready(result) => result,
                 Poll::Pending => update.await,
             }
             .unwrap();
@@ -300,8 +302,8 @@ mod tests {
         let body = piece(9, MIN_PIECE);
         let mut waiting = waiting(&hasher, hasher.lanes - 2);
         let mut update = pin!(hasher.update(two, body.clone()));
-        let Poll::Ready(hashed) = poll(update.as_mut()) else { panic!("the lanes are full") };
-        let [current, previous] = hashed.unwrap().finish();
+        let Poll::Ready(result) = poll(update.as_mut()) else { panic!("the lanes are full") };
+        let [current, previous] = result.unwrap().finish();
         assert_eq!([current, None], expected(&[body]));
         assert!(previous.is_some());
         assert!(waiting.iter_mut().all(|update| poll(update.as_mut()).is_ready()));
@@ -317,9 +319,9 @@ mod tests {
         let is_waiting = poll(update.as_mut()).is_pending();
         drop(update);
         drop(waiting.remove(0));
-        let hashed = join_all(waiting).await;
-        for (byte, hashed) in (1..).zip(hashed) {
-            assert_eq!(hashed.unwrap().finish(), expected(&[piece(byte, MIN_PIECE + byte)]));
+        let result = join_all(waiting).await;
+        for (byte, result) in (1..).zip(result) {
+            assert_eq!(result.unwrap().finish(), expected(&[piece(byte, MIN_PIECE + byte)]));
         }
         // Neither a lane nor a batch holds on to it.
         assert!(dropped.is_unique(), "waited: {is_waiting}");
@@ -333,14 +335,14 @@ mod tests {
         assert!(poll(fails.as_mut()).is_pending());
         let mut waiting = waiting(&hasher, 2);
         waiting.push(fails);
-        for hashed in join_all(waiting).await {
-            hashed.unwrap();
+        for result in join_all(waiting).await {
+            result.unwrap();
         }
         // The next batch is hashed as any other.
         join_all(self::waiting(&hasher, 2))
             .await
             .into_iter()
-            .for_each(|hashed| drop(hashed.unwrap()));
+            .for_each(|result| drop(result.unwrap()));
     }
 
     /// Nobody waits for a batch for ever, and the next runtime of the thread has one of its own.
@@ -352,8 +354,8 @@ mod tests {
         let mut left = first.block_on(async { waiting(&hasher, 2) });
         drop(first);
         assert!(matches!(poll(left[0].as_mut()), Poll::Ready(Err(Lost))));
-        let hashed = runtime().block_on(hasher.update(tokens(), piece(3, MIN_PIECE)));
-        assert_eq!(hashed.unwrap().finish(), expected(&[piece(3, MIN_PIECE)]));
+        let result = runtime().block_on(hasher.update(tokens(), piece(3, MIN_PIECE)));
+        assert_eq!(result.unwrap().finish(), expected(&[piece(3, MIN_PIECE)]));
     }
 
     /// Bodies of pieces of all sizes, on one thread and on several, some of which are given up.
@@ -363,8 +365,8 @@ mod tests {
             let runtime = Builder::new_multi_thread().worker_threads(threads).build().unwrap();
             runtime.block_on(async {
                 let bodies = (0..60).map(|number| task::spawn(body(number)));
-                for (number, hashed) in join_all(bodies).await.into_iter().enumerate() {
-                    assert_eq!(hashed.unwrap(), number % 7 != 3, "body {number}");
+                for (number, result) in join_all(bodies).await.into_iter().enumerate() {
+                    assert_eq!(result.unwrap(), number % 7 != 3, "body {number}");
                 }
             });
         }
@@ -382,7 +384,7 @@ mod tests {
                 return false;
             }
             tokens = update.await.unwrap();
-            if len(i, number) % 5 == 0 {
+            if len(i, number).is_multiple_of(5) {
                 task::yield_now().await;
             }
         }
