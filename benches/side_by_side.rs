@@ -12,14 +12,16 @@ use std::{
     ops::RangeBounds,
     process::Command,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use framesign::{
-    PayloadHash, SigningKey,
+    PayloadHash, SigningDate, SigningKey, SigningOptions,
     codec::{OffloadedRead, SigningCodec},
     offload::{HashPool, OffloadedHash},
+    sign_head,
+    verify::{Policy, Verifier},
 };
 use futures_util::future::try_join_all;
 use sha2::{Digest, Sha256};
@@ -62,6 +64,7 @@ fn main() -> Result {
     let turns = Turns::from_args();
     hashing(&turns, &pools)?;
     frames(&turns);
+    SignedFrames::new()?.measure(&turns)?;
     Connections::new(keys::key()?)?.measure(&turns, &pools)
 }
 
@@ -152,6 +155,56 @@ fn digests(messages: &[Vec<u8>]) -> Vec<[u8; 32]> {
     let mut digests = vec![[0; 32]; messages.len()];
     sha256_multi::finalize_many(&mut states.iter().zip(&mut digests).collect::<Vec<_>>());
     digests
+}
+
+/// Signed frames with a payload of 1 KiB, which are verified at once.
+struct SignedFrames {
+    policy: Policy,
+    key: SigningKey,
+    payloads: Vec<Vec<u8>>,
+}
+
+impl SignedFrames {
+    fn new() -> Result<Self> {
+        let key = SigningKey::derive(&keys::credentials()?, SigningDate::today());
+        let payloads = (0..16).map(|byte| vec![byte; 1024]).collect();
+        Ok(Self { policy: Policy::default(), key, payloads })
+    }
+
+    /// What a call that verifies all of them could gain at most: heads as they are, and the payloads
+    /// side by side.
+    fn measure(&self, turns: &Turns) -> Result {
+        let frames = self.payloads.iter().map(|payload| self.frame(payload));
+        let frames: Vec<_> = frames.collect::<Result<_>>()?;
+        let heads = vec![self.frame(&[])?; self.payloads.len()];
+        assert!(self.verify(&frames) && self.verify(&heads));
+        turns.ratio(
+            "verify/16-of-1KiB/payloads-side-by-side",
+            ..,
+            || self.verify(&frames),
+            || (self.verify(&heads), digests(&self.payloads)),
+        );
+        Ok(())
+    }
+
+    fn frame(&self, payload: &[u8]) -> Result<Vec<u8>> {
+        let len = payload.len();
+        let head = format!(
+            "POST /items?page=2 HTTP/1.1\r\nHost: test.com\r\nAccept: application/json\r\n\
+             Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n"
+        );
+        let options = SigningOptions::for_policy(&self.policy);
+        let (hash, now) = (PayloadHash::of(payload), SystemTime::now());
+        Ok([sign_head(head.as_bytes(), &self.key, hash, now, &options)?, payload.to_vec()].concat())
+    }
+
+    fn verify(&self, frames: &[Vec<u8>]) -> bool {
+        let keys_of = |_: &_| vec![self.key.clone()];
+        frames.iter().all(|frame| {
+            let mut verifier = Verifier::new(&self.policy, keys_of, SystemTime::now);
+            verifier.update(frame).is_ok() && verifier.finish().is_ok()
+        })
+    }
 }
 
 /// Uploads at once over loopback TCP: one thread sends, one receives, and one may hash.

@@ -69,7 +69,7 @@ impl HashJob {
             return self.fail(panic);
         }
         let Some(mut state) = lock_hashed(&self.shared, hashed) else { return self.end() };
-        let next = state.pieces.pop_front();
+        let next = state.next_piece();
         let is_idle = next.is_none();
         let is_short = state.queued <= payload_queue::refill(max_queued);
         let waiting = if is_idle || is_short { state.waiting.take() } else { None };

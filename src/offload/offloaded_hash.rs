@@ -65,7 +65,9 @@ impl OffloadedHash {
         poll_fn(|cx| self.poll_ready(cx)).await;
     }
 
-    /// Takes the next piece of the payload. It is not copied, and dropped once it is hashed.
+    /// Takes the next piece of the payload. It is not copied, and dropped once it is hashed. A piece of
+    /// less than 4 KiB that has to wait is copied and dropped at once, so that many of them take no
+    /// more memory than they have bytes.
     ///
     /// The queue takes it in any case. What bounds the memory is to wait for
     /// [`ready`](Self::ready) before each piece; then it holds [`LIMIT`](Self::LIMIT) bytes and the
@@ -80,12 +82,13 @@ impl OffloadedHash {
             hash.update(&piece);
             return;
         }
-        state.queued += piece.len();
-        state.pieces.push_back(piece);
-        if let Some(hash) = state.idle.take() {
-            drop(state);
+        let copied = state.push(piece);
+        let idle = state.idle.take();
+        drop(state);
+        if let Some(hash) = idle {
             self.pool.begin(HashJob::new(hash, Arc::clone(&self.shared)));
         }
+        drop(copied);
     }
 
     /// Takes a copy of the next piece, in memory that was used before if there is such.

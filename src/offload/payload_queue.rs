@@ -8,7 +8,7 @@ use std::{
     task::Waker,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::foreign::{Caught, Panic, caught, drop_quietly};
 use crate::protocol::{PayloadHash, Sha256State};
@@ -32,6 +32,13 @@ pub(super) fn refill(max_queued: usize) -> usize {
     (max_queued / 4).max(MIN_LIMIT / 2)
 }
 
+/// A smaller piece is copied behind others of its kind: in the queue alone it would take several times
+/// the bytes that it counts for, and all of the memory that it is a part of.
+const MIN_UNCOPIED: usize = 4 * 1024;
+
+/// So many copied bytes are a piece of their own.
+const COPIED: usize = 16 * 1024;
+
 /// What the receiver of a payload and a thread share.
 pub(super) type Shared = Mutex<PayloadQueue>;
 
@@ -40,6 +47,8 @@ pub(super) struct PayloadQueue {
     /// Where the state of the hash is while there is nothing to hash; else a [`HashJob`] has it.
     pub(super) idle: Option<Sha256State>,
     pub(super) pieces: VecDeque<Bytes>,
+    /// Copies of the small pieces that came last.
+    pub(super) small: BytesMut,
     /// The bytes of the pieces and of the one that is being hashed.
     pub(super) queued: usize,
     /// Who waits for room or for the end.
@@ -49,6 +58,37 @@ pub(super) struct PayloadQueue {
 }
 
 impl PayloadQueue {
+    /// Adds a piece behind all others. Gives back what is not kept, to be dropped without the lock: its
+    /// owner is foreign code.
+    pub(super) fn push(&mut self, piece: Bytes) -> Option<Bytes> {
+        self.queued += piece.len();
+        if piece.len() < MIN_UNCOPIED {
+            self.small.extend_from_slice(&piece);
+            if self.small.len() >= COPIED {
+                self.end_small();
+            }
+            return Some(piece);
+        }
+        self.end_small();
+        self.pieces.push_back(piece);
+        None
+    }
+
+    /// The piece that is hashed next.
+    pub(super) fn next_piece(&mut self) -> Option<Bytes> {
+        if self.pieces.is_empty() {
+            self.end_small();
+        }
+        self.pieces.pop_front()
+    }
+
+    /// Makes a piece of the small ones.
+    fn end_small(&mut self) {
+        if !self.small.is_empty() {
+            self.pieces.push_back(mem::take(&mut self.small).freeze());
+        }
+    }
+
     /// The hash, if all that came is hashed; another payload can begin then.
     pub(super) fn finish(&mut self) -> Option<PayloadHash> {
         self.idle.as_mut().map(|hash| PayloadHash::from_bytes(mem::take(hash).finalize()))
@@ -75,6 +115,7 @@ pub(super) fn fail(shared: &Shared, panic: Panic) {
     }
     state.failed = Some(Caught::new(panic));
     let pieces = mem::take(&mut state.pieces);
+    state.small = BytesMut::new();
     state.queued = 0;
     let waiting = state.waiting.take();
     drop(state);

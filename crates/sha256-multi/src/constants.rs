@@ -14,7 +14,10 @@ pub(crate) const INITIAL: [u32; 8] = [
 
 /// The round constants (section 4.2.2), in the four groups of sixteen that the engines go through.
 #[rustfmt::skip]
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))),
+    allow(dead_code)
+)]
 pub(crate) static ROUNDS: [[u32; 16]; 4] = [
     [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,

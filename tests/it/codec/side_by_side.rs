@@ -11,6 +11,7 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
+use allocation_counter::measure;
 use bytes::Bytes;
 use framesign::{
     PayloadHash,
@@ -61,6 +62,32 @@ fn hold(pool: &HashPool) -> (OffloadedHash, mpsc::Sender<()>) {
     hash.push(Bytes::from_owner(Holding(vec![0; PIECE], begin, until)));
     has_begun.recv().unwrap();
     (hash, end)
+}
+
+/// The queue counts bytes: so many small pieces must not take a multiple of them.
+#[tokio::test]
+async fn tiny_pieces_that_wait_take_little_more_than_their_bytes() {
+    const TINY: usize = 200_000;
+
+    let pool = pool(1, 1);
+    let (mut busy, end) = hold(&pool);
+    let payload = payload(1, 2 * PIECE + 2 * TINY);
+    let mut hash = OffloadedHash::new(&pool);
+    let mut taken = 0;
+    for half in payload.chunks(PIECE + TINY) {
+        let (large, tiny) = half.split_at(PIECE);
+        hash.push(Bytes::copy_from_slice(large));
+        taken += measure(|| {
+            for byte in tiny.chunks(1) {
+                hash.push(Bytes::copy_from_slice(byte));
+            }
+        })
+        .bytes_current;
+    }
+    assert!(taken <= i64::try_from(3 * TINY).unwrap(), "{taken} bytes");
+    drop(end);
+    busy.finish().await;
+    assert_eq!(hash.finish().await, sha2(&payload));
 }
 
 /// The next piece comes to any payload, and some payloads end while others have not begun.

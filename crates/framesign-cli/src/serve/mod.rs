@@ -1,10 +1,10 @@
 //! The service: token, signing and verifying requests over HTTP.
 //!
 //! ```text
-//! net        ─► middleware  ─► routes ─► admission ─► body
-//! sockets,      id, limits     token,    caller,      reader,
-//! TLS, HTTP     of the head,   frames,   permits      discard
-//!               log line       health …
+//! net        ─► middleware  ─► routes ─► admission ─► body    ─► hashing
+//! sockets,      id, limits     token,    caller,      reader,    tokens,
+//! TLS, HTTP     of the head,   frames,   permits      discard    side by
+//!               log line       health …                          side
 //! ```
 //!
 //! `net` knows nothing of what is asked, and all after it nothing of sockets. `state` and `metrics`
@@ -12,6 +12,7 @@
 
 mod admission;
 mod body;
+mod hashing;
 mod metrics;
 mod middleware;
 pub(crate) mod net;

@@ -79,12 +79,15 @@ const fn portable(estimate: u32) -> Entry {
 static KERNELS: [Entry; 8] = {
     use super::{avx2, avx512, avx512vl, sha_ni};
 
-    // What a function is compiled for is what is asked for, feature by feature.
+    // What a function is compiled for is what is asked for, feature by feature. To the compiler AVX-512F
+    // implies AVX2 and FMA.
     cpufeatures::new!(sha, "sha", "sse2", "ssse3", "sse4.1");
-    cpufeatures::new!(sha_vl, "sha", "sse2", "ssse3", "sse4.1", "avx512f", "avx512vl");
+    cpufeatures::new!(
+        sha_vl, "sha", "sse2", "ssse3", "sse4.1", "avx2", "fma", "avx512f", "avx512vl"
+    );
     cpufeatures::new!(vector8, "avx2");
-    cpufeatures::new!(vector8_vl, "avx2", "avx512f", "avx512vl");
-    cpufeatures::new!(vector16, "avx512f", "avx512bw");
+    cpufeatures::new!(vector8_vl, "avx2", "fma", "avx512f", "avx512vl");
+    cpufeatures::new!(vector16, "avx2", "fma", "avx512f", "avx512bw");
 
     [
         portable(131),
@@ -142,7 +145,7 @@ static KERNELS: [Entry; 8] = {
 
 // The estimates are from LLVM's scheduling model of the Neoverse N1: a chain of 16 times 4 cycles, and
 // 56 SHA instructions that all go through the same pipeline, one a cycle. No hardware was measured.
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 static KERNELS: [Entry; 3] = {
     use super::aarch64;
 
@@ -167,5 +170,5 @@ static KERNELS: [Entry; 3] = {
     ]
 };
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
 static KERNELS: [Entry; 1] = [portable(1)];

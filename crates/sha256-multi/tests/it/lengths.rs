@@ -1,6 +1,7 @@
 //! Every engine against `sha2` for every length, and for every cut of a message.
 
 use crate::{engines, finalize, hash_many, noise, oracle};
+use sha2::Digest as _;
 use sha256_multi::State;
 
 const LONGEST: usize = if cfg!(miri) { 70 } else { 4096 };
@@ -64,4 +65,31 @@ fn byte_by_byte() {
 #[test]
 fn a_small_input_of_the_fuzz_target() {
     crate::property::check(&noise(40, 8));
+}
+
+/// FIPS 180-4, section 5.1.1: a length of more than 32 bits in the padding, that of a message which is
+/// all zeros but for its last bytes. Before it, as many blocks are hashed as make up 2^32 bits.
+#[test]
+#[cfg_attr(miri, ignore = "takes hours")]
+fn more_than_four_billion_bits() {
+    const CHUNK: usize = 1 << 20;
+
+    let zeros = vec![0; CHUNK];
+    let mut expected = sha2::Sha256::new();
+    let mut state = State::new();
+    for _ in 0..(1_u64 << 29) / CHUNK as u64 {
+        expected.update(&zeros);
+        state.update(&zeros);
+    }
+    let tails: Vec<_> = (0..20).map(|length| noise(7 * length, 9)).collect();
+    for engine in engines() {
+        let mut states = vec![state.clone(); tails.len()];
+        let pieces = tails.iter().map(Vec::as_slice);
+        engine.update_many(&mut states.iter_mut().zip(pieces).collect::<Vec<_>>());
+        for (digest, tail) in finalize(engine, &states).iter().zip(&tails) {
+            let expected: sha256_multi::Digest =
+                expected.clone().chain_update(tail).finalize().into();
+            assert_eq!(*digest, expected, "{engine:?}, {} bytes more", tail.len());
+        }
+    }
 }

@@ -47,6 +47,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "1")
     }
 
+    /// A panic. The hook for panics logs it; a client is told nothing of it.
+    pub(crate) fn panicked() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed")
+    }
+
     /// A frame that breaks a rule.
     pub(crate) fn frame(error: &FrameError) -> Self {
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());

@@ -92,9 +92,9 @@ fn without_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router
     router.layer(CatchPanicLayer::custom(panicked))
 }
 
-/// Answers after a panic. The hook for panics logs it; a client is told nothing of it.
+/// Answers after a panic.
 fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed").into_response()
+    Problem::panicked().into_response()
 }
 
 #[cfg(test)]

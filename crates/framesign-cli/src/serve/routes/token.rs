@@ -30,7 +30,7 @@ pub(crate) async fn token(
     let mut body = BodyReader::new(request, &app.state.settings.limits, &app.state.metrics)?;
     let mut tokens = app.state.secrets.current().tokens();
     while let Some(piece) = body.next().await? {
-        tokens.update(&piece);
+        tokens = app.state.hasher.update(tokens, piece).await.map_err(|_| Problem::panicked())?;
     }
     let [token, previous_token] = tokens.finish();
     Ok(response::json(&TokenResponse { token, algorithm: "HMAC-SHA256", previous_token }))

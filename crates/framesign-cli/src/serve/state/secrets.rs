@@ -8,9 +8,12 @@ use sha2::Sha256;
 
 use crate::{
     exit::FatalError,
-    serve::state::{
-        environment::{Environment, HOW_TO_MAKE_ONE, SecretBytes},
-        warnings::Warnings,
+    serve::{
+        hashing::tokens::{self, Tokens},
+        state::{
+            environment::{Environment, HOW_TO_MAKE_ONE, SecretBytes},
+            warnings::Warnings,
+        },
     },
 };
 
@@ -22,7 +25,8 @@ const SECRET_KEY_PREVIOUS: &str = "FRAMESIGN_SECRET_KEY_PREVIOUS";
 
 /// The secrets, which are read at the start and again at every SIGHUP.
 pub(crate) struct Secrets {
-    tokens: [Option<Hmac<Sha256>>; 2],
+    /// The tokens of a body of which nothing has come yet.
+    tokens: Tokens,
     frames: Option<Arc<FrameKeys>>,
     check_values: CheckValues,
 }
@@ -33,9 +37,6 @@ pub(crate) struct FrameKeys {
     /// All that are live, the current one first.
     live: Vec<Secret>,
 }
-
-/// The tokens of one body.
-pub(crate) struct Tokens([Option<Hmac<Sha256>>; 2]);
 
 impl Secrets {
     /// Reads what `environment` holds or names.
@@ -55,9 +56,9 @@ impl Secrets {
             environment.previous(SECRET_KEY_PREVIOUS, warnings)?,
         ];
         let check_values = CheckValues::of(&secrets, &secret_keys)?;
-        let tokens = secrets.map(|secret| secret.map(|secret| mac(&secret)));
+        let macs = secrets.map(|secret| secret.map(|secret| tokens::Mac::new(&secret)));
         Ok(Self {
-            tokens,
+            tokens: Tokens::new(macs),
             frames: FrameKeys::read(environment, secret_keys)?.map(Arc::new),
             check_values,
         })
@@ -76,7 +77,7 @@ impl Secrets {
 
     /// Begins with the tokens of a body.
     pub(crate) fn tokens(&self) -> Tokens {
-        Tokens(self.tokens.clone())
+        self.tokens.clone()
     }
 
     /// The keys that sign and verify frames, if there are any.
@@ -88,19 +89,6 @@ impl Secrets {
     pub(crate) fn verifying_keys(&self, access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
         let frames = self.frames.iter();
         frames.flat_map(|frames| frames.verifying_keys(access_key, date)).collect()
-    }
-}
-
-impl Tokens {
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        for mac in self.0.iter_mut().flatten() {
-            mac.update(bytes);
-        }
-    }
-
-    /// The token under the secret, and that under the previous one where that is live.
-    pub(crate) fn finish(self) -> [Option<String>; 2] {
-        self.0.map(|mac| Some(hex::encode(mac?.finalize().into_bytes())))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     exit::FatalError,
     serve::{
         admission::callers::Callers,
+        hashing::body_hasher::BodyHasher,
         metrics::counters::Metrics,
         net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
@@ -20,6 +21,7 @@ pub(crate) struct ServiceState {
     environment: Environment,
     pub(crate) metrics: Metrics,
     pub(crate) read_budget: ReadBudget,
+    pub(crate) hasher: BodyHasher,
     pub(crate) readiness: Readiness,
     pub(crate) secrets: Reloadable<Secrets>,
     /// `None` if everybody may call.
@@ -44,6 +46,7 @@ impl ServiceState {
             settings,
             environment,
             read_budget: ReadBudget::default(),
+            hasher: BodyHasher::new(),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
             callers: callers.map(Reloadable::new),

@@ -19,6 +19,7 @@ mod revocation;
 mod schema;
 mod secrets;
 mod shutdown;
+mod side_by_side;
 mod signals;
 mod startup;
 mod tls;

@@ -16,9 +16,9 @@ pub(super) const PREVIOUS_KEY: &str = "the secret key before it";
 pub(super) const PREVIOUS: &str = "the shared secret before it";
 const CALLER: &str = "token-of-the-caller";
 
-pub(super) fn token_under(secret: impl AsRef<[u8]>, body: &str) -> String {
+pub(super) fn token_under(secret: impl AsRef<[u8]>, body: impl AsRef<[u8]>) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).unwrap();
-    mac.update(body.as_bytes());
+    mac.update(body.as_ref());
     hex::encode(mac.finalize().into_bytes())
 }
 
