@@ -78,7 +78,8 @@ class HeadReader:
         """Reads a line with its end. Returns whether it ends the head."""
         at = self._line_at
         self._line_at += len(line)
-        line = line[:-2] if line.endswith(b"\r\n") else line[:-1]
+        end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
+        line = line[: -len(end)]
         if self._target is None:
             if line:
                 self._read_request_line(line, at)
@@ -86,9 +87,9 @@ class HeadReader:
             self._end_head(self._target)
             return True
         elif line[:1] in (b" ", b"\t"):
-            self._continue_field(line, at)
+            self._continue_field(line, at, end)
         else:
-            self._read_field(line, at)
+            self._read_field(line, at, end)
         return False
 
     def _read_request_line(self, line: bytes, at: int) -> None:
@@ -104,16 +105,16 @@ class HeadReader:
         self._note_nul("request-line", target, target_at)
         self._method, self._target = method, parsed
 
-    def _continue_field(self, line: bytes, at: int) -> None:
+    def _continue_field(self, line: bytes, at: int, end: bytes) -> None:
         """Rule 7.14."""
         if self._rules.strict or not self._fields:
             raise FrameError("obs-fold", at, "a field", "a continuation line")
         self._note_nul("header-value", line, at)
         last = self._fields[-1]
         value = (last.value + b" " + line.strip(b" \t")).strip(b" \t")
-        self._fields[-1] = last._replace(value=value)
+        self._fields[-1] = last._replace(value=value, raw=last.raw + line + end)
 
-    def _read_field(self, line: bytes, at: int) -> None:
+    def _read_field(self, line: bytes, at: int, end: bytes) -> None:
         if len(self._fields) == self._rules.max_headers:
             raise FrameError("too-many-headers", at, f"at most {len(self._fields)} fields", "more")
         name = TOKEN.match(line)
@@ -127,7 +128,8 @@ class HeadReader:
             at += control.start()
             raise FrameError("header-value", at, "no control byte but tab", "one")
         self._note_nul("header-value", value, at + value_at)
-        self._fields.append(Field(line[:colon], value.rstrip(b" \t"), at, at + value_at))
+        raw = line[value_at:] + end
+        self._fields.append(Field(line[:colon], value.rstrip(b" \t"), raw, at, at + value_at))
 
     def _note_nul(self, kind: str, text: bytes, at: int) -> None:
         """Keeps the first NUL of a head that is read leniently, for the end of the head: rule 7.11."""

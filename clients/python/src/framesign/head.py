@@ -16,10 +16,14 @@ Text = Union[str, bytes]
 
 
 class Field(NamedTuple):
-    """A field line: the value is trimmed. The offsets of line and value are for errors."""
+    """A field: its value is trimmed, and unfolded in lenient reading.
+
+    `raw` is what stands from `value_at` on, line ends and all. It and the offsets are for errors.
+    """
 
     name: bytes
     value: bytes
+    raw: bytes
     line_at: int = 0
     value_at: int = 0
 
@@ -86,8 +90,8 @@ def _content_length(method: bytes, lines: list[Field], strict: bool) -> int | No
         if strict and number is not None:
             raise _bad_length(line.line_at, "one Content-Length", "a second one")
         at = line.value_at
-        for member in [line.value] if strict else line.value.split(b","):
-            digits = member if strict else member.strip(b" \t")
+        for member in [line.value] if strict else line.raw.split(b","):
+            digits = member.strip(b" \t\r\n")  # No value has a line end but where it is folded.
             # No number below 2^64 has more than 20 digits, leading zeros apart.
             significant = digits.lstrip(b"0") or b"0"
             if not _DIGITS.fullmatch(digits) or len(significant) > 20 or int(significant) >= 2**64:
@@ -122,7 +126,7 @@ def head_of_request(
             raise FrameError("header-name", 0, "a token", "another name")
         if re.search(rb"[\0-\x08\x0a-\x1f\x7f]", value):
             raise FrameError("header-value", 0, "no control byte but tab", "one")
-        lines.append(Field(name, value))
+        lines.append(Field(name, value, value))
     head = check_head(method, parsed, lines, 0, strict=True)
     return Head(method, _without_offset(parsed), lines, head.content_length, 0)
 
