@@ -55,6 +55,7 @@ class ReferenceServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 20
+    disable_nagle_algorithm = True  # Head and body of an answer are two writes.
 
     def log_message(self, *_):
         pass
