@@ -18,18 +18,34 @@ export class UploadError extends Error {
   }
 }
 
+const MOST_OF_A_BODY = 16 * 1024;
+
 /** What breaks a connection. The request may have been served, and its answer lost. */
 export class BrokenConnection extends Error {
   name = "BrokenConnection";
 }
 
-/** A final answer, whose body is dropped. */
+/** A final answer. `body` is the beginning of its body, which can be problem details (RFC 9457). */
 export class Answer {
   #fields;
+  #body;
 
-  constructor({ statusCode, headers }) {
+  constructor({ statusCode, headers }, body) {
     this.status = statusCode;
     this.#fields = headers;
+    this.#body = body;
+  }
+
+  /** The status, and what the server says of it in problem details. */
+  get problem() {
+    try {
+      const isProblem = this.#fields["content-type"]?.startsWith("application/problem+json");
+      const detail = isProblem && JSON.parse(this.#body.toString())?.detail;
+      if (detail) return `${this.status} (${detail})`;
+    } catch {
+      // No JSON: the status says enough.
+    }
+    return String(this.status);
   }
 
   get isSuccess() {
@@ -136,9 +152,13 @@ export class SignedConnection {
         if (statusCode === 104 && isOfThisDraft) this.interimLocation = headers.location ?? this.interimLocation;
       });
       request.on("response", (response) => {
-        response.on("error", () => {}); // The head is all that is asked for.
-        response.resume();
-        resolve(new Answer(response));
+        let body = Buffer.alloc(0);
+        response.on("data", (chunk) => {
+          body = Buffer.concat([body, chunk]);
+          if (body.length > MOST_OF_A_BODY) response.destroy();
+        });
+        response.on("error", () => {}); // The head counts; `close` follows.
+        response.on("close", () => resolve(new Answer(response, body)));
       });
       request.on("error", (cause) => {
         reject(cause.name === "AbortError" ? cause : new BrokenConnection(cause.message, { cause }));

@@ -280,12 +280,14 @@ class Attempts {
     }
     if (!this.#isPassing(answer)) return answer;
     if (MAYBE_DAMAGED.includes(answer.status)) this.#refusals++;
-    await this.#pause(`the answer was ${answer.status}`, (answer.integer("retry-after") ?? 0) * 1000);
+    await this.#pause(`the answer was ${answer.problem}`, (answer.integer("retry-after") ?? 0) * 1000);
     return undefined;
   }
 
-  #isPassing({ status, isSuccess, isComplete }) {
+  #isPassing(answer) {
+    const { status, isSuccess, isComplete } = answer;
     if (isSuccess || isComplete || this.#failures === this.#settings.retries) return false;
+    if (answer.integer("retry-after") !== undefined) return true;
     if (MAYBE_DAMAGED.includes(status)) return this.#refusals < this.#settings.damagedRetries;
     return BUSY.includes(status) || status >= 500;
   }
@@ -341,6 +343,6 @@ class State {
   }
 }
 
-function requireSuccess({ isSuccess, status }) {
-  if (!isSuccess) throw new UploadError(`the server answered ${status}`, { status });
+function requireSuccess({ isSuccess, status, problem }) {
+  if (!isSuccess) throw new UploadError(`the server answered ${problem}`, { status });
 }

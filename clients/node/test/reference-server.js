@@ -6,6 +6,8 @@
 //   cut      half of the payload is read, then the connection is reset
 //   early    the head is answered by 503 and the connection closed, the payload unread
 //   503      the payload is read and dropped, the answer is 503
+//   busy     the same with 409 and Retry-After, as while another request goes on
+//   refused  the same with 403 and problem details
 //   flip     a bit of the payload flips on the way
 //   lost     the request is served, and its answer lost
 //   partial  half of the part is kept, then the connection is closed
@@ -64,6 +66,10 @@ export class ReferenceServer {
       if (fault === "cut" && payload.length >= length / 2) return request.socket.resetAndDestroy();
     }
     if (fault === "503") return this.answer(response, 503, { "retry-after": 0 });
+    if (fault === "busy") return this.answer(response, 409, { "retry-after": 0 });
+    if (fault === "refused") {
+      return this.answer(response, 403, { "content-type": "application/problem+json" }, '{"detail":"quota"}');
+    }
     if (fault === "flip") payload[payload.length >> 1] ^= 4;
     const fields = Array.from({ length: rawHeaders.length / 2 }, (_, at) => rawHeaders.slice(2 * at, 2 * at + 2));
     try {

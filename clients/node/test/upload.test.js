@@ -117,6 +117,18 @@ test("gives up after too many failures", async () => {
   }
 });
 
+test("busy is no refusal", () =>
+  run(async (server) => {
+    server.faults = [undefined, ...Array(8).fill("busy")];
+    await send(server, content(3 * PART));
+  }));
+
+test("what the server says is in the error", () =>
+  run(async (server) => {
+    server.faults = [undefined, "refused"];
+    await assert.rejects(send(server, content(3 * PART)), /403 \(quota\)/);
+  }));
+
 test("a wrong key is said", () =>
   run(async (server) => {
     const signer = new RequestSigner(new Credentials(ACCESS_KEY, "other"));

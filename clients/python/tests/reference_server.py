@@ -6,6 +6,8 @@ request is verified. Each entry of `faults` is the fault of one request with a p
     cut      half of the payload is read, then the connection is reset
     early    the head is answered by 503 and the connection closed, the payload unread
     503      the payload is read and dropped, the answer is 503
+    busy     the same with 409 and Retry-After, as while another request goes on
+    refused  the same with 403 and problem details
     flip     a bit of the payload flips on the way
     lost     the request is served, and its answer lost
     partial  half of the part is kept, then the connection is closed
@@ -71,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self.reset()
         if fault == "503":
             return self.answer(503, [("Retry-After", "0")])
+        if fault == "busy":
+            return self.answer(409, [("Retry-After", "0")])
+        if fault == "refused":
+            return self.answer(403, [("Content-Type", "application/problem+json")], b'{"detail":"quota"}')
         if fault == "flip":
             payload[len(payload) // 2] ^= 4
         try:

@@ -98,6 +98,17 @@ class Uploads(unittest.TestCase):
                     self.send(server, content(2 * PART), retries=4, damaged_retries=3)
                 self.assertEqual(100 - len(server.faults), most)
 
+    def test_busy_is_no_refusal(self):
+        with ReferenceServer() as server:
+            server.faults = [None, *["busy"] * 8]
+            self.send(server, content(3 * PART))
+
+    def test_what_the_server_says_is_in_the_error(self):
+        with ReferenceServer() as server:
+            server.faults = [None, "refused"]
+            with self.assertRaisesRegex(UploadError, r"403 \(quota\)"):
+                self.send(server, content(3 * PART))
+
     def test_a_wrong_key_is_said(self):
         with ReferenceServer() as server, self.assertRaises(UploadError) as raised:
             self.send(server, b"data", signer=RequestSigner(Credentials(CREDENTIALS.access_key, "other")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from .frame import Bytes
 from .signing import EMPTY_SHA256, RequestSigner
 
 INTEROP_VERSION = "8"
+
+_MOST_OF_A_BODY = 16 * 1024
 
 # What breaks a connection. The request may have been served, and its answer lost.
 Broken = (OSError, HTTPException)
@@ -30,10 +33,11 @@ class UploadError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A final answer, its body read and dropped."""
+    """A final answer. `body` is the beginning of its body, which can be problem details (RFC 9457)."""
 
     status: int
     fields: HTTPMessage = field(repr=False)
+    body: bytes = field(repr=False)
 
     @property
     def is_success(self) -> bool:
@@ -54,6 +58,17 @@ class Answer:
         numbers = [re.fullmatch(name + "=([0-9]{1,15})", member.strip()) for member in members]
         found = [int(number[1]) for number in numbers if number]
         return found[-1] if found else None
+
+    @property
+    def problem(self) -> str:
+        """The status, and what the server says of it in problem details."""
+        is_problem = self.fields.get_content_type() == "application/problem+json"
+        try:
+            details = json.loads(self.body) if is_problem else {}
+            detail = details.get("detail", "")
+        except (ValueError, AttributeError):  # No JSON, or no object.
+            detail = ""
+        return f"{self.status} ({detail})" if detail else str(self.status)
 
     @property
     def repr_sha256(self) -> bytes | None:
@@ -118,8 +133,10 @@ class SignedConnection:
             self._connection.endheaders()
             self._send_body(body)
             with self._connection.getresponse() as response:
-                response.read()
-                return Answer(response.status, response.headers)
+                answer = Answer(response.status, response.headers, response.read(_MOST_OF_A_BODY))
+                if response.read(1):
+                    self.close()
+                return answer
         except Broken:
             self.close()
             raise

@@ -309,12 +309,14 @@ class _Attempts:
         if not self._is_passing(answer):
             return answer
         self._refusals += answer.status in _MAYBE_DAMAGED
-        self._pause(f"the answer was {answer.status}", answer.integer("Retry-After") or 0)
+        self._pause(f"the answer was {answer.problem}", answer.integer("Retry-After") or 0)
         return None
 
     def _is_passing(self, answer: Answer) -> bool:
         if answer.is_success or answer.is_complete or self._failures == self._uploader.retries:
             return False
+        if answer.integer("Retry-After") is not None:
+            return True
         if answer.status in _MAYBE_DAMAGED:
             return self._refusals < self._uploader.damaged_retries
         return answer.status in _BUSY or answer.status >= 500
@@ -385,4 +387,4 @@ def _pieces(source: BinaryIO, length: int) -> Iterator[bytes]:
 
 def _require_success(answer: Answer) -> None:
     if not answer.is_success:
-        raise UploadError(f"the server answered {answer.status}", answer.status)
+        raise UploadError(f"the server answered {answer.problem}", answer.status)
