@@ -39,7 +39,7 @@ function* cuts(length) {
 }
 
 /** A generator of Lehmer: the same numbers each time. */
-function pseudorandom(state) {
+export function pseudorandom(state) {
   return () => (state = (state * 48271) % 2147483647);
 }
 
