@@ -15,22 +15,32 @@ export function canonicalRequest(head, payloadSha256, without) {
 
 /** Section 4. An escaped slash stays escaped, since each segment is decoded by itself. */
 export function canonicalUri(path) {
-  return path.split("/").map((segment) => encode(decode(segment))).join("/");
+  return path
+    .split("/")
+    .map((segment) => encode(decode(segment)))
+    .join("/");
 }
 
 /** Section 5. */
 export function canonicalQuery(query) {
-  const pairs = query.split("&").filter(Boolean).map((piece) => {
-    const [name] = piece.split("=", 1);
-    return [name, piece.slice(name.length + 1)].map((part) => encode(decode(part.replaceAll("+", " "))));
-  });
-  return grouped(pairs).map(([name, values]) => `${name}=${values.join("%2C")}`).join("&");
+  const pairs = query
+    .split("&")
+    .filter(Boolean)
+    .map((piece) => {
+      const [name] = piece.split("=", 1);
+      return [name, piece.slice(name.length + 1)].map((part) => encode(decode(part.replaceAll("+", " "))));
+    });
+  return grouped(pairs)
+    .map(([name, values]) => `${name}=${values.join("%2C")}`)
+    .join("&");
 }
 
 /** Section 6. */
 export function canonicalHeaders(fields, without) {
   const pairs = fields.map(({ name, value }) => [lowerCase(name), value]).filter(([name]) => name !== without);
-  return grouped(pairs).map(([name, values]) => `${name}:${values.join(",")}\n`).join("");
+  return grouped(pairs)
+    .map(([name, values]) => `${name}:${values.join(",")}\n`)
+    .join("");
 }
 
 // Section 3, on bytes.

@@ -139,7 +139,10 @@ export class SignedConnection {
     });
     request.removeHeader("connection");
     const answer = this.#answerTo(request);
-    if (body) Readable.from(body).on("error", (error) => request.destroy(error)).pipe(request);
+    if (body)
+      Readable.from(body)
+        .on("error", (error) => request.destroy(error))
+        .pipe(request);
     else request.end();
     return answer;
   }

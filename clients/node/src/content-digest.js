@@ -20,7 +20,7 @@ const COMMA = /[ \t]*,[ \t]*/y;
 export function claimedSha256(lines) {
   const text = lines.join(", ").replace(/^ +| +$/g, "");
   let claimed;
-  for (let at = 0; text !== ""; ) {
+  for (let at = 0; text !== "";) {
     const member = matchAt(MEMBER, text, at);
     if (!member) return undefined;
     if (member[1] === "sha-256") claimed = member[2];

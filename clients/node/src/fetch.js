@@ -30,7 +30,10 @@ export function signedFetch(signer, { fetch = globalThis.fetch, viaProxy = false
     const request = new Request(input, { ...init, body: body.sent, duplex: "half", keepalive: false });
     const url = new URL(request.url);
     const headers = explicitFields(request, body);
-    const forced = [["host", url.host], ["sec-fetch-mode", request.mode]];
+    const forced = [
+      ["host", url.host],
+      ["sec-fetch-mode", request.mode],
+    ];
     if (!viaProxy) forced.push(["connection", "keep-alive"]);
     // This one is added to whatever is there.
     if (headers.has("range")) forced.push(["accept-encoding", "identity"]);

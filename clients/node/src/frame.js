@@ -44,7 +44,7 @@ export class HeadReader {
       this.#searched = this.#buffer.length; // Nothing is joined before there is a line end.
       return undefined;
     }
-    for (let line; (line = this.#nextLine()) !== undefined; ) {
+    for (let line; (line = this.#nextLine()) !== undefined;) {
       if (this.#readLine(line)) return part.length - this.#buffer.length;
     }
     return undefined;

@@ -156,7 +156,10 @@ export class RequestSigner {
     }
     const now = this.#options.clock();
     const key = this.#credentials.keyOf(dateOf(now));
-    const added = [[this.#names.accessKey, accessKey], [this.#names.date, key.date]];
+    const added = [
+      [this.#names.accessKey, accessKey],
+      [this.#names.date, key.date],
+    ];
     if (head.values("timestamp").length === 0) added.push(["timestamp", now.toISOString()]);
     const digests = head.values("content-digest");
     if (digests.length === 0 && this.#options.contentDigest) {

@@ -153,7 +153,10 @@ class Upload {
     }
     const content = { body: [part], length: part.length, sha256: createHash("sha256").update(part).digest() };
     const answer = await this.#connection.send(
-      isCreation ? "POST" : "PATCH", isCreation ? this.#url : this.#location, fields, content,
+      isCreation ? "POST" : "PATCH",
+      isCreation ? this.#url : this.#location,
+      fields,
+      content,
     );
     if (!answer.isSuccess) return answer;
     if (isCreation && !answer.isComplete) {

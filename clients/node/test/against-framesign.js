@@ -23,7 +23,11 @@ const PART = 64 * 1024;
 /** The objects that the program prints. */
 function run(args, input) {
   const { stdout } = spawnSync(FRAMESIGN, args, { env: KEYS, input, maxBuffer: 1 << 24 });
-  return stdout.toString().trim().split("\n").map((line) => JSON.parse(line));
+  return stdout
+    .toString()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 }
 
 for (const strict of [true, false]) {
@@ -51,8 +55,14 @@ test("the program verifies what is made", () => {
   const sha256 = createHash("sha256").update("hello").digest();
   for (const options of [{}, { nonce: false }, { contentDigest: false }]) {
     const signed = new RequestSigner(CREDENTIALS, { methods: ["PATCH"], ...options }).signHead(head, sha256);
-    for (const [payload, valid] of [["hello", true], ["hellO", false]]) {
-      const [said] = run(["verify", "--json", "--allow-method", "PATCH"], Buffer.concat([signed, Buffer.from(payload)]));
+    for (const [payload, valid] of [
+      ["hello", true],
+      ["hellO", false],
+    ]) {
+      const [said] = run(
+        ["verify", "--json", "--allow-method", "PATCH"],
+        Buffer.concat([signed, Buffer.from(payload)]),
+      );
       assert.equal(said.valid, valid, JSON.stringify(said));
     }
   }

@@ -22,7 +22,16 @@ async function send(server, target, init) {
 
 test("methods, targets and bodies", () =>
   new ReferenceServer().run(async (server) => {
-    const bodies = [undefined, "", "hello", "hällo", Buffer.alloc(100_000, 255), new ArrayBuffer(3), new URLSearchParams("a=b c"), new Blob(["x"])];
+    const bodies = [
+      undefined,
+      "",
+      "hello",
+      "hällo",
+      Buffer.alloc(100_000, 255),
+      new ArrayBuffer(3),
+      new URLSearchParams("a=b c"),
+      new Blob(["x"]),
+    ];
     for (const method of ["GET", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"]) {
       for (const target of ["/", "/a//b/../%2f%41%7e;x+y", "/q?b=1&a=x+y%2Bz&&k&=v&b=2"]) {
         for (const body of method === "GET" ? [undefined] : bodies) {
@@ -47,7 +56,12 @@ test("what fetch adds for other fields and options is signed", () =>
       ...["no-store", "reload", "no-cache", "force-cache"].map((cache) => ({ cache })),
       { method: "POST", body: "{}", headers: json },
       { headers: { accept: "text/html", "user-agent": "mine", "accept-language": "de" } },
-      { headers: [["x-list", "a"], ["x-list", "b"]] },
+      {
+        headers: [
+          ["x-list", "a"],
+          ["x-list", "b"],
+        ],
+      },
       { headers: { cookie: "a=b" } },
       { mode: "no-cors" },
       { keepalive: true },
@@ -67,7 +81,10 @@ test("a file and a stream are not held", () =>
     assert.equal((await send(server, "/", { method: "PUT", body: blob })).length, data.length);
     fs.rmSync(path);
     const sha256 = createHash("sha256").update(data).digest();
-    for (const make of [() => Readable.toWeb(Readable.from([data, data.subarray(0, 0)])), () => Readable.from([data])]) {
+    for (const make of [
+      () => Readable.toWeb(Readable.from([data, data.subarray(0, 0)])),
+      () => Readable.from([data]),
+    ]) {
       const seen = await send(server, "/", { method: "PUT", body: make(), sha256, length: data.length });
       assert.equal(seen.length, data.length);
     }

@@ -32,7 +32,11 @@ function readCase(folder) {
 }
 
 function verify({ secrets, policy, now }, chunks) {
-  const verifier = new Verifier((accessKey) => secrets[accessKey], policy, () => now);
+  const verifier = new Verifier(
+    (accessKey) => secrets[accessKey],
+    policy,
+    () => now,
+  );
   try {
     for (const chunk of chunks) verifier.update(chunk);
     verifier.finish();

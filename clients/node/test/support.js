@@ -23,7 +23,7 @@ export function* ways(data) {
   const random = pseudorandom(data.length + 1);
   for (let round = 0; round < 5; round++) {
     const chunks = [];
-    for (let at = 0; at < data.length; ) {
+    for (let at = 0; at < data.length;) {
       const size = [0, 1, 2, 7, 64, 4096][random() % 6];
       chunks.push(data.subarray(at, at + size));
       at += size;

@@ -16,13 +16,18 @@ import { ACCESS_KEY, CREDENTIALS, SECRET_KEY } from "./support.js";
 
 const PART = 1000;
 
-const content = (length) => createHash("shake128", { outputLength: Math.max(length, 1) }).digest().subarray(0, length);
+const content = (length) =>
+  createHash("shake128", { outputLength: Math.max(length, 1) })
+    .digest()
+    .subarray(0, length);
 const sizes = (server) => server.seen.map(({ length }) => length).filter((length) => length > 0);
 const sum = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
 /** A stream that gives a few bytes at a time. */
 function stream(data) {
-  const pieces = Array.from({ length: Math.ceil(data.length / 333) }, (_, at) => data.subarray(at * 333, at * 333 + 333));
+  const pieces = Array.from({ length: Math.ceil(data.length / 333) }, (_, at) =>
+    data.subarray(at * 333, at * 333 + 333),
+  );
   return Readable.from(pieces);
 }
 
@@ -81,13 +86,16 @@ for (const [kind, make] of Object.entries(KINDS)) {
   test(`one PUT if the server takes no parts, ${kind}`, async () => {
     const data = content(3 * PART);
     for (const faults of [[], ["503", "cut", "flip"]]) {
-      await run(async (server) => {
-        server.faults = [...faults];
-        const { isConfirmed, inParts, told } = await send(server, data, { source: make(data) });
-        assert(!isConfirmed && !inParts);
-        assert.match(told[0], /takes no parts/);
-        assert.equal(told.length, 1 + faults.length);
-      }, { takesParts: false });
+      await run(
+        async (server) => {
+          server.faults = [...faults];
+          const { isConfirmed, inParts, told } = await send(server, data, { source: make(data) });
+          assert(!isConfirmed && !inParts);
+          assert.match(told[0], /takes no parts/);
+          assert.equal(told.length, 1 + faults.length);
+        },
+        { takesParts: false },
+      );
     }
   });
 }
@@ -107,7 +115,11 @@ test("several faults in a row", () =>
   }));
 
 test("gives up after too many failures", async () => {
-  for (const [fault, most] of [["503", 5], ["cut", 5], ["flip", 4]]) {
+  for (const [fault, most] of [
+    ["503", 5],
+    ["cut", 5],
+    ["flip", 4],
+  ]) {
     await run(async (server) => {
       server.faults = Array(100).fill(fault);
       const sent = send(server, content(2 * PART), { retries: 4, damagedRetries: 3 });
@@ -136,15 +148,21 @@ test("a wrong key is said", () =>
   }));
 
 test("limits of the server are kept", async () => {
-  await run(async (server) => {
-    await send(server, content(2000));
-    assert.equal(Math.max(...sizes(server)), 300);
-    await assert.rejects(send(server, content(5001)), /5001 bytes/);
-  }, { limits: "max-size=5000, max-append-size=300" });
-  await run(async (server) => {
-    await send(server, content(2000));
-    assert.deepEqual(sizes(server), [1500, 500]);
-  }, { limits: "min-append-size=1500" });
+  await run(
+    async (server) => {
+      await send(server, content(2000));
+      assert.equal(Math.max(...sizes(server)), 300);
+      await assert.rejects(send(server, content(5001)), /5001 bytes/);
+    },
+    { limits: "max-size=5000, max-append-size=300" },
+  );
+  await run(
+    async (server) => {
+      await send(server, content(2000));
+      assert.deepEqual(sizes(server), [1500, 500]);
+    },
+    { limits: "min-append-size=1500" },
+  );
 });
 
 test("another hash at the server is an error", () =>

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 from reference_server import ReferenceServer
-from support import CREDENTIALS, ROOT
+from support import CREDENTIALS
 
 from framesign import Credentials, RequestSigner
 from framesign.upload import Uploader, UploadError
@@ -45,7 +45,9 @@ def uploader(**options):
 class Uploads(unittest.TestCase):
     def send(self, server, data, source=None, **options):
         made, told = uploader(**options)
-        uploaded = made.upload(source or io.BytesIO(data), f"{server.url}/files/it", {"Content-Type": "text/x"})
+        uploaded = made.upload(
+            source or io.BytesIO(data), f"{server.url}/files/it", {"Content-Type": "text/x"}
+        )
         self.assertEqual(uploaded.sha256, hashlib.sha256(data).hexdigest())
         self.assertEqual(uploaded.length, len(data))
         self.assertEqual(server.files["/files/it"], data)
@@ -86,7 +88,19 @@ class Uploads(unittest.TestCase):
 
     def test_several_faults_in_a_row(self):
         with ReferenceServer() as server:
-            server.faults = ["cut", "503", "flip", "lost", "cut", "early", None, "partial", "lost", "flip", "flip"]
+            server.faults = [
+                "cut",
+                "503",
+                "flip",
+                "lost",
+                "cut",
+                "early",
+                None,
+                "partial",
+                "lost",
+                "flip",
+                "flip",
+            ]
             self.send(server, content(5 * PART))
             self.assertTrue(any("digest" in refusal for refusal in server.refusals), server.refusals)
 
@@ -141,7 +155,10 @@ class Uploads(unittest.TestCase):
         data = content(3 * PART)
         for kind in (io.BytesIO, Pipe):
             for faults in ([], ["503", "cut", "flip"]):
-                with self.subTest(kind=kind.__name__, faults=faults), ReferenceServer(takes_parts=False) as server:
+                with (
+                    self.subTest(kind=kind.__name__, faults=faults),
+                    ReferenceServer(takes_parts=False) as server,
+                ):
                     server.faults = list(faults)
                     uploaded, told = self.send(server, data, kind(data))
                     self.assertFalse(uploaded.in_parts or uploaded.is_confirmed)

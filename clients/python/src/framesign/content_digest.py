@@ -20,9 +20,7 @@ _ITEM = "|".join(
 )
 _PARAMETERS = rf"(?:; *{_KEY}(?:=(?:{_ITEM}))?)*"
 _INNER_LIST = rf"\( *(?:(?:{_ITEM}){_PARAMETERS}(?: +(?:{_ITEM}){_PARAMETERS})*)? *\)"
-_MEMBER = re.compile(
-    rf"(?P<key>{_KEY})(?:=(?::(?P<bytes>{_BASE64}):|{_ITEM}|{_INNER_LIST}))?{_PARAMETERS}"
-)
+_MEMBER = re.compile(rf"(?P<key>{_KEY})(?:=(?::(?P<bytes>{_BASE64}):|{_ITEM}|{_INNER_LIST}))?{_PARAMETERS}")
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _END = re.compile(r"[ \t]*\Z")
 

@@ -61,9 +61,7 @@ class HeadReader:
         if end is None or (is_cr and at + 1 >= min(len(self._buffer), limit)):
             self._searched = at
             if len(self._buffer) > limit:
-                raise FrameError(
-                    "head-too-large", self._rules.max_head, "the end of the head", "the limit"
-                )
+                raise FrameError("head-too-large", self._rules.max_head, "the end of the head", "the limit")
             return None
         if is_cr and self._buffer[at + 1] != ord("\n"):
             raise FrameError("bare-cr", self._line_at + at + 1, "LF after CR", "another byte")
@@ -94,14 +92,12 @@ class HeadReader:
 
     def _read_request_line(self, line: bytes, at: int) -> None:
         strict = self._rules.strict
-        method, target, target_at, version, version_at = request_line.split_request_line(
-            line, at, strict
-        )
+        method, target, target_at, version, version_at = request_line.split_request_line(line, at, strict)
         request_line.check_version(version, version_at, strict)
         request_line.check_method(method, at, self._rules.methods)
         parsed = request_line.parse_target(method, target, target_at)
         if strict:
-            request_line.check_target_bytes(method, target, target_at, parsed)
+            request_line.check_target_bytes(target, target_at, parsed)
         self._note_nul("request-line", target, target_at)
         self._method, self._target = method, parsed
 
@@ -139,9 +135,7 @@ class HeadReader:
     def _end_head(self, target: request_line.Target) -> None:
         if self._first_nul:
             raise self._first_nul
-        self.head = check_head(
-            self._method, target, self._fields, self._line_at, self._rules.strict
-        )
+        self.head = check_head(self._method, target, self._fields, self._line_at, self._rules.strict)
 
 
 class Payload:

@@ -53,18 +53,14 @@ class Head:
         return [field.value for field in self.fields if field.name.lower() == name]
 
 
-def check_head(
-    method: bytes, target: Target, fields: Sequence[Field], length: int, strict: bool
-) -> Head:
+def check_head(method: bytes, target: Target, fields: Sequence[Field], length: int, strict: bool) -> Head:
     """Makes a head of its parts: step 2 of "The order of the checks", all but the first NUL."""
     by_name: dict[bytes, list[Field]] = {}
     for line in fields:
         by_name.setdefault(line.name.lower(), []).append(line)
     _check_host(by_name.get(b"host", []), target, length, strict)
     for line in by_name.get(b"transfer-encoding", []):
-        raise FrameError(
-            "transfer-encoding", line.line_at, "Content-Length alone", "Transfer-Encoding"
-        )
+        raise FrameError("transfer-encoding", line.line_at, "Content-Length alone", "Transfer-Encoding")
     lengths = by_name.get(b"content-length", [])
     content_length = _content_length(method, lengths, strict)
     return Head(method, target, fields, content_length, length)
@@ -107,9 +103,7 @@ def _bad_length(at: int, expected: str, found: str) -> FrameError:
     return FrameError("content-length", at, expected, found)
 
 
-def head_of_request(
-    method: Text, target: Text, fields: Iterable[Tuple[Text, Text]], rules: Rules
-) -> Head:
+def head_of_request(method: Text, target: Text, fields: Iterable[Tuple[Text, Text]], rules: Rules) -> Head:
     """The head of a request that an HTTP library has read or is about to send.
 
     `target` stands as in the request line. Section 7, "Requests that were read elsewhere": offsets are 0.

@@ -30,9 +30,7 @@ class SigningAuth(httpx.Auth):
     def __init__(self, signer: RequestSigner) -> None:
         self._signer = signer
 
-    def auth_flow(
-        self, request: httpx.Request
-    ) -> Generator[httpx.Request, httpx.Response, None]:
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Signs a request, which is sent once."""
         if "Transfer-Encoding" in request.headers:
             raise SigningError("the body has no known length: set Content-Length, chunks are refused")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from .errors import FrameError
 
-METHODS = frozenset(
-    {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE"}
-)
+METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE"})
 
 _IP_LITERAL = rb"\[[0-9A-Fa-f:.]+\]"
 _HOST_PORT = re.compile(rb"(?:" + _IP_LITERAL + rb"|[A-Za-z0-9._~%!$&'()*+,;=-]+):[0-9]+")
@@ -91,12 +89,10 @@ def parse_target(method: bytes, target: bytes, at: int) -> Target:
     if not authority:
         raise FrameError("target", at + len(scheme), "an authority", "none")
     asks_about_server = method == b"OPTIONS" and not path and not question_mark
-    return Target(
-        path or (b"" if asks_about_server else b"/"), query, authority, at + len(scheme)
-    )
+    return Target(path or (b"" if asks_about_server else b"/"), query, authority, at + len(scheme))
 
 
-def check_target_bytes(method: bytes, target: bytes, at: int, parsed: Target) -> None:
+def check_target_bytes(target: bytes, at: int, parsed: Target) -> None:
     """Rule 7.8 in strict reading."""
     end = 0
     if parsed.authority is not None:

@@ -85,8 +85,7 @@ class FieldNames:
     signature: str = "dynata-signature"
 
     _TAKEN = frozenset(
-        "host content-length transfer-encoding connection te upgrade expect timestamp"
-        " content-digest".split()
+        "host content-length transfer-encoding connection te upgrade expect timestamp content-digest".split()
     )
 
     def __post_init__(self) -> None:
@@ -115,7 +114,12 @@ class RequestSigner:
     clock: Callable[[], int] = time.time_ns
 
     def sign(
-        self, method: Text, target: Text, fields: Fields, payload_sha256: bytes, added: Added = []
+        self,
+        method: Text,
+        target: Text,
+        fields: Fields,
+        payload_sha256: bytes,
+        added: Sequence[tuple[str, str]] = (),
     ) -> Added:
         """The fields to add to a request that is about to be sent.
 
