@@ -26,8 +26,10 @@ export function signedFetch(signer, { fetch = globalThis.fetch, viaProxy = false
       throw new SigningError("the body of a Request is a stream: give the URL, and the body beside it");
     }
     const body = await examineBody(init.body, sha256, length);
-    // It has the fields that fetch makes of the body, and the URL and the method in their final form.
-    const request = new Request(input, { ...init, body: body.sent, duplex: "half", keepalive: false });
+    // It has the fields that fetch makes of the body, and the URL and the method in their final form. A
+    // stream has no such fields, and a request that has one reads from it.
+    const probe = body.isStream ? undefined : body.sent;
+    const request = new Request(input, { ...init, body: probe, keepalive: false });
     const url = new URL(request.url);
     const headers = explicitFields(request, body);
     const forced = [
