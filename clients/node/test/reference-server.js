@@ -5,7 +5,9 @@
 //
 //   cut      half of the payload is read, then the connection is reset
 //   early    the head is answered by 503 and the connection closed, the payload unread
+//   gone     the same with 410
 //   503      the payload is read and dropped, the answer is 503
+//   later    the same with Retry-After: 1
 //   busy     the same with 409 and Retry-After, as while another request goes on
 //   refused  the same with 403 and problem details
 //   flip     a bit of the payload flips on the way
@@ -60,12 +62,17 @@ export class ReferenceServer {
     const fault = length > 0 ? this.faults.shift() : undefined;
     this.seen.push({ method, url, length });
     if (fault === "early") return this.fail(response, 503);
-    let payload = Buffer.alloc(0);
+    if (fault === "gone") return this.fail(response, 410);
+    const chunks = [];
+    let received = 0;
     for await (const chunk of request) {
-      payload = Buffer.concat([payload, chunk]);
-      if (fault === "cut" && payload.length >= length / 2) return request.socket.resetAndDestroy();
+      chunks.push(chunk);
+      received += chunk.length;
+      if (fault === "cut" && received >= length / 2) return request.socket.resetAndDestroy();
     }
+    const payload = Buffer.concat(chunks);
     if (fault === "503") return this.answer(response, 503, { "retry-after": 0 });
+    if (fault === "later") return this.answer(response, 503, { "retry-after": 1 });
     if (fault === "busy") return this.answer(response, 409, { "retry-after": 0 });
     if (fault === "refused") {
       return this.answer(response, 403, { "content-type": "application/problem+json" }, '{"detail":"quota"}');

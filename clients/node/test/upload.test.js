@@ -177,11 +177,27 @@ test("nothing is sent to another server", () =>
     await assert.rejects(send(server, content(2 * PART)), /another server/);
   }));
 
-test("a signal ends it", () =>
+test("Retry-After is kept", () =>
   run(async (server) => {
-    server.faults = Array(100).fill("503");
-    const signal = AbortSignal.timeout(50);
-    await assert.rejects(send(server, content(PART), { signal, longestPause: 10_000 }), /abort/i);
+    server.faults = [undefined, "later"];
+    const begin = performance.now();
+    await send(server, content(3 * PART), { longestPause: 5000 });
+    assert(performance.now() - begin >= 1000);
+  }));
+
+test("an answer before the end of a part is heard", () =>
+  run(async (server) => {
+    server.faults = [undefined, "gone"];
+    await assert.rejects(send(server, Buffer.alloc(32 << 20), { partSize: 16 << 20 }), { status: 410 });
+  }));
+
+test("a signal ends a pause", () =>
+  run(async (server) => {
+    server.faults = Array(100).fill("later");
+    const signal = AbortSignal.timeout(200);
+    const sent = send(server, content(PART), { signal, longestPause: 10_000 });
+    await assert.rejects(sent, /abort/i);
+    assert.equal(server.faults.length, 99, "it does not wait for the pause");
   }));
 
 // Uploads of a process that was killed.

@@ -5,7 +5,9 @@ request is verified. Each entry of `faults` is the fault of one request with a p
 
     cut      half of the payload is read, then the connection is reset
     early    the head is answered by 503 and the connection closed, the payload unread
+    gone     the same with 410
     503      the payload is read and dropped, the answer is 503
+    later    the same with Retry-After: 1
     busy     the same with 409 and Retry-After, as while another request goes on
     refused  the same with 403 and problem details
     flip     a bit of the payload flips on the way
@@ -66,13 +68,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         fault = self.server.faults.pop(0) if self.server.faults and length else None
         self.server.seen.append((self.command, self.path, length))
-        if fault == "early":
-            return self.fail(503)
+        if fault in ("early", "gone"):
+            return self.fail(503 if fault == "early" else 410)
         payload = bytearray(self.rfile.read(length // 2 if fault == "cut" else length))
         if fault == "cut":
             return self.reset()
-        if fault == "503":
-            return self.answer(503, [("Retry-After", "0")])
+        if fault in ("503", "later"):
+            return self.answer(503, [("Retry-After", str(int(fault == "later")))])
         if fault == "busy":
             return self.answer(409, [("Retry-After", "0")])
         if fault == "refused":

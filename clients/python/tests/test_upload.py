@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -116,6 +117,20 @@ class Uploads(unittest.TestCase):
         with ReferenceServer() as server:
             server.faults = [None, *["busy"] * 8]
             self.send(server, content(3 * PART))
+
+    def test_retry_after_is_kept(self):
+        with ReferenceServer() as server:
+            server.faults = [None, "later"]
+            begin = time.monotonic()
+            self.send(server, content(3 * PART), longest_pause=5)
+            self.assertGreaterEqual(time.monotonic() - begin, 1)
+
+    def test_an_answer_before_the_end_of_a_part_is_heard(self):
+        with ReferenceServer() as server:
+            server.faults = [None, "gone"]
+            with self.assertRaises(UploadError) as raised:
+                self.send(server, bytes(32 << 20), part_size=16 << 20)
+            self.assertEqual(raised.exception.status, 410)
 
     def test_what_the_server_says_is_in_the_error(self):
         with ReferenceServer() as server:
