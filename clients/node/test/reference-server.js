@@ -7,7 +7,7 @@
 //   early    the head is answered by 503 and the connection closed, the payload unread
 //   gone     the same with 410
 //   503      the payload is read and dropped, the answer is 503
-//   later    the same with Retry-After: 1
+//   later N  the same with Retry-After: N
 //   busy     the same with 409 and Retry-After, as while another request goes on
 //   refused  the same with 403 and problem details
 //   flip     a bit of the payload flips on the way
@@ -72,7 +72,7 @@ export class ReferenceServer {
     }
     const payload = Buffer.concat(chunks);
     if (fault === "503") return this.answer(response, 503, { "retry-after": 0 });
-    if (fault === "later") return this.answer(response, 503, { "retry-after": 1 });
+    if (fault?.startsWith("later")) return this.answer(response, 503, { "retry-after": fault.slice(6) });
     if (fault === "busy") return this.answer(response, 409, { "retry-after": 0 });
     if (fault === "refused") {
       return this.answer(response, 403, { "content-type": "application/problem+json" }, '{"detail":"quota"}');

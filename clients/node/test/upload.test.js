@@ -179,7 +179,7 @@ test("nothing is sent to another server", () =>
 
 test("Retry-After is kept", () =>
   run(async (server) => {
-    server.faults = [undefined, "later"];
+    server.faults = [undefined, "later 1"];
     const begin = performance.now();
     await send(server, content(3 * PART), { longestPause: 5000 });
     assert(performance.now() - begin >= 1000);
@@ -191,14 +191,13 @@ test("an answer before the end of a part is heard", () =>
     await assert.rejects(send(server, Buffer.alloc(32 << 20), { partSize: 16 << 20 }), { status: 410 });
   }));
 
-test("a signal ends a pause", () =>
+test("a signal ends a pause", { timeout: 30_000 }, () =>
   run(async (server) => {
-    server.faults = Array(100).fill("later");
+    server.faults = ["later 3600"];
     const signal = AbortSignal.timeout(200);
-    const sent = send(server, content(PART), { signal, longestPause: 10_000 });
-    await assert.rejects(sent, /abort/i);
-    assert.equal(server.faults.length, 99, "it does not wait for the pause");
-  }));
+    await assert.rejects(send(server, content(PART), { signal, longestPause: 3_600_000 }), /abort/i);
+  }),
+);
 
 // Uploads of a process that was killed.
 
