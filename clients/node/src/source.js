@@ -22,6 +22,7 @@ export async function openSource(source) {
 /** Reads a source in parts and hashes all that is read. */
 export class PartReader {
   #chunks;
+  #part = Buffer.alloc(0); // Used for one part after another.
   #rest = Buffer.alloc(0);
   #hash = createHash("sha256");
 
@@ -29,12 +30,12 @@ export class PartReader {
     this.#chunks = (iterable[Symbol.asyncIterator] ?? iterable[Symbol.iterator]).call(iterable);
   }
 
-  /** The next `size` bytes, or fewer if the source ends. */
+  /** The next `size` bytes, or fewer if the source ends. They stand until the next call. */
   async read(size) {
-    const part = Buffer.alloc(size);
+    if (this.#part.length < size) this.#part = Buffer.alloc(size);
     let filled = 0;
-    await this.#consume(size, (bytes) => (filled += bytes.copy(part, filled)));
-    return part.subarray(0, filled);
+    await this.#consume(size, (bytes) => (filled += bytes.copy(this.#part, filled)));
+    return this.#part.subarray(0, filled);
   }
 
   /** Reads over `size` bytes. Returns how many there were. */

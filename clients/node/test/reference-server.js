@@ -110,12 +110,12 @@ export class ReferenceServer {
         this.files.set(url, payload);
         return this.answer(response, 201);
       }
-      upload = { url, location: `/uploads/${this.uploads.size}`, data: Buffer.alloc(0), isComplete: false };
+      upload = { url, location: `/uploads/${this.uploads.size}`, pieces: [], length: 0, isComplete: false };
       this.uploads.set(upload.location, upload);
     }
     if (!upload) return this.answer(response, 404);
     if (method === "HEAD") return this.answerUpload(request, response, 204, upload);
-    if (method === "PATCH" && Number(headers["upload-offset"]) !== upload.data.length) {
+    if (method === "PATCH" && Number(headers["upload-offset"]) !== upload.length) {
       return this.answerUpload(request, response, 409, upload);
     }
     return this.append(request, response, upload, payload, fault);
@@ -124,16 +124,18 @@ export class ReferenceServer {
   append(request, response, upload, payload, fault) {
     const { headers, method, socket } = request;
     const kept = fault === "partial" ? payload.subarray(0, payload.length >> 1) : payload;
-    upload.data = Buffer.concat([upload.data, kept]);
+    upload.pieces.push(kept);
+    upload.length += kept.length;
     upload.isComplete = headers["upload-complete"] === "?1" && fault !== "partial";
     if (fault === "104") {
       const interim = `Location: ${upload.location}\r\nUpload-Draft-Interop-Version: 8`;
       socket.write(`HTTP/1.1 104 Upload Resumption Supported\r\n${interim}\r\n\r\n`);
     }
     if (upload.isComplete) {
+      const data = Buffer.concat(upload.pieces);
       const claimed = claimedSha256([headers["repr-digest"] ?? ""]);
-      if (!claimed?.equals(sha256(upload.data))) return this.answer(response, 422, { "upload-complete": "?1" });
-      this.files.set(upload.url, upload.data);
+      if (!claimed?.equals(sha256(data))) return this.answer(response, 422, { "upload-complete": "?1" });
+      this.files.set(upload.url, data);
     }
     if (fault === "lost") return socket.resetAndDestroy();
     if (fault === "partial" || fault === "104") return socket.end();
@@ -142,12 +144,13 @@ export class ReferenceServer {
 
   answerUpload({ method }, response, status, upload) {
     const fields = {
-      "upload-offset": upload.data.length,
+      "upload-offset": upload.length,
       "upload-complete": upload.isComplete ? "?1" : "?0",
       "upload-limit": this.limits,
     };
     if (method === "POST") fields.location = this.otherOrigin + upload.location;
-    if (upload.isComplete) fields["repr-digest"] = contentDigest(this.otherDigest ?? sha256(upload.data));
+    if (upload.isComplete)
+      fields["repr-digest"] = contentDigest(this.otherDigest ?? sha256(Buffer.concat(upload.pieces)));
     this.answer(response, status, fields);
   }
 

@@ -215,13 +215,19 @@ async function resumed(use) {
   }
 }
 
-/** Sends parts in a process of its own, which is killed as it begins with this one. */
-async function killAt(part, { server, path, state }) {
-  server.faults = [...Array(part).fill(undefined), ...Array(100).fill("cut")];
-  const uploader = spawn(process.execPath, [UPLOADER, path, `${server.url}/files/it`, state, PART], {
+/** Uploads in a process of its own. */
+function spawnUploader({ server, path, state }, partSize) {
+  return spawn(process.execPath, [UPLOADER, path, `${server.url}/files/it`, state, partSize], {
     env: { ...process.env, FRAMESIGN_ACCESS_KEY: ACCESS_KEY, FRAMESIGN_SECRET_KEY: SECRET_KEY },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+}
+
+/** Sends parts in a process of its own, which is killed as it begins with this one. */
+async function killAt(part, at) {
+  const { server } = at;
+  server.faults = [...Array(part).fill(undefined), ...Array(100).fill("cut")];
+  const uploader = spawnUploader(at, PART);
   await once(uploader.stderr, "data"); // The first failure is said.
   uploader.kill("SIGKILL");
   await once(uploader, "exit");
@@ -244,7 +250,7 @@ for (const part of [1, 3, 4]) {
 test("complete at the server", () =>
   resumed(async (at) => {
     await killAt(4, at);
-    Object.assign(at.server.uploads.get("/uploads/0"), { data: at.data, isComplete: true });
+    Object.assign(at.server.uploads.get("/uploads/0"), { pieces: [at.data], length: at.data.length, isComplete: true });
     at.server.files.set("/files/it", at.data);
     assert((await send(at.server, at.data, { source: at.path, state: at.state })).isConfirmed);
   }));
@@ -269,4 +275,19 @@ test("state has no secret", () =>
     await killAt(2, at);
     const text = readFileSync(at.state, "utf8");
     assert(text.includes("/uploads/0") && !text.includes(SECRET_KEY));
+  }));
+
+test("memory does not grow with the source", () =>
+  resumed(async (at) => {
+    const most = [];
+    for (const mebibytes of [4, 68]) {
+      writeFileSync(at.path, Buffer.alloc(mebibytes << 20));
+      const uploader = spawnUploader(at, 1 << 20);
+      const [printed] = await once(uploader.stdout, "data");
+      const { length, maxRss } = JSON.parse(printed);
+      assert.equal(length, mebibytes << 20);
+      most.push(maxRss);
+    }
+    const grown = most[1] - most[0];
+    assert(grown < 40 << 20, `${grown} bytes more for 64 MiB more`);
   }));

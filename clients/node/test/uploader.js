@@ -1,4 +1,4 @@
-// A process that uploads a file in parts, says what fails, and is killed by a test.
+// A process that uploads a file in parts and says what fails, for tests that kill it or look at its memory.
 // Call: node uploader.js FILE URL STATE PART-SIZE; the keys are in the environment.
 
 import { Credentials, RequestSigner, upload } from "../src/index.js";
@@ -8,5 +8,5 @@ const [file, url, state, partSize] = process.argv.slice(2);
 if (file) {
   const signer = new RequestSigner(new Credentials(FRAMESIGN_ACCESS_KEY, FRAMESIGN_SECRET_KEY));
   const uploaded = await upload(file, url, { signer, state, partSize: Number(partSize), notify: console.error });
-  console.log(JSON.stringify(uploaded));
+  console.log(JSON.stringify({ ...uploaded, maxRss: process.resourceUsage().maxRSS * 1024 }));
 }

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -243,6 +244,24 @@ class Resumed(unittest.TestCase):
             self.assertTrue(uploaded.is_confirmed)
             self.assertIn("begins anew", told[0])
 
+    def test_memory_does_not_grow_with_the_source(self):
+        most = []
+        for mebibytes in (4, 68):
+            self.file.write_bytes(bytes(mebibytes << 20))
+            with ReferenceServer() as server:
+                script = [
+                    sys.executable,
+                    __file__,
+                    self.file,
+                    f"{server.url}/files/it",
+                    self.state,
+                    str(1 << 20),
+                ]
+                printed = subprocess.run(script, capture_output=True, check=True).stdout
+                self.assertEqual(len(server.files["/files/it"]), mebibytes << 20)
+            most.append(int(printed))
+        self.assertLess(most[1] - most[0], 8 << 20)
+
     def test_state_has_no_secret(self):
         with ReferenceServer() as server:
             self.kill_at(server, 2)
@@ -250,12 +269,14 @@ class Resumed(unittest.TestCase):
             self.assertIn("/uploads/0", self.state.read_text())
 
 
-def main(path, url, state):
-    """The process that is killed: sends a file in small parts, and says what fails."""
-    made, _ = uploader(notify=lambda text: print(text, file=sys.stderr, flush=True), longest_pause=30)
+def main(path, url, state, part_size=PART):
+    """A process that sends a file in parts, says what fails, and prints the most memory that it took."""
+    told = {"notify": lambda text: print(text, file=sys.stderr, flush=True), "longest_pause": 30}
+    made, _ = uploader(part_size=int(part_size), **told)
     with open(path, "rb") as file:
         made.upload(file, url, state=Path(state))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:]) if len(sys.argv) == 4 else unittest.main()
+    main(*sys.argv[1:]) if len(sys.argv) > 3 else unittest.main()
