@@ -71,7 +71,7 @@ async function examineBody(body, sha256, length) {
   if (!sha256 || length === undefined) {
     throw new SigningError("a stream is sent as it is read: give its `sha256` and `length` beside it");
   }
-  return { sent: body, length, sha256: Buffer.from(sha256), isStream: true };
+  return { sent: body, length, sha256, isStream: true };
 }
 
 /** Text as a Blob, which has the type that fetch would add. */

@@ -111,11 +111,11 @@ export class RequestSigner {
     method: string,
     target: string,
     fields: Fields,
-    payloadSha256: Buffer,
+    payloadSha256: Uint8Array,
     added?: readonly (readonly [string, string])[],
   ): [string, string][];
   /** The signed head of a raw one, which ends in its empty line. */
-  signHead(head: Chunk, payloadSha256: Buffer): Buffer;
+  signHead(head: Chunk, payloadSha256: Uint8Array): Buffer;
 }
 
 /** The value of Content-Digest or Repr-Digest for a hash. */
@@ -176,7 +176,7 @@ export function checkRequest(
 export interface SignedRequestInit extends Omit<RequestInit, "body"> {
   body?: RequestInit["body"] | AsyncIterable<Uint8Array>;
   /** The hash of a body that is a stream. */
-  sha256?: Buffer;
+  sha256?: Uint8Array;
   /** The length of a body that is a stream. */
   length?: number;
 }

@@ -115,6 +115,7 @@ export class RequestSigner {
    * returned before as `added`: it is taken out first.
    */
   sign(method, target, fields, payloadSha256, added = []) {
+    payloadSha256 = hashOf(payloadSha256);
     const ours = new Set(added.map(([name, value]) => `${lowerCase(name)}:${value}`));
     const given = [...fields].filter(([name, value]) => !ours.has(`${lowerCase(name)}:${value}`));
     const head = headOfRequest(method, target, given, this.methods);
@@ -133,6 +134,7 @@ export class RequestSigner {
   /** The signed head of a raw one, which ends in its empty line and is read strictly. A Buffer. */
   signHead(head, payloadSha256) {
     const rules = completeRules({ strict: true, methods: this.methods });
+    payloadSha256 = hashOf(payloadSha256);
     const bytes = bytesOf(head);
     const [key, added] = this.#added(readHead(bytes, rules), payloadSha256);
     const begun = Buffer.concat([bytes.subarray(0, -2), lines(added)]);
@@ -178,6 +180,14 @@ export class RequestSigner {
 /** The day in UTC of a Date, `YYYYMMDD`. */
 export function dateOf(now) {
   return now.toISOString().slice(0, 10).replaceAll("-", "");
+}
+
+/** A hash as a Buffer. */
+function hashOf(sha256) {
+  if (!(sha256 instanceof Uint8Array) || sha256.length !== 32) {
+    throw new SigningError("the hash of the payload is not 32 bytes: give `digest()`, and no text");
+  }
+  return Buffer.from(sha256);
 }
 
 function readHead(head, rules) {

@@ -71,6 +71,16 @@ test("the same request is signed again", () => {
   assert.throws(() => signer.sign("GET", "/", [...fields, ...added], EMPTY), SigningError);
 });
 
+test("a hash is 32 bytes", () => {
+  const signer = new RequestSigner(CREDENTIALS);
+  const fields = [["host", "test.com"]];
+  assert.equal(signer.sign("GET", "/", fields, new Uint8Array(EMPTY)).length, 6);
+  for (const sha256 of [EMPTY.toString("hex"), EMPTY.subarray(1)]) {
+    assert.throws(() => signer.sign("GET", "/", fields, sha256), /32 bytes/);
+    assert.throws(() => signer.signHead("GET / HTTP/1.1\r\nHost: test.com\r\n\r\n", sha256), /32 bytes/);
+  }
+});
+
 test("a length that contradicts the payload is an error", () => {
   const signer = new RequestSigner(CREDENTIALS);
   for (const [length, sha256] of [

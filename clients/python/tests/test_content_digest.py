@@ -70,6 +70,14 @@ class Texts(unittest.TestCase):
         differing = {name for name in first if first[name] != second[name]}
         self.assertEqual(differing, {"dynata-nonce", "dynata-signature"})
 
+    def test_a_hash_is_32_bytes(self):
+        signer = RequestSigner(CREDENTIALS)
+        for sha256 in (SHA256.hex(), SHA256[:31]):
+            with self.assertRaisesRegex(SigningError, "32 bytes"):
+                signer.sign("PUT", "/", [("Host", "test.com"), ("Content-Length", "5")], sha256)
+            with self.assertRaisesRegex(SigningError, "32 bytes"):
+                signer.sign_head(b"GET / HTTP/1.1\r\nHost: test.com\r\n\r\n", sha256)
+
     def test_a_length_that_contradicts_the_payload_is_an_error(self):
         signer = RequestSigner(CREDENTIALS)
         for length, sha256 in (("5", hashlib.sha256().digest()), ("0", SHA256), (None, SHA256)):

@@ -86,6 +86,7 @@ class SignedConnection:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UploadError("the URL is not http:// or https:// and a host: correct it")
+        self._require_visible(url)
         self._origin = (parts.scheme, parts.netloc)
         self._host = parts.netloc.rpartition("@")[2]
         if parts.scheme == "https":
@@ -108,7 +109,12 @@ class SignedConnection:
         parts = urlsplit(resolved)
         if (parts.scheme, parts.netloc) != self._origin:
             raise UploadError("Location names another server: nothing is sent there")
+        self._require_visible(resolved)
         return resolved
+
+    def _require_visible(self, url: str) -> None:
+        if not re.fullmatch("[!-~]+", url):
+            raise UploadError("the URL has characters that are not visible ASCII: escape them")
 
     def send(
         self,

@@ -126,6 +126,7 @@ class RequestSigner:
         `fields` are all that are sent, Host and Content-Length among them. To sign the same request
         again, give what this returned before as `added`: it is taken out first.
         """
+        _require_sha256(payload_sha256)
         given = _without(fields, added)
         rules = Rules(methods=frozenset(name.encode() for name in self.methods))
         head = head_of_request(method, target, given, rules)
@@ -137,6 +138,7 @@ class RequestSigner:
 
     def sign_head(self, head: bytes, payload_sha256: bytes) -> bytes:
         """The signed head of a raw one, which ends in its empty line and is read strictly."""
+        _require_sha256(payload_sha256)
         rules = Rules(strict=True, methods=frozenset(name.encode() for name in self.methods))
         unsigned = _read_head(head, rules)
         key, added = self._added(unsigned, payload_sha256)
@@ -197,6 +199,11 @@ def _without(fields: Fields, added: Sequence[tuple[str, str]]) -> list[tuple[byt
     ours = {(name.lower().encode(), value.encode()) for name, value in added}
     pairs = [(as_bytes(name), as_bytes(value)) for name, value in fields]
     return [pair for pair in pairs if (pair[0].lower(), pair[1]) not in ours]
+
+
+def _require_sha256(sha256: bytes) -> None:
+    if not isinstance(sha256, bytes) or len(sha256) != 32:
+        raise SigningError("the hash of the payload is not 32 bytes: give `digest()`, not `hexdigest()`")
 
 
 def _read_head(head: bytes, rules: Rules) -> Head:

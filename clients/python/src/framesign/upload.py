@@ -135,11 +135,18 @@ class _Upload:
         """The next part, and whether it is the last one."""
         part = memoryview(bytearray(self._part_size))
         filled = 0
-        while filled < len(part) and (chunk := self._source.read(len(part) - filled)):
+        while filled < len(part) and (chunk := self._read(len(part) - filled)):
             part[filled : filled + len(chunk)] = chunk
             filled += len(chunk)
-        self._hash.update(part[:filled])
         return part[:filled], filled < len(part) or self._offset + filled == self._length
+
+    def _read(self, most: int) -> bytes:
+        """The next bytes of the source, none at its end. They are hashed."""
+        chunk: bytes | None = self._source.read(most)
+        if chunk is None:
+            raise UploadError("the source has no bytes yet: give one that waits for them")
+        self._hash.update(chunk)
+        return chunk
 
     def _send_part(self, part: memoryview, is_last: bool) -> Answer | None:
         """Sends a part until the server has all of it. Returns the final answer if it was the last."""
@@ -255,17 +262,16 @@ class _Upload:
         self._skip(self._offset)
         if not answer.is_complete:
             return None
-        if self._source.read(1):
+        if self._read(1):
             raise UploadError("the upload is complete, and the source has more bytes: begin anew")
         return answer
 
     def _skip(self, length: int) -> None:
         """Reads what the server has already, for the hash of the whole."""
         while length > 0:
-            chunk = self._source.read(min(length, 1024 * 1024))
+            chunk = self._read(min(length, 1024 * 1024))
             if not chunk:
                 raise UploadError("the server has more bytes than the source: give the same source")
-            self._hash.update(chunk)
             length -= len(chunk)
 
     def _put(self) -> Uploaded:
