@@ -1,5 +1,6 @@
 """What requests and httpx send reaches a server that verifies it."""
 
+import asyncio
 import hashlib
 import tempfile
 import unittest
@@ -148,6 +149,7 @@ class Httpx(Integration, unittest.TestCase):
 
 class AsyncHttpx(unittest.IsolatedAsyncioTestCase):
     async def test_bytes_and_a_stream(self):
+        asyncio.get_running_loop().slow_callback_duration = 60  # The machine may be slow.
         data = b"x" * 300_000
 
         async def chunks():
