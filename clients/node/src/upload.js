@@ -76,9 +76,7 @@ class Upload {
 
   async run() {
     const options = await this.#request(() => this.#connection.send("OPTIONS", this.#url, FIELDS));
-    if ([401, 403].includes(options.status)) {
-      throw new UploadError("the server refuses the signature: check keys, clock and URL", options);
-    }
+    if (options.status === 401) requireSuccess(options);
     if (!options.isSuccess || !options.takesParts) {
       this.#settings.notify(`${this.#url} takes no parts: the whole is sent by one PUT`);
       return this.#put();
@@ -347,5 +345,8 @@ class State {
 }
 
 function requireSuccess({ isSuccess, status, problem }) {
+  if (status === 401) {
+    throw new UploadError("the server refuses the signature (401): check keys, clock and URL", { status });
+  }
   if (!isSuccess) throw new UploadError(`the server answered ${problem}`, { status });
 }

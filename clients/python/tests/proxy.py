@@ -1,5 +1,6 @@
 """A proxy on loopback that does something when a number of bytes has gone to the server."""
 
+import contextlib
 import socket
 import threading
 
@@ -39,16 +40,11 @@ class Proxy:
             threading.Thread(target=self._pass_on, args=(server, client, bytes), daemon=True).start()
 
     def _pass_on(self, source, target, act):
-        try:
+        with contextlib.suppress(OSError):
             while piece := source.recv(16 * 1024):
                 target.sendall(act(piece))
-        except OSError:
-            pass
-        for side in (source, target):
-            try:
-                side.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        with source, contextlib.suppress(OSError):  # The other direction closes the target.
+            target.shutdown(socket.SHUT_RDWR)
 
     def _act(self, piece):
         with self._lock:

@@ -143,6 +143,7 @@ class Uploads(unittest.TestCase):
         with ReferenceServer() as server, self.assertRaises(UploadError) as raised:
             self.send(server, b"data", signer=RequestSigner(Credentials(CREDENTIALS.access_key, "other")))
         self.assertEqual(raised.exception.status, 401)
+        self.assertIn("check keys", str(raised.exception))
         self.assertNotIn("other", str(raised.exception))
 
     def test_limits_of_the_server_are_kept(self):

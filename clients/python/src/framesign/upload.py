@@ -110,8 +110,8 @@ class _Upload:
 
     def run(self) -> Uploaded:
         options = self._request(lambda: self._connection.send("OPTIONS", self._url, _FIELDS))
-        if options.status in (401, 403):
-            raise UploadError("the server refuses the signature: check keys, clock and URL", options.status)
+        if options.status == 401:
+            _require_success(options)
         if not options.is_success or "Upload-Limit" not in options.fields:
             self._uploader.notify(f"{self._url} takes no parts: the whole is sent by one PUT")
             return self._put()
@@ -392,5 +392,7 @@ def _pieces(source: BinaryIO, length: int) -> Iterator[bytes]:
 
 
 def _require_success(answer: Answer) -> None:
+    if answer.status == 401:
+        raise UploadError("the server refuses the signature (401): check keys, clock and URL", 401)
     if not answer.is_success:
         raise UploadError(f"the server answered {answer.problem}", answer.status)
