@@ -53,19 +53,16 @@ class FrameHasher:
         if self._error:
             raise self._error
         try:
-            self._update(memoryview(chunk))
+            if self._payload is None:
+                payload_at = self._reader.update(chunk)
+                if payload_at is None or self.head is None:
+                    return
+                self._payload = Payload(self.head, self._rules.strict)
+                chunk = memoryview(chunk)[payload_at:]
+            self._payload.update(chunk)
         except FrameError as error:
             self._error = error
             raise
-
-    def _update(self, chunk: memoryview) -> None:
-        if self._payload is None:
-            payload_at = self._reader.update(chunk)
-            if payload_at is None or self.head is None:
-                return
-            self._payload = Payload(self.head, self._rules.strict)
-            chunk = chunk[payload_at:]
-        self._payload.update(chunk)
 
     def finish(self) -> bytes:
         """The canonical request of the frame that ends here."""

@@ -67,22 +67,19 @@ class Verifier:
         if self._refusal:
             raise self._refusal
         try:
-            self._update(memoryview(chunk))
+            if self._pending is None:
+                payload_at = self._reader.update(chunk)
+                if payload_at is None or self._reader.head is None:
+                    return
+                self._pending = check(self._reader.head, self._secrets, self._policy, self._clock())
+                chunk = memoryview(chunk)[payload_at:]
+            self._pending.update(chunk)
         except FrameError as error:
             self._refusal = Refusal("frame", error)
             raise self._refusal from None
         except Refusal as refusal:
             self._refusal = refusal
             raise
-
-    def _update(self, chunk: memoryview) -> None:
-        if self._pending is None:
-            payload_at = self._reader.update(chunk)
-            if payload_at is None or self._reader.head is None:
-                return
-            self._pending = check(self._reader.head, self._secrets, self._policy, self._clock())
-            chunk = chunk[payload_at:]
-        self._pending.update(chunk)
 
     def finish(self) -> Verified:
         """The proof, at the end of the frame."""
