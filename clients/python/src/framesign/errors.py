@@ -1,0 +1,38 @@
+"""What can be wrong with a frame, a signed frame, and a request that is to be signed."""
+
+from __future__ import annotations
+
+
+class FrameError(ValueError):
+    """A frame that breaks a rule of section 7.
+
+    `kind` names the rule. `offset` is the number of bytes of the frame before the place that shows it.
+    """
+
+    def __init__(self, kind: str, offset: int, expected: str, found: str) -> None:
+        super().__init__(f"{kind}: expected {expected}, found {found} at byte {offset}")
+        self.kind = kind
+        self.offset = offset
+
+
+class Refusal(ValueError):
+    """A signed frame that does not pass a check of section 9.
+
+    `reason` is for the log, `status` for the peer. The reason `frame` has the `FrameError` as `error`.
+    """
+
+    def __init__(self, reason: str, error: FrameError | None = None) -> None:
+        super().__init__(f"{reason} {error}" if error else reason)
+        self.reason = reason
+        self.error = error
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer, by the table at the end of section 9."""
+        if self.error and self.error.kind == "transfer-encoding":
+            return 411
+        return {"frame": 400, "too-large": 413, "digest-required": 400}.get(self.reason, 401)
+
+
+class SigningError(ValueError):
+    """A mistake of the caller: keys, a date, or a request that cannot be signed as it is."""

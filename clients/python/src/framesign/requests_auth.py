@@ -1,0 +1,61 @@
+"""Signs what `requests` sends: `requests.put(url, data=body, auth=SigningAuth(signer))`."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.auth import AuthBase
+from requests.models import PreparedRequest
+
+from .errors import SigningError
+from .signing import EMPTY_SHA256, Added, RequestSigner, sha256_of
+
+
+class SigningAuth(AuthBase):
+    """Signs each request when it has been prepared: its default fields and cookies are signed with it.
+
+    It makes explicit what urllib3 would add, and drops `Connection: keep-alive`, which proxies drop. A
+    prepared request that is signed again, to be sent again, has its fields replaced. A redirect is
+    followed with the old signature, which its target refuses: send with `allow_redirects=False`.
+    """
+
+    def __init__(self, signer: RequestSigner) -> None:
+        self._signer = signer
+        self._added: weakref.WeakKeyDictionary[PreparedRequest, Added] = weakref.WeakKeyDictionary()
+
+    def __call__(self, r: PreparedRequest) -> PreparedRequest:
+        """Signs a prepared request, which `requests` hands over last."""
+        assert r.url and r.method  # Both are set, since it is prepared.
+        if "Transfer-Encoding" in r.headers:
+            raise SigningError("the body has no known length: give bytes or a file, chunks are refused")
+        sha256 = _sha256_of_body(r)
+        r.headers["Host"] = urlsplit(r.url).netloc.rpartition("@")[2]
+        r.headers.setdefault("Accept-Encoding", "identity")
+        r.headers.setdefault("User-Agent", "framesign-python")
+        if r.headers.get("Connection", "").lower() == "keep-alive":
+            del r.headers["Connection"]
+        before = self._added.get(r, [])
+        added = self._signer.sign(r.method, r.path_url, r.headers.items(), sha256, before)
+        for name, _ in before:
+            r.headers.pop(name, None)
+        r.headers.update(added)
+        self._added[r] = added
+        return r
+
+
+def _sha256_of_body(r: PreparedRequest) -> bytes:
+    """The hash of the body: bytes, text, or a file from its position on."""
+    body: Any = r.body
+    if body is None:
+        return EMPTY_SHA256
+    if isinstance(body, str):
+        r.body = body = body.encode()
+        r.headers["Content-Length"] = str(len(body))
+    if isinstance(body, (bytes, bytearray)):
+        return hashlib.sha256(body).digest()
+    if hasattr(body, "read") and hasattr(body, "seek"):
+        return sha256_of(body)
+    raise SigningError("the body cannot be read twice: give bytes, or a file that can be rewound")

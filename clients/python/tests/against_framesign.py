@@ -1,0 +1,152 @@
+"""Compares this package with the program: errors and their offsets, verifying, and uploads to the service.
+
+Call: FRAMESIGN=path/to/framesign python tests/against_framesign.py
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from proxy import Proxy, cut, flip
+from support import CREDENTIALS, DATE, signed_frames, vectors
+from test_vectors import stages
+
+from framesign import RequestSigner, Rules
+from framesign.upload import Uploader
+
+FRAMESIGN = os.environ["FRAMESIGN"]
+KEYS = {
+    "FRAMESIGN_ACCESS_KEY": CREDENTIALS.access_key,
+    "FRAMESIGN_SECRET_KEY": CREDENTIALS.secret_key,
+    "PATH": os.environ["PATH"],
+}
+PART = 64 * 1024
+
+
+class Program(unittest.TestCase):
+    def run_program(self, *arguments, stdin=None):
+        run = subprocess.run([FRAMESIGN, *arguments], env=KEYS, input=stdin, capture_output=True)
+        return [json.loads(line) for line in run.stdout.splitlines()]
+
+    def test_signatures_errors_and_offsets(self):
+        frames = [(folder / "frame.http", frame) for folder, frame in vectors() + signed_frames()]
+        paths = [str(path) for path, _ in frames]
+        for option, rules in (["--strict"], Rules(strict=True)), ([], Rules()):
+            theirs = self.run_program("sign", "--json", "--date", DATE, *option, *paths)
+            self.assertEqual(len(theirs), len(frames))
+            for (path, frame), their in zip(frames, theirs):
+                with self.subTest(frame=path, rules=rules):
+                    ours = stages([frame], rules)
+                    if "error" in their:
+                        self.assertEqual(ours, (their["error"]["kind"], their["error"]["offset"]))
+                    else:
+                        self.assertEqual(ours[1:], (their["string_to_sign"], their["signature"]))
+
+    def test_program_verifies_what_is_made(self):
+        head = b"PATCH /a//%41?b=1&b=x+y HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\n"
+        for options in {}, {"nonce": False}, {"content_digest": False}:
+            signer = RequestSigner(CREDENTIALS, methods=["PATCH"], **options)
+            frame = signer.sign_head(head, hashlib.sha256(b"hello").digest()) + b"hello"
+            for sent, valid in (frame, True), (frame[:-1] + b"O", False):
+                said = self.run_program("verify", "--json", "--allow-method", "PATCH", stdin=sent)
+                self.assertEqual(said[0]["valid"], valid, said)
+
+
+class Service:
+    """The service, with uploads in a folder of its own."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.files = Path(self.folder.name)
+        self.process = subprocess.Popen(
+            [FRAMESIGN, "serve", "--listen", "127.0.0.1:0", "--uploads", self.folder.name],
+            env={**KEYS, "SECRET": "a-secret-of-more-than-32-characters"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        assert "http://" in line, line
+        self.url = "http://" + line.split("http://")[1].split()[0]
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+        self.folder.cleanup()
+
+
+class Uploads(unittest.TestCase):
+    def setUp(self):
+        self.service = Service()
+        self.service.__enter__()
+        self.addCleanup(self.service.__exit__)
+        self.data = random.Random(1).randbytes(20 * PART + 7)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file, self.state = Path(folder.name, "file"), Path(folder.name, "state")
+        self.file.write_bytes(self.data)
+
+    def upload(self, url, **options):
+        told = []
+        uploader = Uploader(
+            RequestSigner(CREDENTIALS), part_size=PART, longest_pause=1.5, notify=told.append, **options
+        )
+        with self.file.open("rb") as file:
+            uploaded = uploader.upload(file, f"{url}/files/it", state=self.state)
+        self.assertTrue(uploaded.in_parts and uploaded.is_confirmed)
+        self.assertEqual(uploaded.sha256, hashlib.sha256(self.data).hexdigest())
+        self.assertEqual((self.service.files / "it").read_bytes(), self.data)
+        return told
+
+    def test_in_parts(self):
+        self.assertEqual(self.upload(self.service.url), [])
+
+    def test_bits_that_flip_and_connections_that_break(self):
+        with Proxy(self.service.url) as proxy:
+            chance = random.Random(2)
+            for at in sorted(chance.sample(range(len(self.data)), 8)):
+                proxy.at(at, chance.choice([flip, cut]))
+            self.assertGreaterEqual(len(self.upload(proxy.url)), 4)
+
+    def test_killed_and_resumed(self):
+        kills = 6
+        with Proxy(self.service.url) as proxy:
+            for kill in range(kills):
+                # Of each sixth of the file, somewhere in it.
+                at = (kill + random.Random(kill).random()) / kills * len(self.data)
+                self.kill_at(proxy, int(at) + kill * PART)
+                self.assertFalse((self.service.files / "it").exists(), "visible before its end")
+            self.upload(proxy.url)
+            # One part at most is sent again for each kill; the rest is heads.
+            self.assertLess(proxy.passed, len(self.data) + kills * PART + 60 * 1024)
+
+    def kill_at(self, proxy, passed):
+        """Uploads in a process of its own, which is killed when so many bytes have passed."""
+        script = [sys.executable, "-B", __file__, self.file, f"{proxy.url}/files/it", self.state]
+        uploader = subprocess.Popen(script, stderr=subprocess.DEVNULL)
+
+        def kill(_):
+            uploader.kill()
+            raise ConnectionResetError
+
+        proxy.at(passed, kill)
+        self.assertEqual(uploader.wait(60), -signal.SIGKILL)
+
+
+def main(path, url, state):
+    """The process that is killed."""
+    with open(path, "rb") as file:
+        Uploader(RequestSigner(CREDENTIALS), part_size=PART).upload(file, url, state=Path(state))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:]) if len(sys.argv) == 4 else unittest.main()

@@ -1,0 +1,173 @@
+"""What requests and httpx send reaches a server that verifies it."""
+
+import asyncio
+import hashlib
+import tempfile
+import unittest
+
+import httpx
+import requests
+from reference_server import ReferenceServer
+from support import CREDENTIALS
+
+from framesign import RequestSigner, SigningError, httpx_auth, requests_auth, sha256_of
+
+SIGNER = RequestSigner(CREDENTIALS, methods=["PATCH"])
+TARGETS = ["/", "/a//b/../%2f%41%7e;x+y", "/q?b=1&a=x+y%2Bz&&k&=v&b=2"]
+FIELDS = {"X-Note": "two  words", "Accept": "text/*"}
+
+
+class Integration:
+    """What both have to pass. `send` takes what `requests.request` does."""
+
+    def setUp(self):
+        self.server = ReferenceServer()
+        self.server.__enter__()
+        self.addCleanup(self.server.__exit__)
+
+    def fields_of(self, answer):
+        """The fields that the server received, of a request that it took."""
+        self.assertEqual((answer.status_code, self.server.refusals), (200, []))
+        return {name.lower(): value for name, value in answer.json()["fields"]}
+
+    def test_methods_targets_and_bodies(self):
+        for method in ("GET", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"):
+            for target in TARGETS:
+                for body in (None, b"", b"hello", "hällo", b"\xff" * 100_000):
+                    with self.subTest(method=method, target=target, body=body and body[:9]):
+                        answer = self.send(method, target, body, FIELDS)
+                        fields = self.fields_of(answer)
+                        length = len(body.encode() if isinstance(body, str) else body or b"")
+                        self.assertEqual(answer.json()["length"], length)
+                        self.assertIn("content-digest", fields)
+                        self.assertRegex(fields["dynata-nonce"], "^[0-9a-f]{32}$")
+                        # A proxy drops it.
+                        self.assertNotIn("connection", fields)
+
+    def test_cookies_of_the_session_are_signed(self):
+        self.assertNotIn("cookie", self.fields_of(self.send("GET", "/", None, {})))
+        self.assertEqual(self.fields_of(self.send("GET", "/", None, {}))["cookie"], "taste=sweet")
+
+    def test_file_from_its_position_on(self):
+        with tempfile.TemporaryFile() as file:
+            file.write(b"before" + b"x" * 1_000_000)
+            file.seek(6)
+            answer = self.send_file("PUT", "/", file)
+            self.fields_of(answer)
+            self.assertEqual(answer.json()["length"], 1_000_000)
+
+    def test_chunked_body_is_an_error(self):
+        with self.assertRaisesRegex(SigningError, "no known length"):
+            self.send("PUT", "/", iter([b"chunk"]), {})
+
+    def test_redirect_is_not_followed_or_refused(self):
+        self.assertEqual(self.send("GET", "/moved", None, {}).status_code, 307)
+        self.assertEqual(self.send_and_follow("/moved").status_code, 401)
+        self.assertEqual(self.server.refusals, ["signature"])
+
+
+class Requests(Integration, unittest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.session = requests.Session()
+        self.session.auth = requests_auth.SigningAuth(SIGNER)
+        self.addCleanup(self.session.close)
+
+    def send(self, method, target, body, fields, **options):
+        options = {"allow_redirects": False, **options}
+        return self.session.request(method, self.server.url + target, data=body, headers=fields, **options)
+
+    def send_file(self, method, target, file):
+        return self.send(method, target, file, {})
+
+    def send_and_follow(self, target):
+        return self.send("GET", target, None, {}, allow_redirects=True)
+
+    def test_the_same_request_is_signed_again(self):
+        request = requests.Request("PUT", self.server.url, data=b"hello")
+        prepared = self.session.prepare_request(request)
+        first = dict(prepared.headers)
+        self.session.auth(prepared)
+        changed = {name for name in first if first[name] != prepared.headers[name]}
+        self.assertGreaterEqual(changed, {"dynata-nonce", "dynata-signature"})
+        self.assertLessEqual(changed, {"dynata-nonce", "dynata-signature", "timestamp", "dynata-date"})
+        self.fields_of(self.session.send(prepared))
+
+    def test_a_request_that_somebody_else_signed_is_an_error(self):
+        with self.assertRaisesRegex(SigningError, "already"):
+            self.send("GET", "/", None, {"Dynata-Date": "20230801"})
+
+    def test_a_body_that_cannot_be_read_twice_is_an_error(self):
+        with self.assertRaisesRegex(SigningError, "read twice"):
+            self.send("PUT", "/", Once(), {})
+
+    def test_url_with_user(self):
+        url = self.server.url.replace("//", "//user:password@") + "/"
+        answer = self.session.get(url)
+        self.assertNotIn("@", self.fields_of(answer)["host"])
+
+
+class Once:
+    """A body that has a length and cannot be rewound."""
+
+    def __len__(self):
+        return 5
+
+    def __iter__(self):
+        return iter([b"hello"])
+
+
+class Httpx(Integration, unittest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.client = httpx.Client(auth=httpx_auth.SigningAuth(SIGNER))
+        self.addCleanup(self.client.close)
+
+    def send(self, method, target, body, fields, **options):
+        return self.client.request(method, self.server.url + target, content=body, headers=fields, **options)
+
+    def send_file(self, method, target, file):
+        extensions = {"framesign.sha256": sha256_of(file)}
+        # httpx takes the length of the whole file, so it is set from the position on.
+        length = {"Content-Length": str(1_000_000)}
+        return self.send(method, target, file, length, extensions=extensions)
+
+    def send_and_follow(self, target):
+        return self.send("GET", target, None, {}, follow_redirects=True)
+
+    def test_a_request_is_signed_again_when_it_is_sent_again(self):
+        request = self.client.build_request("PUT", self.server.url, content=b"hello")
+        first = self.fields_of(self.client.send(request))
+        second = self.fields_of(self.client.send(request))
+        self.assertNotEqual(first["dynata-signature"], second["dynata-signature"])
+        self.assertEqual(first.keys(), second.keys())
+
+    def test_a_stream_without_hash_is_an_error(self):
+        with tempfile.TemporaryFile() as file, self.assertRaisesRegex(SigningError, "framesign.sha256"):
+            self.send("PUT", "/", file, {"Content-Length": "0"})
+
+
+class AsyncHttpx(unittest.IsolatedAsyncioTestCase):
+    async def test_bytes_and_a_stream(self):
+        asyncio.get_running_loop().slow_callback_duration = 60  # The machine may be slow.
+        data = b"x" * 300_000
+
+        async def chunks():
+            for at in range(0, len(data), 70_000):
+                yield data[at : at + 70_000]
+
+        with ReferenceServer() as server:
+            async with httpx.AsyncClient(auth=httpx_auth.SigningAuth(SIGNER)) as client:
+                answer = await client.put(server.url, content=data)
+                self.assertEqual(answer.json()["length"], len(data))
+                answer = await client.put(
+                    server.url,
+                    content=chunks(),
+                    headers={"Content-Length": str(len(data))},
+                    extensions={"framesign.sha256": hashlib.sha256(data).digest()},
+                )
+                self.assertEqual(answer.json()["length"], len(data))
+
+
+if __name__ == "__main__":
+    unittest.main()
