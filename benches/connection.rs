@@ -1,6 +1,6 @@
 //! The throughput that connections are held to, over loopback TCP.
 //!
-//! `cargo bench --features tower --bench connection` prints a line for each figure; a word behind
+//! `cargo bench --features tower,tower-sign --bench connection` prints a line for each figure; a word behind
 //! `--` chooses some.
 
 #[cfg(feature = "tower")]
@@ -28,12 +28,16 @@ mod support {
     pub(crate) mod figure;
     pub(crate) mod keys;
     pub(crate) mod paired;
+    #[cfg(feature = "tower-sign")]
+    pub(crate) mod sending;
     #[cfg(feature = "tower")]
     pub(crate) mod served;
     pub(crate) mod streams;
     pub(crate) mod upload;
 }
 
+#[cfg(feature = "tower-sign")]
+use support::sending;
 #[cfg(feature = "tower")]
 use support::served;
 use support::{
@@ -68,6 +72,24 @@ fn main() -> Result {
     paired.ratio("connection/off-loaded/barest-loop", 1.0.., barest, off_loaded);
     #[cfg(feature = "tower")]
     layer(&paired, &runtime, &upload)?;
+    #[cfg(feature = "tower-sign")]
+    client(&paired)?;
+    Ok(())
+}
+
+/// A client that signs what it sends, beside the same client that hashes it with plain sha2. The
+/// file is hashed for each upload: each has a body of its own.
+#[cfg(feature = "tower-sign")]
+fn client(paired: &Paired) -> Result {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
+    let url = format!("http://{}/up", sending::start_server()?);
+    let (_folder, path) = sending::sparse_file(SIZE as u64)?;
+    let (plain, signing) = (sending::plain(), sending::signing()?);
+    let plain = || runtime.block_on(sending::send_plain(&plain, &url, &path));
+    let signed = || runtime.block_on(sending::send_signed(&signing, &url, &path));
+    plain()?;
+    signed()?;
+    paired.ratio("connection/sign-layer/plain-sha2-client", 0.97.., plain, signed);
     Ok(())
 }
 
