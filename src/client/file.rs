@@ -106,7 +106,7 @@ impl SignableFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileStamp {
     pub(super) len: u64,
-    modified: Option<SystemTime>,
+    modified: SystemTime,
     identity: Identity,
 }
 
@@ -115,7 +115,7 @@ impl FileStamp {
         let metadata = file.metadata()?;
         Ok(Self {
             len: metadata.len(),
-            modified: metadata.modified().ok(),
+            modified: metadata.modified()?,
             identity: identity(&metadata),
         })
     }
