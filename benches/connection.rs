@@ -30,14 +30,14 @@ mod support {
     pub(crate) mod paired;
     #[cfg(feature = "tower-sign")]
     pub(crate) mod sending;
+    #[cfg(feature = "tower-sign")]
+    pub(crate) mod sending_plain;
     #[cfg(feature = "tower")]
     pub(crate) mod served;
     pub(crate) mod streams;
     pub(crate) mod upload;
 }
 
-#[cfg(feature = "tower-sign")]
-use support::sending;
 #[cfg(feature = "tower")]
 use support::served;
 use support::{
@@ -46,6 +46,8 @@ use support::{
     streams::{count_signed, read_and_hash},
     upload::{CHUNK, Upload},
 };
+#[cfg(feature = "tower-sign")]
+use support::{sending, sending_plain};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -84,8 +86,8 @@ fn client(paired: &Paired) -> Result {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
     let url = format!("http://{}/up", sending::start_server()?);
     let (_folder, path) = sending::sparse_file(SIZE as u64)?;
-    let (plain, signing) = (sending::plain(), sending::signing()?);
-    let plain = || runtime.block_on(sending::send_plain(&plain, &url, &path));
+    let (plain, signing) = (sending_plain::plain(), sending::signing()?);
+    let plain = || runtime.block_on(sending_plain::send_plain(&plain, &url, &path));
     let signed = || runtime.block_on(sending::send_signed(&signing, &url, &path));
     plain()?;
     signed()?;

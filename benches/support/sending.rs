@@ -1,38 +1,28 @@
-//! Uploads of a file that the client of hyper-util sends: signed by the layer, or with a plain SHA-256
-//! of the file and nothing else.
+//! Uploads of a file that a client sends, signed by the layer, and a server that reads them.
 
 use std::{
     fs::File,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     thread,
 };
 
-use bytes::{Bytes, BytesMut};
 use framesign::{
     client::{RequestSigner, SignableFile, SignedBody},
     frame::HeadReader,
     tower::{SignLayer, SignService},
     verify::Policy,
 };
-use futures_util::{Stream, stream};
 use http::{Request, StatusCode};
-use http_body::Frame;
-use http_body_util::{StreamBody, combinators::BoxBody};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use sha2::{Digest, Sha256};
-use tokio::{io::AsyncReadExt, task};
 use tower::{Layer, ServiceExt};
 
 use super::keys;
 use crate::Result;
-
-/// The size of a piece in which the plain client reads the file, which is that of the layer too.
-const PIECE: usize = 256 * 1024;
 
 /// A server that reads uploads and answers them, for as long as the process lasts.
 pub(crate) fn start_server() -> Result<SocketAddr> {
@@ -48,7 +38,7 @@ pub(crate) fn start_server() -> Result<SocketAddr> {
 }
 
 /// Answers one upload after another, until the client closes the connection.
-fn serve(mut socket: std::net::TcpStream) -> io::Result<()> {
+fn serve(mut socket: TcpStream) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let (mut head, mut left) = (Vec::new(), None);
@@ -99,50 +89,6 @@ pub(crate) async fn send_signed(client: &Signing, url: &str, path: &Path) -> Res
     expect_created(client.clone().oneshot(request).await?.status())
 }
 
-pub(crate) type Plain = Client<HttpConnector, BoxBody<Bytes, io::Error>>;
-
-pub(crate) fn plain() -> Plain {
-    Client::builder(TokioExecutor::new()).build_http()
-}
-
-/// Hashes and sends a file, in the usual way.
-pub(crate) async fn send_plain(client: &Plain, url: &str, path: &Path) -> Result {
-    let hashed = path.to_owned();
-    let (digest, len) = task::spawn_blocking(move || plain_sha256(&hashed)).await??;
-    let file = tokio::fs::File::open(path).await?;
-    let request = Request::put(url)
-        .header("content-length", len)
-        .header("x-sha256", hex(&digest))
-        .body(BoxBody::new(StreamBody::new(Box::pin(pieces(file)))))?;
-    expect_created(client.request(request).await?.status())
-}
-
-fn plain_sha256(path: &Path) -> io::Result<(Vec<u8>, u64)> {
-    let mut file = File::open(path)?;
-    let (mut hash, mut buffer, mut len) = (Sha256::new(), vec![0; PIECE], 0);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok((hash.finalize().to_vec(), len)),
-            read => {
-                hash.update(buffer.get(..read).unwrap_or_default());
-                len += read as u64;
-            }
-        }
-    }
-}
-
-fn pieces(file: tokio::fs::File) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send + Sync {
-    stream::try_unfold(file, |mut file| async move {
-        let mut piece = BytesMut::with_capacity(PIECE);
-        let len = file.read_buf(&mut piece).await?;
-        Ok((len > 0).then(|| (Frame::data(piece.freeze()), file)))
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn expect_created(status: StatusCode) -> Result {
+pub(crate) fn expect_created(status: StatusCode) -> Result {
     if status == StatusCode::CREATED { Ok(()) } else { Err(format!("answered {status}").into()) }
 }

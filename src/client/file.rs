@@ -1,17 +1,17 @@
 //! A file as the body of a request: hashed once, and read again for each attempt.
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File},
     io::{self, ErrorKind, Seek},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
 };
 
 use super::{
     NotSigned,
     blocking::{self, Awaited, CancellableReader},
     file_reader::FileReader,
+    file_stamp::{FileStamp, changed},
 };
 use crate::protocol::PayloadHash;
 
@@ -20,10 +20,10 @@ use crate::protocol::PayloadHash;
 /// It is opened when a request with it is signed. The first time it is read twice, since the
 /// signature stands before the payload: it is hashed, and it is sent. Clones share the hash. It
 /// counts for the next attempt if the file at the path is still the same one (device and inode,
-/// where there are such), with the same size and the same time of change; else the file is hashed
+/// where there are such), with the same size and the same modification time; else the file is hashed
 /// again.
 ///
-/// What is signed is the file as it was hashed. If its size or its time of change is another one
+/// What is signed is the file as it was hashed. If its size or its modification time is another one
 /// when the last byte is read, the body ends in an error before that byte is sent. A file that was
 /// changed without a trace in either is refused by the server, since its hash is another one.
 ///
@@ -100,44 +100,4 @@ impl SignableFile {
         *hashed = Some(Hashed { stamp, hash });
         Ok(hash)
     }
-}
-
-/// The state of a file, as far as it is known without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileStamp {
-    pub(super) len: u64,
-    modified: SystemTime,
-    identity: Identity,
-}
-
-impl FileStamp {
-    pub(super) fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self {
-            len: metadata.len(),
-            modified: metadata.modified()?,
-            identity: identity(&metadata),
-        })
-    }
-}
-
-/// Device and inode.
-#[cfg(unix)]
-type Identity = (u64, u64);
-#[cfg(not(unix))]
-type Identity = ();
-
-#[cfg(unix)]
-fn identity(metadata: &Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.dev(), metadata.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> Identity {}
-
-/// The error of a file that is not what was hashed.
-pub(super) fn changed() -> io::Error {
-    let problem = "expected a file that stays as it was hashed, found it changed; send it again";
-    io::Error::new(ErrorKind::InvalidData, problem)
 }

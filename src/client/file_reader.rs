@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use tokio::task::{self, JoinHandle};
 
-use super::file::{FileStamp, changed};
+use super::file_stamp::{FileStamp, changed};
 
 /// The contents of a file, read piece by piece on threads that may block, one piece ahead.
 ///

@@ -36,6 +36,7 @@ mod daily_key;
 mod error;
 mod file;
 mod file_reader;
+mod file_stamp;
 mod request_signer;
 mod signable_body;
 mod signed_body;

@@ -155,7 +155,7 @@ async fn no_signature_goes_to_a_host_that_is_not_named() {
 /// The first attempt is of yesterday, the second of today.
 #[tokio::test]
 async fn the_key_is_new_at_midnight() {
-    let midnight = now() - Duration::from_millis(1_690_900_000_000 % 86_400_000);
+    let midnight = now() - Duration::from_secs(1_690_900_000 % 86_400);
     let answers = [(503, None), (201, None)].into();
     let receiver = Receiver::start_at(answers, midnight).await;
     let moments = [Duration::from_millis(1), Duration::ZERO].map(|before| midnight - before);

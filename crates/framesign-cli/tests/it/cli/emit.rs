@@ -111,8 +111,12 @@ fn nonce_is_random_unless_it_is_given_or_left_out() {
             written(emit().args(options).arg(folder.file("frame", frame)).output().unwrap());
         assert_valid(&signed);
         let (lines, _) = parts(&signed);
-        let is_nonce = |line: &&str| line.to_lowercase().starts_with("dynata-nonce: ");
-        lines.into_iter().filter(is_nonce).map(|line| line[14..].to_owned()).collect::<Vec<_>>()
+        let fields = lines.into_iter().filter_map(|line| line.split_once(": "));
+        let is_nonce = |name: &str| name.eq_ignore_ascii_case("dynata-nonce");
+        fields
+            .filter(|(name, _)| is_nonce(name))
+            .map(|(_, value)| value.to_owned())
+            .collect::<Vec<_>>()
     };
     let random = [nonces(&[], FRAME), nonces(&[], FRAME)];
     assert_ne!(random[0], random[1]);
