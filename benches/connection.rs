@@ -1,6 +1,6 @@
 //! The throughput that connections are held to, over loopback TCP.
 //!
-//! `cargo bench --features tower --bench connection` prints a line for each figure; a word behind
+//! `cargo bench --features tower,tower-sign --bench connection` prints a line for each figure; a word behind
 //! `--` chooses some.
 
 #[cfg(feature = "tower")]
@@ -28,6 +28,10 @@ mod support {
     pub(crate) mod figure;
     pub(crate) mod keys;
     pub(crate) mod paired;
+    #[cfg(feature = "tower-sign")]
+    pub(crate) mod sending;
+    #[cfg(feature = "tower-sign")]
+    pub(crate) mod sending_plain;
     #[cfg(feature = "tower")]
     pub(crate) mod served;
     pub(crate) mod streams;
@@ -42,6 +46,8 @@ use support::{
     streams::{count_signed, read_and_hash},
     upload::{CHUNK, Upload},
 };
+#[cfg(feature = "tower-sign")]
+use support::{sending, sending_plain};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -68,6 +74,24 @@ fn main() -> Result {
     paired.ratio("connection/off-loaded/barest-loop", 1.0.., barest, off_loaded);
     #[cfg(feature = "tower")]
     layer(&paired, &runtime, &upload)?;
+    #[cfg(feature = "tower-sign")]
+    client(&paired)?;
+    Ok(())
+}
+
+/// A client that signs what it sends, beside the same client that hashes it with plain sha2. The
+/// file is hashed for each upload: each has a body of its own.
+#[cfg(feature = "tower-sign")]
+fn client(paired: &Paired) -> Result {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
+    let url = format!("http://{}/up", sending::start_server()?);
+    let (_folder, path) = sending::sparse_file(SIZE as u64)?;
+    let (plain, signing) = (sending_plain::plain(), sending::signing()?);
+    let plain = || runtime.block_on(sending_plain::send_plain(&plain, &url, &path));
+    let signed = || runtime.block_on(sending::send_signed(&signing, &url, &path));
+    plain()?;
+    signed()?;
+    paired.ratio("connection/sign-layer/plain-sha2-client", 0.97.., plain, signed);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
-//! The memory that connections are held to, that of a process of its own read from Linux's /proc.
+//! The memory that connections and clients are held to, that of a process of its own read from Linux's /proc.
 //!
-//! `cargo bench --features tower --bench memory` prints a line for each figure.
+//! `cargo bench --features tower,tower-sign --bench memory` prints a line for each figure.
 
 use std::{
     env,
@@ -36,10 +36,14 @@ mod support {
     pub(crate) mod keys;
     #[cfg(feature = "tower")]
     pub(crate) mod layer;
+    #[cfg(feature = "tower-sign")]
+    pub(crate) mod sending;
 }
 
 #[cfg(feature = "tower")]
 use support::layer;
+#[cfg(feature = "tower-sign")]
+use support::sending;
 use support::{figure, keys};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -82,6 +86,24 @@ fn figures(is_measured: bool) -> Result {
         let name = format!("connection/{integration}/slow-upload");
         figure::print(&name, slow, &(..=32.0), format_args!("KiB for each of {count}"));
     }
+    #[cfg(feature = "tower-sign")]
+    {
+        let client = Server::start(&format!("client {gib}"))?.figure(|_| Ok(()))?;
+        let name = format!("client/sign-layer/{gib}GiB");
+        figure::print(&name, client / 1024.0, &(..=16.0), "MiB at most, the server in the same");
+    }
+    Ok(())
+}
+
+/// Sends a file of so many GiB to a server in this process, which keeps nothing of it, then prints the
+/// most memory that the process ever held.
+#[cfg(feature = "tower-sign")]
+async fn send(gib: u64) -> Result {
+    let address = sending::start_server()?;
+    print(address.port());
+    let (_folder, path) = sending::sparse_file(gib << 30)?;
+    sending::send_signed(&sending::signing()?, &format!("http://{address}/up"), &path).await?;
+    print(memory("VmHWM:")?);
     Ok(())
 }
 
@@ -95,6 +117,8 @@ async fn receive(integration: &str, count: u64) -> Result {
         ("layer", 0) => layer::upload().await,
         #[cfg(feature = "tower")]
         ("layer", _) => slow(count, layer::count).await,
+        #[cfg(feature = "tower-sign")]
+        ("client", gib) => send(gib).await,
         _ => Err("no such integration".into()),
     }
 }

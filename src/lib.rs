@@ -195,12 +195,17 @@
 //!   sign what they hand on.
 //! - `http`: structured requests and bodies, signed and verified.
 //! - `tower`: a layer that verifies what a server receives, for axum and hyper.
+//! - `client`: signs requests with their bodies, files among them, anew for each attempt.
+//!   `tower-sign`: a layer over it for clients that are tower services. `reqwest-middleware`: a
+//!   middleware over it for reqwest.
 //! - `secrets`: stores of secrets, and a cache of the keys that are derived from them.
 //!   `secrets-file`: a store that is a file.
 //!
 //! The command `framesign`, which signs, verifies and explains frames from files and pipes, and its
 //! service are the package `framesign-cli`.
 
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "codec")]
 pub mod codec;
 mod error;
@@ -219,13 +224,15 @@ mod payload_digest;
 #[cfg(any(feature = "codec", feature = "verify"))]
 mod problem;
 pub mod protocol;
+#[cfg(feature = "reqwest-middleware")]
+pub mod reqwest;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 mod sign;
 mod signer;
 #[cfg(feature = "verify")]
 mod signing;
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "tower-sign"))]
 pub mod tower;
 #[cfg(feature = "verify")]
 pub mod verify;
@@ -253,7 +260,12 @@ mod documents {
     struct Protocol;
     #[doc = include_str!("../docs/architecture.md")]
     struct Architecture;
-    #[cfg(all(feature = "codec", feature = "tower"))]
+    #[cfg(all(
+        feature = "codec",
+        feature = "tower",
+        feature = "tower-sign",
+        feature = "reqwest-middleware"
+    ))]
     #[doc = include_str!("../docs/integrations.md")]
     struct Integrations;
 }

@@ -26,6 +26,9 @@ pub enum ApiMisuse {
     SignedAlready,
     /// The Content-Digest of the frame that is to be signed claims another hash than its payload's.
     ContentDigest,
+    /// The nonce that is given, or that the frame carries already, is not one field of 1 to 128
+    /// bytes of visible ASCII.
+    Nonce,
     /// A signature or hash is not 64 lower-case hexadecimal digits.
     Hex,
 }
@@ -54,6 +57,10 @@ impl fmt::Display for ApiMisuse {
             Self::ContentDigest => {
                 "expected the hash of the payload in Content-Digest, found another one; remove the \
                  field, or sign the payload that it was made for"
+            }
+            Self::Nonce => {
+                "expected one nonce of 1 to 128 bytes of visible ASCII in dynata-nonce, found \
+                 something else; remove the field, or give another nonce"
             }
             Self::Hex => "expected 64 lower-case hexadecimal digits, found something else",
         })

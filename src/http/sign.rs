@@ -10,7 +10,7 @@ use crate::{
     frame::{self, Limits, Rules},
     payload::{self, PayloadLength, PayloadState},
     protocol::{PayloadHash, SigningKey},
-    signing::{self, SigningError, SigningOptions},
+    signing::{self, NONCE, SigningError, SigningOptions},
     verify::{CONTENT_DIGEST, FieldNames, RequestHead, TIMESTAMP},
 };
 
@@ -23,6 +23,7 @@ use crate::{
 /// - Timestamp, which is `now`, unless it is there;
 /// - Content-Digest, unless it is there or the options say otherwise. One that is there is kept, as
 ///   [`sign_head`](crate::sign_head) keeps it;
+/// - the nonce, `dynata-nonce`, unless it is there or the options say otherwise;
 /// - the access key and the date, which are those of `key`, and the signature.
 ///
 /// `payload` is the hash of the body that will be sent. A body needs a Content-Length, which is the
@@ -62,7 +63,7 @@ use crate::{
 /// # Signing again
 ///
 /// A request that is sent again, after a 503 say, is signed again: what this function inserted
-/// before is replaced, and what the caller inserted stays, a Timestamp or a Content-Digest too. The
+/// before is replaced, and what the caller inserted stays, a Timestamp, a Content-Digest or a nonce too. The
 /// extensions of `parts` say what is whose. So keep the parts, or a clone of them with their
 /// extensions. Host is replaced if the URI has an authority.
 ///
@@ -77,7 +78,8 @@ use crate::{
 /// [`SigningError::Misuse`] with [`SignedAlready`](ApiMisuse::SignedAlready) if somebody else has
 /// inserted one of the three fields, [`AccessKeyNotVisible`](ApiMisuse::AccessKeyNotVisible) or
 /// [`EmptyAccessKey`](ApiMisuse::EmptyAccessKey) if the access key cannot stand in a field,
-/// [`ContentDigest`](ApiMisuse::ContentDigest) if the request claims another hash than `payload`.
+/// [`ContentDigest`](ApiMisuse::ContentDigest) if the request claims another hash than `payload`,
+/// [`Nonce`](ApiMisuse::Nonce) if it has a nonce that is none.
 ///
 /// [`SigningError::Refused`] if the options have a policy, and it refuses the request.
 pub fn sign_request(
@@ -116,12 +118,16 @@ fn sign(
     let request = Request::read(parts, options.rules())?;
     signing::check_unsigned(&request, options.field_names())?;
     payload::check_hash(request.expected(), payload, 0)?;
+    let nonce = signing::new_nonce(&request, options)?;
     if !signing::check_digest(&request, payload)? && options.adds_content_digest() {
         let digest = payload.content_digest();
         inserted.insert(&mut parts.headers, CONTENT_DIGEST, &digest)?;
     }
     if !parts.headers.contains_key(TIMESTAMP) {
         inserted.insert(&mut parts.headers, TIMESTAMP, &signing::timestamp(now))?;
+    }
+    if let Some(nonce) = nonce {
+        inserted.insert(&mut parts.headers, NONCE, &nonce)?;
     }
     let names = options.field_names();
     inserted.insert(&mut parts.headers, names.access_key(), key.access_key())?;

@@ -2,6 +2,10 @@
 
 use std::time::SystemTime;
 
+use super::{
+    SigningOptions,
+    nonce::{self, NONCE},
+};
 use crate::{
     error::ApiMisuse,
     protocol::PayloadHash,
@@ -53,6 +57,23 @@ pub(super) fn check_claim(
     match claimed {
         Some(claimed) if claimed != payload => Err(ApiMisuse::ContentDigest),
         _ => Ok(()),
+    }
+}
+
+/// The nonce to be added to `request`: none if it has one, which is checked, or if one of the three
+/// fields has that name.
+pub(crate) fn new_nonce(
+    request: &impl RequestHead,
+    options: &SigningOptions,
+) -> Result<Option<String>, ApiMisuse> {
+    if options.field_names().all().contains(&NONCE) {
+        return Ok(None);
+    }
+    let mut lines = request.values(NONCE);
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(options.new_nonce()),
+        (Some(value), None) => nonce::check(&value).map(|()| None),
+        (Some(_), Some(_)) => Err(ApiMisuse::Nonce),
     }
 }
 

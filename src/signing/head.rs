@@ -2,12 +2,12 @@
 
 use std::{fmt, ops::Range, slice, time::SystemTime};
 
-use super::{SigningError, SigningOptions, fields};
+use super::{SigningError, SigningOptions, fields, nonce::NONCE};
 use crate::{
     frame::{Head, HeadReader},
     payload::{self, PayloadLength, PayloadState},
     protocol::{PayloadHash, SigningKey},
-    verify::{CONTENT_DIGEST, Policy, RequestHead, TIMESTAMP},
+    verify::{CONTENT_DIGEST, FieldNames, Policy, RequestHead, TIMESTAMP},
 };
 
 /// Makes the head of a signed frame, to be sent before the payload whose hash is `payload`.
@@ -16,7 +16,9 @@ use crate::{
 ///
 /// - Timestamp, which is `now`, unless there is one;
 /// - Content-Digest, unless there is one or the options say otherwise;
-/// - the access key and the date, which are those of `key`, and the signature.
+/// - the access key and the date, which are those of `key`;
+/// - the nonce, unless there is one or the options say otherwise;
+/// - the signature.
 ///
 /// A Content-Digest that is there is kept, whatever it says: one that claims the payload's hash,
 /// and one that claims nothing, such as `sha-512` alone. A line that is added to the latter would
@@ -47,7 +49,8 @@ use crate::{
 /// [`SigningError::Misuse`] with [`AccessKeyNotVisible`](crate::ApiMisuse::AccessKeyNotVisible) or
 /// [`EmptyAccessKey`](crate::ApiMisuse::EmptyAccessKey) if the access key cannot stand in a field,
 /// [`SignedAlready`](crate::ApiMisuse::SignedAlready) if the head carries one of the three fields,
-/// [`ContentDigest`](crate::ApiMisuse::ContentDigest) if it claims another hash than `payload`.
+/// [`ContentDigest`](crate::ApiMisuse::ContentDigest) if it claims another hash than `payload`,
+/// [`Nonce`](crate::ApiMisuse::Nonce) if it has a nonce that is none.
 ///
 /// [`SigningError::Refused`] if the options have a policy, and it refuses the frame.
 pub fn sign_head(
@@ -114,7 +117,9 @@ impl<'a> SignableHead<'a> {
         fields::check_unsigned(&parsed, options.field_names())?;
         let (claimed, is_there) = fields::content_digest(&parsed);
         let adds_digest = options.adds_content_digest() && !is_there;
-        let (bytes, digest) = with_fields(&parsed, key, now, options, adds_digest);
+        let nonce = fields::new_nonce(&parsed, options)?;
+        let (bytes, digest) =
+            with_fields(&parsed, key, now, options.field_names(), adds_digest, nonce.as_deref());
         // The limits count what was added.
         whole(&mut HeadReader::new(options.rules().clone()), &bytes)?;
         let (head_len, payload_len) = (parsed.head_len(), parsed.expected());
@@ -189,8 +194,9 @@ fn with_fields(
     head: &Head<'_>,
     key: &SigningKey,
     now: SystemTime,
-    options: &SigningOptions,
+    names: &FieldNames,
     adds_digest: bool,
+    nonce: Option<&str>,
 ) -> (Vec<u8>, Option<Range<usize>>) {
     let mut bytes = head.as_bytes().to_vec();
     bytes.truncate(bytes.len() - b"\r\n".len());
@@ -205,9 +211,11 @@ fn with_fields(
     }
     let zeros = PayloadHash::from_bytes([0; 32]).content_digest();
     let digest = adds_digest.then(|| add(CONTENT_DIGEST, &zeros));
-    let names = options.field_names();
     add(names.access_key(), key.access_key());
     add(names.date(), &key.date().to_string());
+    if let Some(nonce) = nonce {
+        add(NONCE, nonce);
+    }
     add(names.signature(), &String::from_utf8_lossy(&SIGNATURE));
     bytes.extend_from_slice(b"\r\n");
     (bytes, digest)

@@ -3,10 +3,15 @@
 mod error;
 mod fields;
 mod head;
+mod nonce;
 mod options;
 
 pub use self::error::SigningError;
 #[cfg(feature = "http")]
-pub(crate) use self::fields::{check_access_key, check_digest, check_unsigned, timestamp};
+pub(crate) use self::fields::{
+    check_access_key, check_digest, check_unsigned, new_nonce, timestamp,
+};
 pub use self::head::{SignableHead, sign_head};
+#[cfg(feature = "http")]
+pub(crate) use self::nonce::NONCE;
 pub use self::options::SigningOptions;

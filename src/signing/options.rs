@@ -1,6 +1,8 @@
 //! The options for making a signed frame.
 
+use super::nonce::Nonce;
 use crate::{
+    error::ApiMisuse,
     frame::{Limits, Rules},
     verify::{FieldNames, Policy},
 };
@@ -23,6 +25,7 @@ pub struct SigningOptions {
     rules: Rules,
     names: FieldNames,
     adds_digest: bool,
+    nonce: Nonce,
     policy: Option<Policy>,
 }
 
@@ -49,6 +52,36 @@ impl SigningOptions {
     pub fn without_content_digest(mut self) -> Self {
         self.adds_digest = false;
         self
+    }
+
+    /// Adds no nonce.
+    ///
+    /// By default a head that has no `dynata-nonce` gets one of 16 random bytes in hexadecimal
+    /// (protocol section 10), so that two requests that are otherwise alike have two signatures. A
+    /// verifier that takes each signature once would refuse the second of them.
+    #[must_use]
+    pub fn without_nonce(mut self) -> Self {
+        self.nonce = Nonce::Omitted;
+        self
+    }
+
+    /// Sets the nonce that is added to a head that has none, in place of a random one. With the same
+    /// nonce, time and key a request has the same signature again.
+    ///
+    /// ```
+    /// use framesign::{ApiMisuse, SigningOptions};
+    ///
+    /// let options = SigningOptions::default().nonce("order-4711")?;
+    /// assert_eq!(SigningOptions::default().nonce("two words"), Err(ApiMisuse::Nonce));
+    /// # Ok::<(), ApiMisuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ApiMisuse::Nonce`] if it is not 1 to 128 bytes of visible ASCII.
+    pub fn nonce(mut self, nonce: &str) -> Result<Self, ApiMisuse> {
+        self.nonce = Nonce::given(nonce)?;
+        Ok(self)
     }
 
     /// Sets the names of the fields.
@@ -81,6 +114,11 @@ impl SigningOptions {
         self.adds_digest
     }
 
+    /// The nonce to be added to a head that has none; another one each time, if it is random.
+    pub(super) fn new_nonce(&self) -> Option<String> {
+        self.nonce.value()
+    }
+
     /// The policy that examines what is made.
     pub(crate) fn policy(&self) -> Option<&Policy> {
         self.policy.as_ref()
@@ -88,12 +126,14 @@ impl SigningOptions {
 }
 
 impl Default for SigningOptions {
-    /// Strict reading with the default limits, the default names, a Content-Digest, no policy.
+    /// Strict reading with the default limits, the default names, a Content-Digest, a random nonce, no
+    /// policy.
     fn default() -> Self {
         Self {
             rules: Rules::strict(),
             names: FieldNames::default(),
             adds_digest: true,
+            nonce: Nonce::default(),
             policy: None,
         }
     }

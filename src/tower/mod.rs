@@ -1,5 +1,8 @@
-//! A tower layer that verifies what a server receives (feature `tower`), for axum, for plain hyper
-//! and for whatever else speaks tower.
+//! Layers for tower: [`VerifyLayer`] verifies what a server receives (feature `tower`), for axum, for
+//! plain hyper and for whatever else speaks tower. [`SignLayer`] signs what a client sends (feature
+//! `tower-sign`).
+//!
+//! # A server that verifies
 //!
 //! A request is proven before the service is called: by its Content-Digest, or because its payload
 //! is small and was read. What cannot be proven so is refused, unless the layer is told to
@@ -44,13 +47,30 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "tower")]
 mod failure;
+#[cfg(feature = "tower")]
 mod layer;
+#[cfg(feature = "tower")]
 mod request_verifier;
+#[cfg(feature = "tower")]
 mod response_body;
+#[cfg(feature = "tower")]
 mod service;
+#[cfg(feature = "tower-sign")]
+mod sign_layer;
+#[cfg(feature = "tower-sign")]
+mod sign_service;
 
+#[cfg(feature = "tower")]
 pub use self::failure::{Cause, VerifyFailure};
+#[cfg(feature = "tower")]
 pub use self::layer::VerifyLayer;
+#[cfg(feature = "tower")]
 pub use self::response_body::ResponseBody;
+#[cfg(feature = "tower")]
 pub use self::service::Verify;
+#[cfg(feature = "tower-sign")]
+pub use self::sign_layer::SignLayer;
+#[cfg(feature = "tower-sign")]
+pub use self::sign_service::{SendError, SignService};

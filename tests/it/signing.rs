@@ -16,6 +16,11 @@ fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(1_690_900_000_012)
 }
 
+/// Options whose nonce is always the same, so that heads can be compared.
+fn fixed() -> SigningOptions {
+    SigningOptions::default().nonce("nonce-1").unwrap()
+}
+
 fn key_of(now: SystemTime) -> SigningKey {
     SigningKey::derive(&Credentials::new("access", "secret").unwrap(), SigningDate::of(now))
 }
@@ -57,12 +62,12 @@ fn signature_of(head: &str) -> String {
 
 #[test]
 fn the_added_fields_stand_at_the_end_in_their_order() {
-    let head = signed(HEAD, &SigningOptions::default());
+    let head = signed(HEAD, &fixed());
     let expected = format!(
         "PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\
          timestamp: 2023-08-01T14:26:40.012Z\r\ncontent-digest: {HELLO}\r\n\
          dynata-access-key: access\r\ndynata-date: 20230801\r\n\
-         dynata-signature: {}\r\n\r\n",
+         dynata-nonce: nonce-1\r\ndynata-signature: {}\r\n\r\n",
         signature_of(&head)
     );
     assert_eq!(head, expected);
@@ -71,7 +76,7 @@ fn the_added_fields_stand_at_the_end_in_their_order() {
 
 #[test]
 fn without_a_digest_the_other_fields_are_added() {
-    let head = signed(HEAD, &SigningOptions::default().without_content_digest());
+    let head = signed(HEAD, &fixed().without_content_digest());
     assert!(values(&head, "content-digest").is_empty());
     assert_eq!(values(&head, "dynata-signature"), [signature_of(&head)]);
     verify(&head, &Policy::default()).unwrap();
@@ -80,7 +85,7 @@ fn without_a_digest_the_other_fields_are_added() {
 #[test]
 fn access_key_and_date_are_those_of_the_key() {
     let key = key_of(now() - DAY);
-    let options = SigningOptions::default();
+    let options = fixed();
     let head = sign_head(HEAD, &key, PayloadHash::of(b"hello"), now(), &options).unwrap();
     let head = String::from_utf8(head).unwrap();
     assert_eq!(values(&head, "dynata-access-key"), ["access"]);
@@ -97,16 +102,14 @@ fn a_digest_that_is_there_and_right_is_kept() {
         format!("sha-512=:AAAA:, {HELLO}"),
         format!("sha-256=:AAAA:, {HELLO};q=1"),
     ] {
-        for options in
-            [SigningOptions::default(), SigningOptions::default().without_content_digest()]
-        {
+        for options in [fixed(), fixed().without_content_digest()] {
             let head = signed(&with(&format!("Content-Digest: {line}\r\n")), &options);
             assert_eq!(values(&head, "content-digest"), [line.as_str()]);
             verify(&head, &Policy::default()).unwrap();
         }
     }
     let lines = format!("Content-Digest: sha-512=:AAAA:\r\nCONTENT-DIGEST: {HELLO}\r\n");
-    let head = signed(&with(&lines), &SigningOptions::default());
+    let head = signed(&with(&lines), &fixed());
     assert_eq!(values(&head, "content-digest"), ["sha-512=:AAAA:", HELLO]);
     verify(&head, &Policy::default()).unwrap();
 }
@@ -117,9 +120,7 @@ fn a_digest_of_another_payload_is_an_error() {
     for line in
         [other.clone(), format!("{HELLO}, {other}"), format!("{HELLO}\r\ncontent-digest: {other}")]
     {
-        for options in
-            [SigningOptions::default(), SigningOptions::default().without_content_digest()]
-        {
+        for options in [fixed(), fixed().without_content_digest()] {
             let error = sign(&with(&format!("Content-Digest: {line}\r\n")), &options).unwrap_err();
             assert_eq!(error, SigningError::Misuse(ApiMisuse::ContentDigest));
             let message = error.to_string();
@@ -135,8 +136,7 @@ fn a_digest_of_another_payload_is_an_error() {
 fn a_digest_that_claims_nothing_is_kept_and_none_is_added() {
     for line in ["sha-512=:AAAA:", "", "?", "sha-256", "sha-256=:AAAA:", "SHA-256=:AAAA:", "md5=1"]
     {
-        let head =
-            signed(&with(&format!("Content-Digest: {line}\r\n")), &SigningOptions::default());
+        let head = signed(&with(&format!("Content-Digest: {line}\r\n")), &fixed());
         assert_eq!(values(&head, "content-digest"), [line]);
         assert_eq!(values(&head, "dynata-signature"), [signature_of(&head)]);
         verify(&head, &Policy::default()).unwrap();
@@ -146,7 +146,7 @@ fn a_digest_that_claims_nothing_is_kept_and_none_is_added() {
 #[test]
 fn a_time_of_signing_that_is_there_is_kept() {
     let head = with("Timestamp: 2023-08-01T14:20:00Z\r\n");
-    let head = signed(&head, &SigningOptions::default());
+    let head = signed(&head, &fixed());
     assert_eq!(values(&head, "timestamp"), ["2023-08-01T14:20:00Z"]);
     verify(&head, &Policy::default()).unwrap();
 }
@@ -154,12 +154,13 @@ fn a_time_of_signing_that_is_there_is_kept() {
 #[test]
 fn names_are_settable() {
     let names = FieldNames::new("X-Key", "X-Date", "X-Signature").unwrap();
-    let options = SigningOptions::default().names(names.clone());
+    let options = fixed().names(names.clone());
     // What the default names mean is nothing here.
     let head = signed(&with("dynata-signature: x\r\n"), &options);
     assert_eq!(values(&head, "x-key"), ["access"]);
     verify(&head, &Policy::default().names(names.clone())).unwrap();
-    let of_policy = SigningOptions::for_policy(&Policy::default().names(names));
+    let of_policy =
+        SigningOptions::for_policy(&Policy::default().names(names)).nonce("nonce-1").unwrap();
     assert_eq!(signed(&with("dynata-signature: x\r\n"), &of_policy), head);
 }
 
@@ -170,8 +171,8 @@ fn limits_count_the_added_fields() {
         Err(SigningError::Frame(error)) => Some(error.kind()),
         Err(error) => panic!("{error}"),
     };
-    let none = SigningOptions::default().without_content_digest();
-    for (options, lines) in [(SigningOptions::default(), 7), (none, 6)] {
+    let none = fixed().without_content_digest();
+    for (options, lines) in [(fixed(), 8), (none.clone(), 7), (none.without_nonce(), 6)] {
         let len = sign(HEAD, &options).unwrap().len();
         let limited = |lines, len| {
             let limits = Limits::default().max_headers(lines).max_head(len);
@@ -186,10 +187,10 @@ fn limits_count_the_added_fields() {
 #[test]
 fn a_method_is_accepted_by_name() {
     let head = b"PATCH / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
-    let error = sign(head, &SigningOptions::default()).unwrap_err();
+    let error = sign(head, &fixed()).unwrap_err();
     assert!(matches!(error, SigningError::Frame(error) if error.kind() == ErrorKind::Method));
     let limits = Limits::default().allow_method("PATCH").unwrap();
-    sign(head, &SigningOptions::default().limits(limits.clone())).unwrap();
+    sign(head, &fixed().limits(limits.clone())).unwrap();
     let policy = Policy::default().limits(limits);
     sign(head, &SigningOptions::for_policy(&policy)).unwrap();
 }
@@ -204,7 +205,7 @@ fn a_head_that_no_verifier_would_read_is_an_error() {
         (b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nh", ErrorKind::TrailingBytes),
     ];
     for (head, kind) in cases {
-        match sign(head, &SigningOptions::default()) {
+        match sign(head, &fixed()) {
             Err(SigningError::Frame(error)) => assert_eq!(error.kind(), kind),
             other => panic!("{other:?}"),
         }
@@ -214,12 +215,12 @@ fn a_head_that_no_verifier_would_read_is_an_error() {
 #[test]
 fn a_head_that_is_signed_already_is_an_error() {
     for name in ["dynata-access-key", "Dynata-Date", "DYNATA-SIGNATURE"] {
-        let error = sign(&with(&format!("{name}: x\r\n")), &SigningOptions::default()).unwrap_err();
+        let error = sign(&with(&format!("{name}: x\r\n")), &fixed()).unwrap_err();
         assert_eq!(error, SigningError::Misuse(ApiMisuse::SignedAlready), "{name}");
     }
     // A head has no memory of who signed it.
-    let head = sign(HEAD, &SigningOptions::default()).unwrap();
-    let error = sign(&head, &SigningOptions::default()).unwrap_err();
+    let head = sign(HEAD, &fixed()).unwrap();
+    let error = sign(&head, &fixed()).unwrap_err();
     assert_eq!(error, SigningError::Misuse(ApiMisuse::SignedAlready));
 }
 
@@ -228,7 +229,7 @@ fn an_access_key_that_cannot_stand_in_a_field_is_an_error() {
     for access_key in ["schlüssel", "a b", "a\r\nb", "a\u{7f}"] {
         let credentials = Credentials::new(access_key, "secret").unwrap();
         let key = SigningKey::derive(&credentials, SigningDate::of(now()));
-        let (payload, options) = (PayloadHash::of(b"hello"), SigningOptions::default());
+        let (payload, options) = (PayloadHash::of(b"hello"), fixed());
         let error = sign_head(HEAD, &key, payload, now(), &options).unwrap_err();
         assert_eq!(error, SigningError::Misuse(ApiMisuse::AccessKeyNotVisible));
     }
@@ -261,13 +262,13 @@ fn a_length_that_contradicts_the_hash_is_an_error() {
     ];
     for (head, payload, expected) in cases {
         let (key, payload) = (key_of(now()), PayloadHash::of(payload));
-        let error = sign_head(head, &key, payload, now(), &SigningOptions::default()).unwrap_err();
+        let error = sign_head(head, &key, payload, now(), &fixed()).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
     let empty = b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
     for head in [&empty[..], b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
         let (key, payload) = (key_of(now()), PayloadHash::of(b""));
-        sign_head(head, &key, payload, now(), &SigningOptions::default()).unwrap();
+        sign_head(head, &key, payload, now(), &fixed()).unwrap();
     }
 }
 
@@ -289,7 +290,7 @@ fn what_is_made_is_held_to_the_policy() {
             Err(SigningError::Refused(refusal)) => assert_eq!(refusal.reason(), reason),
             other => panic!("{reason}: {other:?}"),
         }
-        let made = signed(head, &SigningOptions::default());
+        let made = signed(head, &fixed());
         assert_eq!(verify(&made, &policy), Err(reason));
         // The names that the verifier does not look for.
         let names = FieldNames::new("x-key", "x-date", "x-signature").unwrap();
@@ -313,7 +314,7 @@ fn a_key_of_another_day_is_held_to_the_policy() {
         Err(SigningError::Refused(refusal)) => assert_eq!(refusal.reason(), Reason::Date),
         other => panic!("{other:?}"),
     }
-    sign_head(HEAD, &yesterday, payload, now(), &SigningOptions::default()).unwrap();
+    sign_head(HEAD, &yesterday, payload, now(), &fixed()).unwrap();
 }
 
 /// A limit of the policy holds beside a wider one of the options.
@@ -329,11 +330,11 @@ fn limits_of_the_policy_hold_whatever_the_options_say() {
 
 #[test]
 fn what_needs_no_payload_is_refused_before_it() {
-    let (key, options) = (key_of(now()), SigningOptions::default());
+    let (key, options) = (key_of(now()), fixed());
     let refused = |head: &[u8]| SignableHead::new(head, &key, now(), &options).unwrap_err();
     let signed = SigningError::Misuse(ApiMisuse::SignedAlready);
     assert_eq!(refused(&with("dynata-date: x\r\n")), signed);
-    let few = SigningOptions::default().limits(Limits::default().max_headers(6));
+    let few = fixed().limits(Limits::default().max_headers(7));
     assert!(matches!(
         SignableHead::new(HEAD, &key, now(), &few),
         Err(SigningError::Frame(error)) if error.kind() == ErrorKind::TooManyHeaders
@@ -343,8 +344,77 @@ fn what_needs_no_payload_is_refused_before_it() {
 }
 
 #[test]
+fn a_nonce_makes_two_signatures_of_one_head() {
+    let options = SigningOptions::default();
+    let heads: Vec<_> = (0..3).map(|_| signed(HEAD, &options)).collect();
+    for (at, head) in heads.iter().enumerate() {
+        let [nonce] = values(head, "dynata-nonce")[..] else { panic!("{head}") };
+        assert_eq!(nonce.len(), 32);
+        assert!(nonce.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{nonce}");
+        assert_eq!(values(head, "dynata-signature"), [signature_of(head)]);
+        verify(head, &Policy::default()).unwrap();
+        for other in &heads[..at] {
+            assert_ne!(values(head, "dynata-nonce"), values(other, "dynata-nonce"));
+            assert_ne!(values(head, "dynata-signature"), values(other, "dynata-signature"));
+        }
+    }
+    // It is signed.
+    let nonce = values(&heads[0], "dynata-nonce")[0];
+    let forged = heads[0].replace(nonce, values(&heads[1], "dynata-nonce")[0]);
+    assert_eq!(verify(&forged, &Policy::default()), Err(Reason::Signature));
+}
+
+#[test]
+fn without_a_nonce_two_heads_are_the_same() {
+    let options = SigningOptions::default().without_nonce();
+    let head = signed(HEAD, &options);
+    assert!(values(&head, "dynata-nonce").is_empty());
+    assert_eq!(signed(HEAD, &options), head);
+    verify(&head, &Policy::default()).unwrap();
+}
+
+#[test]
+fn a_nonce_that_is_there_is_kept() {
+    let longest = "n".repeat(128);
+    for nonce in ["a", "!~", longest.as_str()] {
+        let given = SigningOptions::default().nonce(nonce).unwrap();
+        assert_eq!(values(&signed(HEAD, &given), "dynata-nonce"), [nonce]);
+        for options in [SigningOptions::default(), fixed(), given.without_nonce()] {
+            let head = signed(&with(&format!("Dynata-Nonce:  {nonce} \r\n")), &options);
+            assert_eq!(values(&head, "dynata-nonce"), [format!(" {nonce} ")]);
+            verify(&head, &Policy::default()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_nonce_that_is_none_is_an_error() {
+    let too_long = "n".repeat(129);
+    for nonce in ["", "a b", "a\tb", "schlüssel", too_long.as_str()] {
+        assert_eq!(SigningOptions::default().nonce(nonce), Err(ApiMisuse::Nonce), "{nonce}");
+        let head = with(&format!("dynata-nonce: {nonce}\r\n"));
+        for options in [SigningOptions::default(), SigningOptions::default().without_nonce()] {
+            let error = sign(&head, &options).unwrap_err();
+            assert_eq!(error, SigningError::Misuse(ApiMisuse::Nonce), "{nonce}");
+        }
+    }
+    let twice = with("dynata-nonce: a\r\nDynata-Nonce: a\r\n");
+    let error = sign(&twice, &SigningOptions::default()).unwrap_err();
+    assert!(error.to_string().starts_with("expected one nonce of 1 to 128 bytes"), "{error}");
+}
+
+/// Whoever calls one of the three fields so has no place for a nonce.
+#[test]
+fn no_nonce_is_added_beside_a_field_of_its_name() {
+    let names = FieldNames::new("x-key", "x-date", "Dynata-Nonce").unwrap();
+    let head = signed(HEAD, &SigningOptions::default().names(names.clone()));
+    assert_eq!(values(&head, "dynata-nonce").len(), 1);
+    verify(&head, &Policy::default().names(names)).unwrap();
+}
+
+#[test]
 fn debug_shows_no_value_of_a_signable_head() {
-    let (key, options) = (key_of(now()), SigningOptions::default());
+    let (key, options) = (key_of(now()), fixed());
     let head = with("Authorization: hunter2\r\n");
     let shown = format!("{:?}", SignableHead::new(&head, &key, now(), &options).unwrap());
     assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");

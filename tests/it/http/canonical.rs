@@ -26,10 +26,12 @@ fn what_was_signed_is_what_both_ends_see() {
     let payload = PayloadHash::of(b"hello");
     let request = Request::put("http://test.com/up/%2fa?b=1&a=x+y").header("content-length", 5);
     let mut parts = parts(request.header("choice", "A").header("choice", "B"));
-    sign_request(&mut parts, &key(), payload, now(), &SigningOptions::default()).unwrap();
+    let options = SigningOptions::default().nonce("nonce-1").unwrap();
+    sign_request(&mut parts, &key(), payload, now(), &options).unwrap();
     let expected = format!(
         "PUT\n/up/%2Fa\na=x%20y&b=1\nchoice:A,B\ncontent-digest:{}\ncontent-length:5\n\
-         dynata-access-key:access\ndynata-date:20230801\nhost:test.com\ntimestamp:{}\n\n{payload}",
+         dynata-access-key:access\ndynata-date:20230801\ndynata-nonce:nonce-1\nhost:test.com\ntimestamp:{}\n\n\
+         {payload}",
         payload.content_digest(),
         parts.headers["timestamp"].to_str().unwrap(),
     );

@@ -109,7 +109,8 @@ fn verify_at(frame: &[u8], now: SystemTime) -> Result<Verified, Refusal> {
 fn sign_again(frame: &[u8]) -> String {
     let text = str::from_utf8(frame).unwrap();
     let (head, payload) = text.split_once("\r\n\r\n").unwrap();
-    let lines = head.lines().filter(|line| !line.starts_with("dynata-"));
+    let is_kept = |line: &&str| !line.starts_with("dynata-") || line.starts_with("dynata-nonce");
+    let lines = head.lines().filter(is_kept);
     let head = lines.flat_map(|line| [line, "\r\n"]).chain(["\r\n"]).collect::<String>();
     let (payload, options) = (PayloadHash::of(payload.as_bytes()), SigningOptions::default());
     let head = sign_head(head.as_bytes(), &key(), payload, now(), &options).unwrap();

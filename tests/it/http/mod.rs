@@ -17,6 +17,8 @@ mod flips;
 mod layer;
 #[cfg(feature = "tower")]
 mod proven;
+#[cfg(all(feature = "tower", feature = "client"))]
+mod sending;
 #[cfg(feature = "tower")]
 mod server;
 #[cfg(feature = "tower")]

@@ -22,9 +22,9 @@ impl InputFailure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Refused(_)
-            | Self::Unsignable(ApiMisuse::SignedAlready | ApiMisuse::ContentDigest) => {
-                Exit::Refused
-            }
+            | Self::Unsignable(
+                ApiMisuse::SignedAlready | ApiMisuse::ContentDigest | ApiMisuse::Nonce,
+            ) => Exit::Refused,
             Self::Unsignable(_) => Exit::Misused,
             Self::Io(_) => Exit::Failed,
         }

@@ -5,7 +5,7 @@ mod emit;
 use std::{fmt, time::SystemTime};
 
 use clap::{Args, ValueHint};
-use framesign::{Rules, Signature, StringToSign};
+use framesign::{Rules, Signature, SigningOptions, StringToSign};
 use serde::Serialize;
 
 use crate::{
@@ -30,7 +30,8 @@ pub(crate) struct Options {
     files: Vec<Input>,
 
     /// Write the signed frame instead of its signature: FILE with the fields timestamp,
-    /// content-digest, dynata-access-key, dynata-date and dynata-signature added; read strictly
+    /// content-digest, dynata-access-key, dynata-date, dynata-nonce and dynata-signature added; read
+    /// strictly
     #[arg(long, conflicts_with = "json")]
     emit: bool,
 
@@ -38,6 +39,16 @@ pub(crate) struct Options {
     /// whether the signature is right
     #[arg(long, requires = "emit")]
     no_digest: bool,
+
+    /// With --emit, add no dynata-nonce: the same frame then has the same signature, and a verifier
+    /// that takes each signature once refuses the second
+    #[arg(long, requires = "emit")]
+    no_nonce: bool,
+
+    /// With --emit, add this dynata-nonce in place of 16 random bytes: 1 to 128 bytes of visible
+    /// ASCII
+    #[arg(long, value_name = "NONCE", requires = "emit", conflicts_with = "no_nonce")]
+    nonce: Option<String>,
 
     #[command(flatten)]
     signing: FrameOptions,
@@ -52,8 +63,8 @@ Examples:
 
 --emit takes one FILE and reads it twice. If it changes meanwhile the exit status is 3, and what was
 written is not a valid frame: do not send it. A pipe is kept in a temporary file, on disk if TMPDIR is
-on disk, so that memory stays small. Nothing is written of a frame that is refused. A timestamp or
-content-digest that is there is kept; a content-digest of another payload is refused.
+on disk, so that memory stays small. Nothing is written of a frame that is refused. A timestamp,
+content-digest or dynata-nonce that is there is kept; a content-digest of another payload is refused.
 
 With --json each line is {\"file\":…,\"signature\":…,\"string_to_sign\":…}
 or {\"file\":…,\"error\":{\"kind\":…,\"message\":…,\"offset\":…}}.
@@ -103,15 +114,29 @@ fn emit(options: &Options) -> Result<Exit, FatalError> {
         let count = options.files.len();
         return Err(FatalError::Configuration(format!("--emit: expected one file, found {count}")));
     };
-    let FrameOptions { keys, reading, .. } = &options.signing;
     let now = SystemTime::now();
-    let signing = reading.signing()?;
-    let signing = if options.no_digest { signing.without_content_digest() } else { signing };
-    let emitter = Emitter { key: keys.signing_key_at(now)?, now, options: signing };
+    let key = options.signing.keys.signing_key_at(now)?;
+    let emitter = Emitter { key, now, options: signing_options(options)? };
     match emitter.emit(file) {
         Ok(()) => Ok(Exit::Done),
         Err(EmitError::Failure(failure)) => Ok(Output::new(false).failure(file, &failure)?),
         Err(EmitError::Fatal(stop)) => Err(stop),
+    }
+}
+
+fn signing_options(options: &Options) -> Result<SigningOptions, FatalError> {
+    let mut signing = options.signing.reading.signing()?;
+    if options.no_digest {
+        signing = signing.without_content_digest();
+    }
+    if options.no_nonce {
+        signing = signing.without_nonce();
+    }
+    match &options.nonce {
+        Some(nonce) => signing
+            .nonce(nonce)
+            .map_err(|error| FatalError::Configuration(format!("--nonce: {error}"))),
+        None => Ok(signing),
     }
 }
 

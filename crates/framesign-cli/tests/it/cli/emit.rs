@@ -66,14 +66,15 @@ fn fields_are_added_and_nothing_else_is_changed() {
     let (lines, payload) = parts(&signed);
     assert_eq!(payload, b"hello");
     assert_eq!(lines[..3], parts(FRAME).0[..3]);
-    let names: Vec<_> = lines[3..8].iter().map(|line| line.split_once(": ").unwrap()).collect();
+    let names: Vec<_> = lines[3..9].iter().map(|line| line.split_once(": ").unwrap()).collect();
     assert_eq!(names[0].0, "timestamp");
     assert!(names[0].1.parse::<jiff::Timestamp>().is_ok(), "{names:?}");
     assert_eq!(names[1], ("content-digest", DIGEST));
     assert_eq!(names[2], ("dynata-access-key", ACCESS_KEY));
     assert_eq!(names[3], ("dynata-date", "20230801"));
-    assert_eq!((names[4].0, names[4].1.len()), ("dynata-signature", 64));
-    assert_eq!(lines[8..], ["", ""]);
+    assert_eq!((names[4].0, names[4].1.len()), ("dynata-nonce", 32));
+    assert_eq!((names[5].0, names[5].1.len()), ("dynata-signature", 64));
+    assert_eq!(lines[9..], ["", ""]);
 }
 
 #[test]
@@ -100,6 +101,41 @@ fn digest_is_left_to_the_caller() {
     assert!(run.complaint(1).contains(expected), "{run:?}");
     // Without --emit there is nothing to leave out.
     assert!(!Run::of(framesign(&["sign", "--no-digest"]).arg("-")).complaint(2).is_empty());
+}
+
+#[test]
+fn nonce_is_random_unless_it_is_given_or_left_out() {
+    let folder = Folder::new("emit-nonce");
+    let nonces = |options: &[&str], frame: &[u8]| {
+        let signed =
+            written(emit().args(options).arg(folder.file("frame", frame)).output().unwrap());
+        assert_valid(&signed);
+        let (lines, _) = parts(&signed);
+        let fields = lines.into_iter().filter_map(|line| line.split_once(": "));
+        let is_nonce = |name: &str| name.eq_ignore_ascii_case("dynata-nonce");
+        fields
+            .filter(|(name, _)| is_nonce(name))
+            .map(|(_, value)| value.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let random = [nonces(&[], FRAME), nonces(&[], FRAME)];
+    assert_ne!(random[0], random[1]);
+    assert_eq!([random[0].len(), random[1].len()], [1, 1]);
+    assert!(nonces(&["--no-nonce"], FRAME).is_empty());
+    assert_eq!(nonces(&["--nonce", "order-1"], FRAME), ["order-1"]);
+    let theirs = str::from_utf8(FRAME).unwrap().replace("Host:", "Dynata-Nonce: theirs\r\nHost:");
+    assert_eq!(nonces(&["--nonce", "order-1"], theirs.as_bytes()), ["theirs"]);
+
+    let run = Run::with_stdin(emit().args(["--nonce", "two words"]), FRAME);
+    assert!(run.complaint(2).starts_with("--nonce: expected one nonce of 1 to 128"), "{run:?}");
+    let none = str::from_utf8(FRAME).unwrap().replace("Host:", "Dynata-Nonce: a b\r\nHost:");
+    let run = Run::with_stdin(&mut emit(), none.as_bytes());
+    assert!(run.complaint(1).contains("expected one nonce"), "{run:?}");
+    for options in [&["sign", "--no-nonce", "-"][..], &["sign", "--nonce", "a", "-"]] {
+        assert!(!Run::of(&mut framesign(options)).complaint(2).is_empty(), "{options:?}");
+    }
+    let both = Run::with_stdin(emit().args(["--nonce", "a", "--no-nonce"]), FRAME);
+    assert!(!both.complaint(2).is_empty(), "{both:?}");
 }
 
 #[test]
@@ -196,7 +232,9 @@ fn limits_count_the_added_fields() {
     let limit = |options: &[&str], lines: &str| {
         Run::with_stdin(emit().args(options).args(["--max-headers", lines]), FRAME)
     };
-    for (options, enough, too_few) in [(&[][..], "7", "6"), (&["--no-digest"], "6", "5")] {
+    for (options, enough, too_few) in
+        [(&[][..], "8", "7"), (&["--no-digest"], "7", "6"), (&["--no-nonce"], "7", "6")]
+    {
         assert!(limit(options, too_few).complaint(1).starts_with("-: too-many-headers: "));
         assert_eq!(limit(options, enough).code, 0);
     }

@@ -42,9 +42,10 @@ fn field(frame: &str, name: &str) -> String {
 fn canonical(frame: &str) -> String {
     format!(
         "PUT\n/up\na=&b=1\ncontent-digest:{}\ncontent-length:5\ndynata-access-key:{ACCESS_KEY}\n\
-         dynata-date:{DATE}\nhost:test.com\ntimestamp:{}\n\n\
+         dynata-date:{DATE}\ndynata-nonce:{}\nhost:test.com\ntimestamp:{}\n\n\
          2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
         field(frame, "content-digest"),
+        field(frame, "dynata-nonce"),
         field(frame, "timestamp"),
     )
 }

@@ -193,7 +193,7 @@ fn signed_frame_is_valid_until_a_bit_of_it_is_flipped() {
             still_valid += u32::from(expected);
         }
     }
-    let names = "HostContentLengthdynataaccesskeydynatadatetimestampcontentdigestdynatasignature";
+    let names = "HostContentLengthdynataaccesskeydynatadatedynatanoncetimestampcontentdigestdynatasignature";
     assert_eq!(still_valid as usize, names.len());
 }
 
