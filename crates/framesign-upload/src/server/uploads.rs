@@ -199,17 +199,16 @@ impl Uploads {
         if !self.is_shared() {
             return Ok(());
         }
-        self.check_unclaimed(upload)?;
+        if let Some(left) = self.claimed_elsewhere(&upload.record) {
+            return Err(taken_over().retry_after(left.as_secs() + 1));
+        }
         upload.record.claim = Some(self.new_claim());
         self.save(upload).await
     }
 
-    /// Refuses an upload that another process appends to.
-    pub(super) fn check_unclaimed(&self, upload: &OpenUpload) -> Result<(), Problem> {
-        match upload.record.claimed_elsewhere(&self.holder, self.now()) {
-            Some(left) if self.is_shared() => Err(taken_over().retry_after(left.as_secs() + 1)),
-            _ => Ok(()),
-        }
+    /// The time for which another process appends to an upload.
+    pub(super) fn claimed_elsewhere(&self, record: &Record) -> Option<Duration> {
+        record.claimed_elsewhere(&self.holder, self.now()).filter(|_| self.is_shared())
     }
 
     /// Claims it again, if half of the time is over.

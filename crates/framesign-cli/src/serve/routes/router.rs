@@ -5,8 +5,9 @@ use std::{any::Any, sync::Arc};
 use axum::{
     Router,
     body::Body,
+    extract::{Request, State},
     http::{HeaderValue, Method, Response, StatusCode, Uri, header},
-    middleware,
+    middleware::{self, Next},
     response::IntoResponse,
     routing::{MethodRouter, get, post},
 };
@@ -24,7 +25,7 @@ use crate::serve::{
         problem::Problem,
         token::token,
     },
-    state::service_state::ServiceState,
+    state::{service_state::ServiceState, uploads::UploadReceiver},
 };
 
 /// The routes of callers; also those of operators, unless they have a listener of their own.
@@ -33,15 +34,37 @@ pub(crate) fn main(state: &Arc<ServiceState>) -> Router {
     router = route(router, "/token", post(token), "POST, OPTIONS");
     router = route(router, "/sign", post(sign), "POST, OPTIONS");
     router = route(router, "/verify", post(verify), "POST, OPTIONS");
+    let app = app(state);
+    if let Some(uploads) = &state.uploads {
+        router = router.merge(for_uploads(uploads, &app));
+    }
     if state.settings.admin_listen.is_none() {
         router = for_operators(router);
     }
-    surrounded(router, state)
+    surrounded(router, app)
+}
+
+/// The routes of uploads. Their service answers for all methods, and knows its callers by their
+/// signatures.
+fn for_uploads(uploads: &UploadReceiver, app: &AppState) -> Router<AppState> {
+    Router::new()
+        .route_service("/files/{name}", uploads.service.clone())
+        .route_service("/uploads/{id}", uploads.service.clone())
+        .route_layer(middleware::from_fn_with_state(app.clone(), admit_signed))
+}
+
+async fn admit_signed(
+    State(app): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Result<Response<Body>, Problem> {
+    let _permit = app.admission.admit_signed()?;
+    Ok(next.run(request).await)
 }
 
 /// The routes of operators on a listener of their own.
 pub(crate) fn admin(state: &Arc<ServiceState>) -> Router {
-    surrounded(for_operators(Router::new()), state)
+    surrounded(for_operators(Router::new()), app(state))
 }
 
 fn for_operators(mut router: Router<AppState>) -> Router<AppState> {
@@ -72,10 +95,13 @@ fn route(
     router.route(path, methods.options(options).fallback(others))
 }
 
-fn surrounded(router: Router<AppState>, state: &Arc<ServiceState>) -> Router {
-    let app = AppState { state: Arc::clone(state), admission: Admission::new(Arc::clone(state)) };
+fn app(state: &Arc<ServiceState>) -> AppState {
+    AppState { state: Arc::clone(state), admission: Admission::new(Arc::clone(state)) }
+}
+
+fn surrounded(router: Router<AppState>, app: AppState) -> Router {
     without_panics(router.fallback(elsewhere))
-        .layer(middleware::from_fn_with_state(Arc::clone(state), log_request))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app.state), log_request))
         .with_state(app)
 }
 

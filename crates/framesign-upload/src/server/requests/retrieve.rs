@@ -1,5 +1,7 @@
 //! Offset retrieval: HEAD or GET of an upload resource.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use framesign::{http::BoxError, secrets::SecretStore};
 use http::{Response, StatusCode};
@@ -27,7 +29,9 @@ where
         match uploads.find(turn).await?.ok_or_else(Problem::not_found)? {
             Found::Open(upload) => {
                 // An offset that is told must be one that the next part can have.
-                uploads.check_unclaimed(&upload)?;
+                if let Some(left) = uploads.claimed_elsewhere(&upload.record) {
+                    return Err(being_received(left));
+                }
                 Ok(self.state(&upload.record, false))
             }
             Found::Done(record) => {
@@ -48,4 +52,10 @@ where
         insert(fields, UPLOAD_LIMIT, &limit_field(record, self.uploads));
         response
     }
+}
+
+/// Another process receives a part. Its offset is known when that has ended.
+fn being_received(left: Duration) -> Problem {
+    let detail = "another process receives a part of the upload";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(left.as_secs() + 1)
 }
