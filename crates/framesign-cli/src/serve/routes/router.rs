@@ -5,9 +5,8 @@ use std::{any::Any, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
     http::{HeaderValue, Method, Response, StatusCode, Uri, header},
-    middleware::{self, Next},
+    middleware,
     response::IntoResponse,
     routing::{MethodRouter, get, post},
 };
@@ -24,8 +23,9 @@ use crate::serve::{
         openapi::openapi,
         problem::Problem,
         token::token,
+        uploads,
     },
-    state::{service_state::ServiceState, uploads::UploadReceiver},
+    state::service_state::ServiceState,
 };
 
 /// The routes of callers; also those of operators, unless they have a listener of their own.
@@ -35,31 +35,13 @@ pub(crate) fn main(state: &Arc<ServiceState>) -> Router {
     router = route(router, "/sign", post(sign), "POST, OPTIONS");
     router = route(router, "/verify", post(verify), "POST, OPTIONS");
     let app = app(state);
-    if let Some(uploads) = &state.uploads {
-        router = router.merge(for_uploads(uploads, &app));
+    if let Some(receiver) = &state.uploads {
+        router = router.merge(uploads::routes(receiver, &app));
     }
     if state.settings.admin_listen.is_none() {
         router = for_operators(router);
     }
     surrounded(router, app)
-}
-
-/// The routes of uploads. Their service answers for all methods, and knows its callers by their
-/// signatures.
-fn for_uploads(uploads: &UploadReceiver, app: &AppState) -> Router<AppState> {
-    Router::new()
-        .route_service("/files/{name}", uploads.service.clone())
-        .route_service("/uploads/{id}", uploads.service.clone())
-        .route_layer(middleware::from_fn_with_state(app.clone(), admit_signed))
-}
-
-async fn admit_signed(
-    State(app): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Result<Response<Body>, Problem> {
-    let _permit = app.admission.admit_signed()?;
-    Ok(next.run(request).await)
 }
 
 /// The routes of operators on a listener of their own.

@@ -38,7 +38,7 @@ fn signed(method: &str, path: &str, fields: &[(&str, &str)], content: &[u8], key
     for (name, value) in fields {
         head.extend([name, ": ", value, "\r\n"]);
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", content.len()));
+    head.extend(["Content-Length: ", &content.len().to_string(), "\r\n\r\n"]);
     let now = SystemTime::now();
     let credentials = Credentials::new(ACCESS_KEY, key).unwrap();
     let key = SigningKey::derive(&credentials, SigningDate::of(now));
@@ -191,12 +191,12 @@ fn kills() -> usize {
 fn service_that_is_killed_at_any_moment_loses_nothing() {
     let folder = folder();
     let mut numbers = Numbers::new(7);
-    let (mut killed, mut names) = (0, 0);
+    let (mut killed, mut names) = (0, 0_u32);
     let mut service = start(folder.path(), &[]);
     while killed < kills() {
         let name = format!("file-{names}");
         names += 1;
-        let whole = bytes(4 * Upload::PART + 1, names);
+        let whole = bytes(4 * Upload::PART + 1, names.into());
         let path = create(&service, &name);
         let mut upload = Upload { path, whole, offset: 0, sent: 0 };
         let (killed_before, file) = (killed, folder.path().join(&name));
@@ -233,7 +233,8 @@ fn service_that_is_killed_at_any_moment_loses_nothing() {
     let service = start(folder.path(), &[]);
     super::wait_until(|| left(folder.path()) == 0, || "the sweep".into());
     drop(service);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), names as usize + 1);
+    let visible = u32::try_from(fs::read_dir(folder.path()).unwrap().count()).unwrap();
+    assert_eq!(visible, names + 1);
 }
 
 #[test]
@@ -263,7 +264,7 @@ fn uploads_need_keys() {
 fn requests_are_counted_and_not_asked_for_a_token() {
     let folder = folder();
     let callers = folder.path().join("callers.toml");
-    fs::write(&callers, "caller = [\"a token of sixteen bytes\"]\n").unwrap();
+    fs::write(&callers, "caller = [\"a-token-of-sixteen-bytes\"]\n").unwrap();
     let uploads = folder.path().join("uploads");
     let service = start(&uploads, &["--callers", callers.to_str().unwrap()]);
     assert_eq!(send(&service, &frame("PUT", "/files/a", &[], b"x")).status, 201);

@@ -5,8 +5,8 @@ use framesign::{http::BoxError, secrets::SecretStore};
 use http::{Response, StatusCode, header};
 
 use super::{
-    Received, Signed, Terms, UPLOADS, agreed, check_content, check_size, claimed, end, insert,
-    limit_field, other_hash, progress,
+    Received, Signed, Terms, UPLOADS, agreed, check_content, check_size, claimed, described, end,
+    insert, limit_field, other_hash,
 };
 use crate::{
     fields::{UPLOAD_COMPLETE, UPLOAD_LENGTH, UPLOAD_LIMIT, boolean, integer},
@@ -90,7 +90,7 @@ async fn check_count(uploads: &Uploads, access_key: &str) -> Result<(), Problem>
 
 /// The answer to a creation that is not complete: where to send the rest.
 fn created(uploads: &Uploads, upload: &OpenUpload) -> Response<Body> {
-    let mut response = progress(StatusCode::CREATED, &upload.record, false);
+    let mut response = described(&upload.record, false);
     let fields = response.headers_mut();
     insert(fields, header::LOCATION, &format!("{UPLOADS}{}", upload.turn.key().id()));
     insert(fields, UPLOAD_LIMIT, &limit_field(&upload.record, uploads));

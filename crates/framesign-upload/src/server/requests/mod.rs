@@ -194,30 +194,36 @@ async fn end(uploads: &Uploads, upload: OpenUpload) -> Result<Response<Body>, Pr
     }
 }
 
-/// The members of the answer to a complete upload.
+/// The members of the answer to a creation and to the last part: what has come.
 #[derive(Serialize)]
-struct Completed<'a> {
+struct Description<'a> {
     name: &'a str,
     bytes: u64,
     sha256: String,
 }
 
-/// The answer to the last part.
+/// The answer to a creation and to the last part.
 #[expect(clippy::expect_used, reason = "only maps with other keys than text fail")]
-fn completed(record: &Record) -> Response<Body> {
-    let digest = record.digest();
-    let completed = Completed {
+fn described(record: &Record, is_complete: bool) -> Response<Body> {
+    let description = Description {
         name: record.name.as_str(),
         bytes: record.offset,
-        sha256: hex::encode(digest.as_bytes()),
+        sha256: record.digest().to_string(),
     };
-    let text = serde_json::to_vec(&completed).expect("texts and numbers are JSON");
-    let mut response = progress(StatusCode::CREATED, record, true);
+    let text = serde_json::to_vec(&description).expect("texts and numbers are JSON");
+    let mut response = progress(StatusCode::CREATED, record, is_complete);
     *response.body_mut() = Body::from(text);
+    let media_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
+/// The answer to the last part.
+fn completed(record: &Record) -> Response<Body> {
+    let mut response = described(record, true);
     let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     insert(fields, header::LOCATION, &format!("{FILES}{}", record.name.to_segment()));
-    insert(fields, REPR_DIGEST, &digest.content_digest());
+    insert(fields, REPR_DIGEST, &record.digest().content_digest());
     response
 }
 
