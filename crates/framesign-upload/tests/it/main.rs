@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod conformance;
 mod exchange;
 mod faults;
 mod lengths;

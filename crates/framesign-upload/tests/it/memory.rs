@@ -4,8 +4,9 @@ use std::{
     convert::Infallible,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,11 +14,11 @@ use framesign_upload::server::{
     Answer, Directory, FileName, Limits, Piece, Place, Properties, Published, RecordKind,
     RecordName, Store, UploadKey, Version, Whole,
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use tokio::{sync::Semaphore, task};
+use tokio::{sync::Semaphore, task, time};
 
 use super::client::{ALICE, Call, Server, bytes, now};
 
@@ -85,76 +86,75 @@ impl Store for SlowStore {
     }
 }
 
-/// Lets everything run that can.
-async fn settle() {
-    for _ in 0..200 {
-        task::yield_now().await;
-        task::spawn_blocking(|| {}).await.unwrap();
+/// What was let through, and what was read.
+#[derive(Debug, Default)]
+struct Progress {
+    read: AtomicUsize,
+    /// Bytes of the pieces that may be written.
+    written: AtomicUsize,
+    /// The most that was read and may not be written yet.
+    most_ahead: AtomicUsize,
+}
+
+impl Progress {
+    fn ahead(&self) -> usize {
+        self.read.load(Relaxed) - self.written.load(Relaxed)
     }
+
+    fn note(&self, bytes: usize) {
+        self.read.fetch_add(bytes, Relaxed);
+        self.most_ahead.fetch_max(self.ahead(), Relaxed);
+    }
+}
+
+const FRAME: usize = 16 * 1024;
+
+/// The whole, in frames that are counted when they are read.
+fn counted(
+    whole: &[u8],
+    progress: &Arc<Progress>,
+) -> StreamBody<impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + Unpin + use<>>
+{
+    let frames: Vec<_> = whole.chunks(FRAME).map(Bytes::copy_from_slice).collect();
+    let progress = Arc::clone(progress);
+    StreamBody::new(stream::iter(frames).map(move |bytes| {
+        progress.note(bytes.len());
+        Ok(Frame::data(bytes))
+    }))
 }
 
 #[tokio::test]
 async fn no_more_is_read_than_two_pieces_ahead_of_the_store() {
     let folder = tempfile::tempdir().unwrap();
-    let (permits, largest) = (Arc::new(Semaphore::new(0)), Arc::default());
+    let (permits, largest) = (Arc::new(Semaphore::new(0)), Arc::<AtomicUsize>::default());
     let store = Directory::open(folder.path()).unwrap();
     let store = SlowStore { store, permits: permits.clone(), largest: Arc::clone(&largest) };
     let server = Server::shared(Arc::new(store), Limits::default(), now());
     let path = server.call(Call::create("f", &[], false)).await.location();
 
-    let whole = bytes(10 * (1 << 20) + 5);
-    let head = Call::part(&path, 0, &whole, true).content(&whole).head(ALICE, &Call::options());
-    let read = Arc::new(AtomicUsize::new(0));
-    let frames: Vec<_> = whole.chunks(16 * 1024).map(Bytes::copy_from_slice).collect();
-    let counted = stream::iter(frames).map_counted(Arc::clone(&read));
-    let sending = {
-        let (server, is_done) = (server.clone(), Arc::new(AtomicBool::new(false)));
-        let done = Arc::clone(&is_done);
-        let task = task::spawn(async move {
-            let answer = server.send_any(Request::from_parts(head, StreamBody::new(counted))).await;
-            done.store(true, Relaxed);
-            answer
-        });
-        (task, is_done)
-    };
-    let mut written = 0;
-    for _ in 0..10 {
-        settle().await;
-        let ahead = read.load(Relaxed) - written;
-        let piece = largest.load(Relaxed);
-        assert!((1 << 20..2 << 20).contains(&piece), "{piece}");
-        // One piece waits to be written, one is being filled, and a frame is at hand.
-        assert!(ahead <= 2 * piece + 2 * 16 * 1024, "{ahead} bytes ahead");
-        assert!(ahead > piece, "it reads on while it writes");
-        assert!(!sending.1.load(Relaxed));
-        permits.add_permits(1);
-        settle().await;
-        written = (written + piece).min(whole.len());
-        if written + 2 * piece >= whole.len() {
-            break;
+    // Ten pieces, each one byte larger than the least.
+    let (pieces, piece) = (10, (1 << 20) + 1);
+    let (whole, progress) = (bytes(pieces * piece), Arc::<Progress>::default());
+    let head = Call::part(&path, 0, &whole, true).head(ALICE, &Call::options());
+    let request = Request::from_parts(head, counted(&whole, &progress));
+    let sending = task::spawn(async move { server.send_any(request).await });
+    for written in 1..=pieces {
+        // It reads on while a piece waits to be written, as far as there is more.
+        let next = piece.min(whole.len() - progress.written.load(Relaxed));
+        for _ in 0..60_000 {
+            if progress.ahead() > next || progress.read.load(Relaxed) == whole.len() {
+                break;
+            }
+            time::sleep(Duration::from_millis(1)).await;
         }
+        assert!(progress.ahead() > next || progress.read.load(Relaxed) == whole.len());
+        progress.written.store(written * piece, Relaxed);
+        permits.add_permits(1);
     }
-    permits.add_permits(10);
-    sending.0.await.unwrap().expect(201);
+    sending.await.unwrap().expect(201);
+    // One piece waits to be written, one is full and waits for that, and a frame is at hand.
+    let most = progress.most_ahead.load(Relaxed);
+    assert!(most <= 2 * piece + FRAME, "{most} bytes ahead");
+    assert_eq!(largest.load(Relaxed), piece);
     assert!(std::fs::read(folder.path().join("f")).unwrap() == whole);
-}
-
-trait MapCounted: Sized {
-    /// The frames of a body, whose bytes are counted when they are read.
-    fn map_counted(
-        self,
-        read: Arc<AtomicUsize>,
-    ) -> impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + Unpin + 'static;
-}
-
-impl<S: stream::Stream<Item = Bytes> + Send + Unpin + 'static> MapCounted for S {
-    fn map_counted(
-        self,
-        read: Arc<AtomicUsize>,
-    ) -> impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + Unpin + 'static {
-        futures_util::StreamExt::map(self, move |bytes| {
-            read.fetch_add(bytes.len(), Relaxed);
-            Ok(Frame::data(bytes))
-        })
-    }
 }

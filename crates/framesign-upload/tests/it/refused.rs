@@ -289,6 +289,19 @@ async fn hash_that_is_claimed_anew_must_be_the_same() {
 }
 
 #[tokio::test]
+async fn bytes_of_a_refused_part_are_never_in_the_file() {
+    let [directory, _] = Kept::all();
+    let (server, whole) = (Server::of(&directory), bytes(PIECE));
+    let path = server.call(Call::create("f", &[], false)).await.location();
+    // Longer than all of the upload, and refused at its end: its bytes lie where it was written.
+    let longer = Call::part(&path, 0, &vec![7; 3 << 20], false);
+    let frames = vec![vec![8; 1 << 20]; 3];
+    server.send(longer.in_frames(ALICE, frames)).await.expect(401);
+    server.call(Call::part(&path, 0, &whole, true)).await.expect(201);
+    assert!(directory.read("f").await == whole);
+}
+
+#[tokio::test]
 async fn creation_that_is_refused_leaves_nothing() {
     for kept in Kept::all() {
         let (server, whole) = (Server::of(&kept), bytes(2 * PIECE));
