@@ -40,6 +40,9 @@ pub(crate) async fn run(
     mut shutdown: impl AsyncFnMut() -> &'static str,
     before_cut: impl Fn(),
 ) -> Exit {
+    if let Some(uploads) = state.uploads.clone() {
+        task::spawn(uploads.sweep());
+    }
     let drains = listeners.accept(&state);
     let cause = shutdown().await;
     // Before its line of the log, so that who reads the line sees the service as not ready.

@@ -60,6 +60,7 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
         shutdown_timeout,
         rules: Rules::strict(),
         policy: Policy::default(),
+        uploads: None,
     };
     let environment =
         Environment::new(|name| (name == "SECRET").then(|| "0123456789abcdef".into()));

@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Command, ValueEnum, ValueHint};
+use framesign_upload::server::Limits as UploadLimits;
 
 use crate::{
     exit::FatalError,
@@ -11,7 +12,7 @@ use crate::{
         reading::ReadingOptions,
         seconds::{seconds, seconds_or_none},
     },
-    serve::state::settings::{Limits, Settings, TlsFiles},
+    serve::state::settings::{Limits, Settings, TlsFiles, UploadSettings},
 };
 
 /// Answer token, signing and verifying requests over HTTP
@@ -33,6 +34,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
+
+    #[command(flatten)]
+    pub(crate) uploads: UploadOptions,
 
     #[command(flatten)]
     pub(crate) shutdown: ShutdownOptions,
@@ -141,6 +145,38 @@ pub(crate) struct LimitOptions {
     pub(crate) max_requests: u32,
 }
 
+/// Uploads.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Uploads")]
+pub(crate) struct UploadOptions {
+    /// Receive signed uploads, whole or in parts, at /files/NAME, and keep them in a directory or at
+    /// a URL
+    #[arg(long, value_name = "DIR-OR-URL", value_hint = ValueHint::DirPath)]
+    pub(crate) uploads: Option<String>,
+
+    /// Refuse an upload of more than BYTES bytes; a part is held to --max-body
+    #[arg(long, value_name = "BYTES", default_value_t = UploadLimits::default().max_size)]
+    pub(crate) upload_max_size: u64,
+
+    /// Take at most N parts of an upload
+    #[arg(long, value_name = "N", default_value_t = UploadLimits::default().max_parts)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) upload_max_parts: u32,
+
+    /// Refuse a part of fewer than BYTES bytes, unless it is the last
+    #[arg(long, value_name = "BYTES", default_value_t = UploadLimits::default().min_part)]
+    pub(crate) upload_min_part: u64,
+
+    /// Delete an upload that is not complete so long after its creation
+    #[arg(long, value_name = "HOURS", default_value_t = 7 * 24)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=87_600))]
+    pub(crate) upload_max_age: u32,
+
+    /// Have at most N uploads of an access key that are not complete; further ones get 429
+    #[arg(long, value_name = "N", default_value_t = UploadLimits::default().max_uploads)]
+    pub(crate) uploads_per_access_key: usize,
+}
+
 /// The graceful shutdown.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Shutdown")]
@@ -190,7 +226,7 @@ Secrets come from the environment or from files, never from arguments, which are
 two names: NAME holds it, NAME_FILE names a file that does. One line end at its end does not count.
   SECRET                         of /token; must be there; at least 16 bytes
   SECRET_PREVIOUS                the one before, while it is rotated
-  FRAMESIGN_ACCESS_KEY           of /sign and /verify, which answer 404 without
+  FRAMESIGN_ACCESS_KEY           of /sign and /verify, which answer 404 without, and of uploads
   FRAMESIGN_SECRET_KEY           its secret key; at least 16 bytes
   FRAMESIGN_SECRET_KEY_PREVIOUS  the one before, which /verify still takes
 
@@ -216,6 +252,7 @@ impl Options {
             shutdown_timeout: self.shutdown.shutdown_timeout,
             rules: self.reading.rules()?,
             policy: self.reading.limit(self.policy.policy())?,
+            uploads: self.upload_settings(),
         };
         check_guard(&settings, self.callers.allow_anonymous)?;
         Ok(settings)
@@ -227,6 +264,22 @@ impl Options {
             key: self.tls.tls_key.clone()?,
             client_ca: self.tls.tls_client_ca.clone(),
         })
+    }
+
+    fn upload_settings(&self) -> Option<UploadSettings> {
+        let options = &self.uploads;
+        let limits = UploadLimits {
+            max_size: options.upload_max_size,
+            max_parts: options.upload_max_parts,
+            min_part: options.upload_min_part,
+            max_part: self.limits.max_body.0.unwrap_or(u64::MAX),
+            max_age: Duration::from_secs(u64::from(options.upload_max_age) * 3600),
+            max_uploads: options.uploads_per_access_key,
+            idle_timeout: self.limits.idle_timeout,
+            min_rate: self.limits.min_rate,
+            ..UploadLimits::default()
+        };
+        Some(UploadSettings { place: options.uploads.clone()?, limits })
     }
 
     fn limits(&self) -> Limits {

@@ -50,10 +50,21 @@ impl Admission {
             name.set(caller);
         }
         let caller_permit = caller.as_ref().map(|caller| self.caller_permit(caller)).transpose()?;
+        Ok(AdmissionPermit { _caller: caller_permit, _permit: self.permit()? })
+    }
+
+    /// Admits a request whose caller is known by its signature.
+    ///
+    /// # Errors
+    ///
+    /// 503: the service is over its limit.
+    pub(crate) fn admit_signed(&self) -> Result<AdmissionPermit, Problem> {
+        Ok(AdmissionPermit { _caller: None, _permit: self.permit()? })
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let permit = Arc::clone(&self.permits).try_acquire_owned();
-        let permit =
-            permit.map_err(|_| Problem::unavailable("as many requests as there may be"))?;
-        Ok(AdmissionPermit { _caller: caller_permit, _permit: permit })
+        permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
     }
 
     /// The name of the caller; `None` if callers need no name.

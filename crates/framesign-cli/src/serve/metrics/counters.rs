@@ -8,8 +8,8 @@ use std::{
 use crate::serve::metrics::route::Route;
 
 /// The statuses that are told apart.
-const STATUSES: [u16; 17] =
-    [200, 204, 400, 401, 404, 405, 406, 408, 411, 413, 415, 422, 429, 431, 500, 501, 503];
+const STATUSES: [u16; 19] =
+    [200, 201, 204, 400, 401, 404, 405, 406, 408, 409, 411, 413, 415, 422, 429, 431, 500, 501, 503];
 
 /// The ends of a request: one of the statuses, no answer since its client was gone, or
 /// a status that nobody expects.

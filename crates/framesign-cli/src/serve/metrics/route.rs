@@ -6,6 +6,8 @@ pub(crate) enum Route {
     Token,
     Sign,
     Verify,
+    Files,
+    Uploads,
     Health,
     Livez,
     Readyz,
@@ -15,10 +17,12 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Token,
         Self::Sign,
         Self::Verify,
+        Self::Files,
+        Self::Uploads,
         Self::Health,
         Self::Livez,
         Self::Readyz,
@@ -30,6 +34,8 @@ impl Route {
     /// The route of a path as it stands in the router.
     pub(crate) fn of(path: Option<&str>) -> Self {
         let name = path.and_then(|path| path.strip_prefix('/')).unwrap_or_default();
+        // The name is a parameter of the path, or its first segment.
+        let name = name.split_once('/').map_or(name, |(first, _)| first);
         let name = name.strip_suffix(".json").unwrap_or(name);
         Self::ALL.into_iter().find(|route| route.as_str() == name).unwrap_or(Self::Other)
     }
@@ -39,6 +45,8 @@ impl Route {
             Self::Token => "token",
             Self::Sign => "sign",
             Self::Verify => "verify",
+            Self::Files => "files",
+            Self::Uploads => "uploads",
             Self::Health => "health",
             Self::Livez => "livez",
             Self::Readyz => "readyz",
@@ -50,6 +58,9 @@ impl Route {
 
     /// Returns whether the route is for operators.
     pub(crate) const fn is_of_operators(self) -> bool {
-        !matches!(self, Self::Token | Self::Sign | Self::Verify | Self::Other)
+        !matches!(
+            self,
+            Self::Token | Self::Sign | Self::Verify | Self::Files | Self::Uploads | Self::Other
+        )
     }
 }

@@ -133,5 +133,7 @@ fn milliseconds(took: Duration) -> f64 {
 }
 
 fn is_usual(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(method)
+    let usual = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
+    let of_uploads = [Method::PUT, Method::PATCH, Method::DELETE];
+    usual.contains(method) || of_uploads.contains(method)
 }

@@ -10,3 +10,4 @@ pub(crate) mod problem;
 mod response;
 pub(crate) mod router;
 mod token;
+mod uploads;

@@ -23,6 +23,7 @@ use crate::serve::{
         openapi::openapi,
         problem::Problem,
         token::token,
+        uploads,
     },
     state::service_state::ServiceState,
 };
@@ -33,15 +34,19 @@ pub(crate) fn main(state: &Arc<ServiceState>) -> Router {
     router = route(router, "/token", post(token), "POST, OPTIONS");
     router = route(router, "/sign", post(sign), "POST, OPTIONS");
     router = route(router, "/verify", post(verify), "POST, OPTIONS");
+    let app = app(state);
+    if let Some(receiver) = &state.uploads {
+        router = router.merge(uploads::routes(receiver, &app));
+    }
     if state.settings.admin_listen.is_none() {
         router = for_operators(router);
     }
-    surrounded(router, state)
+    surrounded(router, app)
 }
 
 /// The routes of operators on a listener of their own.
 pub(crate) fn admin(state: &Arc<ServiceState>) -> Router {
-    surrounded(for_operators(Router::new()), state)
+    surrounded(for_operators(Router::new()), app(state))
 }
 
 fn for_operators(mut router: Router<AppState>) -> Router<AppState> {
@@ -72,10 +77,13 @@ fn route(
     router.route(path, methods.options(options).fallback(others))
 }
 
-fn surrounded(router: Router<AppState>, state: &Arc<ServiceState>) -> Router {
-    let app = AppState { state: Arc::clone(state), admission: Admission::new(Arc::clone(state)) };
+fn app(state: &Arc<ServiceState>) -> AppState {
+    AppState { state: Arc::clone(state), admission: Admission::new(Arc::clone(state)) }
+}
+
+fn surrounded(router: Router<AppState>, app: AppState) -> Router {
     without_panics(router.fallback(elsewhere))
-        .layer(middleware::from_fn_with_state(Arc::clone(state), log_request))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app.state), log_request))
         .with_state(app)
 }
 

@@ -1,4 +1,4 @@
-//! The state that connections and requests share: settings, secrets, readiness; and reloading.
+//! The state that connections and requests share: settings, secrets, readiness, uploads; and reloading.
 
 pub(crate) mod environment;
 pub(crate) mod readiness;
@@ -6,4 +6,5 @@ pub(crate) mod reloadable;
 pub(crate) mod secrets;
 pub(crate) mod service_state;
 pub(crate) mod settings;
+pub(crate) mod uploads;
 pub(crate) mod warnings;

@@ -1,5 +1,7 @@
 //! The state that all connections and requests share.
 
+use std::sync::Arc;
+
 use crate::{
     exit::FatalError,
     serve::{
@@ -9,7 +11,7 @@ use crate::{
         net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
             environment::Environment, readiness::Readiness, reloadable::Reloadable,
-            secrets::Secrets, settings::Settings, warnings::Warnings,
+            secrets::Secrets, settings::Settings, uploads::UploadReceiver, warnings::Warnings,
         },
     },
 };
@@ -23,16 +25,18 @@ pub(crate) struct ServiceState {
     pub(crate) read_budget: ReadBudget,
     pub(crate) hasher: BodyHasher,
     pub(crate) readiness: Readiness,
-    pub(crate) secrets: Reloadable<Secrets>,
+    pub(crate) secrets: Arc<Reloadable<Secrets>>,
     /// `None` if everybody may call.
     pub(crate) callers: Option<Reloadable<Callers>>,
     /// `None` if connections come in clear.
     pub(crate) tls: Option<Acceptor>,
+    /// `None` if no uploads are received.
+    pub(crate) uploads: Option<UploadReceiver>,
 }
 
 impl ServiceState {
     /// Reads the callers and the certificates that `settings` name, and the secrets that `environment`
-    /// holds or names.
+    /// holds or names, and opens the store of uploads.
     pub(crate) fn new(
         settings: Settings,
         environment: Environment,
@@ -40,8 +44,13 @@ impl ServiceState {
     ) -> Result<Self, FatalError> {
         let callers = settings.callers.as_deref();
         let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
+        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, warnings)?));
+        let uploads = settings.uploads.as_ref();
         Ok(Self {
-            secrets: Reloadable::new(Secrets::read(&environment, warnings)?),
+            uploads: uploads
+                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &secrets))
+                .transpose()?,
+            secrets,
             tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
             settings,
             environment,

@@ -17,8 +17,18 @@ pub(crate) struct Settings {
     pub(crate) shutdown_timeout: Duration,
     /// The rules that frames of `/sign` are read by.
     pub(crate) rules: Rules,
-    /// The checks of frames of `/verify`.
+    /// The checks of frames of `/verify`, and of requests that upload.
     pub(crate) policy: Policy,
+    /// `None` if no uploads are received.
+    pub(crate) uploads: Option<UploadSettings>,
+}
+
+/// Where uploads are received, and their limits.
+#[derive(Clone, Debug)]
+pub(crate) struct UploadSettings {
+    /// A directory or a URL.
+    pub(crate) place: String,
+    pub(crate) limits: framesign_upload::server::Limits,
 }
 
 /// The files of certificates.

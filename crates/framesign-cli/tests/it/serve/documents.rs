@@ -61,6 +61,24 @@ fn every_route_that_is_documented_is_there() {
     assert_eq!(count, 8);
 }
 
+#[test]
+fn every_route_of_uploads_that_is_documented_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = super::serve(&["--uploads", folder.path().to_str().unwrap()]);
+    command.env("FRAMESIGN_ACCESS_KEY", "key").env("FRAMESIGN_SECRET_KEY", "sixteen bytes or more");
+    let service = Service::run(&mut command);
+    let mut count = 0;
+    for row in rows("| upload route | answers |") {
+        for route in row[0].split(", ").map(unquoted) {
+            let (method, path) = route.split_once(' ').unwrap();
+            let answer = service.request(format!("OPTIONS {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            assert!(answer.field("allow").unwrap().contains(method), "{route}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 6);
+}
+
 /// The cells of the table that begins with `head`, row by row.
 fn rows(head: &str) -> impl Iterator<Item = Vec<&'static str>> {
     let (_, table) = PAGE.split_once(head).unwrap_or_else(|| panic!("{head} is not there"));

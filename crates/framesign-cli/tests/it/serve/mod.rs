@@ -25,6 +25,7 @@ mod startup;
 mod tls;
 mod token;
 mod two_secrets;
+mod uploads;
 
 use std::{
     io::{BufRead, BufReader, Read},

@@ -1,0 +1,55 @@
+//! `/files/{name}` and `/uploads/{id}`: uploads, which their own service answers.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{Response, header},
+    middleware::{self, Next},
+};
+use http_body_util::{BodyExt, Collected};
+use serde_json::{Map, Value};
+
+use crate::serve::{
+    middleware::request_id::RequestId,
+    routes::{app_state::AppState, problem::Problem, response},
+    state::uploads::UploadReceiver,
+};
+
+/// The routes. The service behind them answers for all methods, and knows its callers by their
+/// signatures.
+pub(crate) fn routes(uploads: &UploadReceiver, app: &AppState) -> Router<AppState> {
+    Router::new()
+        .route_service("/files/{name}", uploads.service.clone())
+        .route_service("/uploads/{id}", uploads.service.clone())
+        .route_layer(middleware::from_fn_with_state(app.clone(), surround))
+}
+
+async fn surround(
+    State(app): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Result<Response<Body>, Problem> {
+    let _permit = app.admission.admit_signed()?;
+    let request_id = RequestId::of(&request);
+    Ok(with_request_id(next.run(request).await, &request_id).await)
+}
+
+/// Gives a problem of the service what every problem of this program has: the id of the request, and
+/// a detail, which the library does not tell.
+async fn with_request_id(response: Response<Body>, request_id: &RequestId) -> Response<Body> {
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|media_type| media_type == "application/problem+json");
+    if !is_problem {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    // A problem is in memory, so it neither fails nor is large.
+    let bytes = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let mut members: Map<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+    members.entry("detail").or_insert("the request was refused; the log has the reason".into());
+    members.insert("request_id".into(), request_id.as_str().into());
+    Response::from_parts(parts, response::text(&members).into())
+}

@@ -1,0 +1,108 @@
+//! The uploads that the service receives.
+
+use std::{sync::Arc, time::Duration};
+
+use framesign::{
+    secrets::{KeyCache, Secret, SecretStore, StoreError as SecretsError},
+    tower::Cause,
+    verify::Policy,
+};
+use framesign_upload::server::{Directory, Service, Store, StoreError, Swept, Uploads};
+use tokio::time;
+use tracing::{info, warn};
+
+use crate::{
+    exit::FatalError,
+    serve::state::{reloadable::Reloadable, secrets::Secrets, settings::UploadSettings},
+};
+
+/// The time between two sweeps of what was left.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// Receives uploads, which are verified with the secrets of `/verify`.
+#[derive(Clone, Debug)]
+pub(crate) struct UploadReceiver {
+    pub(crate) service: Service<LiveSecrets>,
+    uploads: Uploads,
+}
+
+/// The secrets that are live at the moment.
+#[derive(Debug)]
+pub(crate) struct LiveSecrets(Arc<Reloadable<Secrets>>);
+
+impl UploadReceiver {
+    /// Opens the store.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be had, or there is no secret to verify with.
+    pub(crate) fn open(
+        settings: &UploadSettings,
+        policy: &Policy,
+        secrets: &Arc<Reloadable<Secrets>>,
+    ) -> Result<Self, FatalError> {
+        if secrets.current().frames().is_none() {
+            let problem = "--uploads: expected FRAMESIGN_ACCESS_KEY and FRAMESIGN_SECRET_KEY, which \
+                           uploads are signed with, found neither";
+            return Err(FatalError::Configuration(problem.into()));
+        }
+        let store = store(&settings.place)
+            .map_err(|problem| FatalError::Configuration(format!("--uploads: {problem}")))?;
+        let log = |error: &StoreError| warn!(%error, "uploads");
+        let uploads = Uploads::shared(store, settings.limits).on_store_error(log);
+        let keys = Arc::new(KeyCache::new(LiveSecrets(Arc::clone(secrets))));
+        let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |layer| {
+            layer.on_failure(|failure| {
+                if let Cause::Refused(refusal) = failure.cause() {
+                    let reason = refusal.reason().as_str();
+                    info!(reason, %failure, "a request was refused");
+                } else {
+                    warn!(%failure, "a request was not verified");
+                }
+            })
+        });
+        Ok(Self { service, uploads })
+    }
+
+    /// Sweeps now, and from time to time, for as long as the service runs.
+    pub(crate) async fn sweep(self) {
+        let mut interval = time::interval(SWEEP_EVERY);
+        loop {
+            interval.tick().await;
+            match self.uploads.sweep().await {
+                Ok(swept) if swept == Swept::default() => {}
+                Ok(Swept { expired, finished, forgotten, failed }) => {
+                    info!(expired, finished, forgotten, failed, "uploads were swept");
+                }
+                Err(error) => warn!(%error, "uploads could not be swept"),
+            }
+        }
+    }
+}
+
+/// The store at a URL, or in a directory.
+fn store(place: &str) -> Result<Arc<dyn Store>, String> {
+    if place.contains("://") {
+        return objects(place);
+    }
+    let directory = Directory::open(place).map_err(|error| format!("{place}: {error}"))?;
+    Ok(Arc::new(directory))
+}
+
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+fn objects(url: &str) -> Result<Arc<dyn Store>, String> {
+    let objects = framesign_upload::server::Objects::from_url(url);
+    objects.map(|objects| Arc::new(objects) as _).map_err(|error| error.to_string())
+}
+
+#[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure")))]
+fn objects(_: &str) -> Result<Arc<dyn Store>, String> {
+    Err("expected a directory: this program is built without s3, gcs and azure".into())
+}
+
+impl SecretStore for LiveSecrets {
+    async fn secrets(&self, access_key: &[u8]) -> Result<Vec<Secret>, SecretsError> {
+        let frames = self.0.current().frames();
+        Ok(frames.map_or_else(Vec::new, |frames| frames.live(access_key).to_vec()))
+    }
+}

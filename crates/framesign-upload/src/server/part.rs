@@ -1,0 +1,212 @@
+//! Receives the content of a part: verified as it passes, hashed for the whole, and written.
+
+use std::{mem, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use framesign::http::{BoxError, VerifyingBody};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use sha256_multi::State;
+use tokio::{
+    task::{self, JoinHandle},
+    time::{self, Instant},
+};
+
+use super::{
+    limits::Limits,
+    problem::Problem,
+    record::Part,
+    store::{Piece, Place, Properties, Store, StoreError},
+    uploads::{OpenUpload, Uploads},
+};
+
+/// Receives the `length` bytes of a part. What has come is not counted yet: the record stays as it
+/// was, but for its claim.
+///
+/// One piece is written while the next comes. Before a third one is read the first must be written:
+/// so a store that is slow makes the sender slow, and memory stays at two pieces.
+pub(super) async fn receive<B>(
+    uploads: &Uploads,
+    upload: &mut OpenUpload,
+    body: VerifyingBody<B>,
+    length: u64,
+) -> Result<Part, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let mut writer = Writer::new(uploads, upload);
+    match pass(uploads, upload, body, length, &mut writer).await {
+        Ok(()) => Ok(writer.finish(length).await?),
+        Err(problem) => {
+            // Nothing of this request may be written once the next one is.
+            let _ = writer.written().await;
+            Err(problem)
+        }
+    }
+}
+
+/// The number of pieces that a part of `length` bytes has.
+pub(super) fn pieces(properties: &Properties, length: u64) -> u64 {
+    (length / properties.piece as u64).max(1)
+}
+
+/// Reads the body, and gives the writer one piece after another.
+async fn pass<B>(
+    uploads: &Uploads,
+    upload: &mut OpenUpload,
+    mut body: VerifyingBody<B>,
+    length: u64,
+    writer: &mut Writer,
+) -> Result<(), Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let size = length.div_ceil(pieces(&uploads.store.properties(), length));
+    // Smaller than two pieces of a store.
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let mut piece = BytesMut::with_capacity(size);
+    let mut rate = MinRate::begin();
+    loop {
+        let frame = tokio::select! {
+            frame = time::timeout(uploads.limits.idle_timeout, body.frame()) => frame,
+            () = upload.turn.ended() => return Err(taken_over()),
+        };
+        let Some(frame) = frame.map_err(|_| too_slow())? else { break };
+        // A refusal is answered by the layer around all this.
+        let data = frame.map_err(|_| cut())?.into_data().unwrap_or_default();
+        rate.check(data.len(), &uploads.limits)?;
+        uploads.keep_claim(upload).await?;
+        // Copied, since a frame may hold on to a read buffer that is far larger than itself.
+        let mut data = &data[..];
+        while !data.is_empty() {
+            let (now, later) = data.split_at(data.len().min(size - piece.len()));
+            piece.extend_from_slice(now);
+            if piece.len() == size {
+                let next = BytesMut::with_capacity(size);
+                writer.push(mem::replace(&mut piece, next).freeze()).await?;
+            }
+            data = later;
+        }
+    }
+    if !piece.is_empty() {
+        writer.push(piece.freeze()).await?;
+    }
+    Ok(())
+}
+
+/// A piece that was written: the hash up to its end, and what the store calls it.
+struct Written {
+    hash: State,
+    tag: Option<String>,
+}
+
+/// Hashes and writes one piece at a time, beside what receives the next.
+struct Writer {
+    store: Arc<dyn Store>,
+    place: Place,
+    index: usize,
+    offset: u64,
+    hash: State,
+    tags: Vec<Option<String>>,
+    writing: Option<JoinHandle<Result<Written, StoreError>>>,
+}
+
+impl Writer {
+    fn new(uploads: &Uploads, upload: &OpenUpload) -> Self {
+        let record = &upload.record;
+        Self {
+            store: Arc::clone(&uploads.store),
+            place: record.place(upload.turn.key()),
+            index: record.pieces,
+            offset: record.offset,
+            hash: record.hash.clone(),
+            tags: Vec::new(),
+            writing: None,
+        }
+    }
+
+    /// Begins to write a piece, once the one before it is written.
+    async fn push(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        self.written().await?;
+        let piece = Piece { index: self.index, offset: self.offset, bytes };
+        self.index += 1;
+        self.offset += piece.bytes.len() as u64;
+        let (store, place, hash) = (Arc::clone(&self.store), self.place.clone(), self.hash.clone());
+        self.writing = Some(task::spawn(hash_and_write(store, place, hash, piece)));
+        Ok(())
+    }
+
+    /// Waits for the piece that is being written.
+    async fn written(&mut self) -> Result<(), StoreError> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let Written { hash, tag } =
+            writing.await.map_err(|error| StoreError::new("write data", error))??;
+        self.hash = hash;
+        self.tags.push(tag);
+        Ok(())
+    }
+
+    /// Waits for the last piece, and makes all of them stable.
+    async fn finish(mut self, length: u64) -> Result<Part, StoreError> {
+        self.written().await?;
+        if length > 0 {
+            self.store.sync(&self.place).await?;
+        }
+        Ok(Part { length, hash: self.hash, tags: self.tags })
+    }
+}
+
+async fn hash_and_write(
+    store: Arc<dyn Store>,
+    place: Place,
+    mut hash: State,
+    piece: Piece,
+) -> Result<Written, StoreError> {
+    let bytes = piece.bytes.clone();
+    let hashed = task::spawn_blocking(move || {
+        hash.update(&bytes);
+        hash
+    });
+    let hash = hashed.await.map_err(|error| StoreError::new("hash data", error))?;
+    Ok(Written { hash, tag: store.write(&place, piece).await? })
+}
+
+/// Holds a part to a rate, over one time-out after another.
+struct MinRate {
+    since: Instant,
+    bytes: u64,
+}
+
+impl MinRate {
+    fn begin() -> Self {
+        Self { since: Instant::now(), bytes: 0 }
+    }
+
+    fn check(&mut self, bytes: usize, limits: &Limits) -> Result<(), Problem> {
+        self.bytes += bytes as u64;
+        let took = self.since.elapsed();
+        if took < limits.idle_timeout {
+            return Ok(());
+        }
+        let least = u128::from(limits.min_rate) * took.as_millis() / 1000;
+        if u128::from(self.bytes) < least {
+            return Err(too_slow());
+        }
+        *self = Self::begin();
+        Ok(())
+    }
+}
+
+fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "expected the content to come faster")
+}
+
+fn cut() -> Problem {
+    Problem::bad_request("expected the whole content")
+}
+
+fn taken_over() -> Problem {
+    Problem::conflict("a further request for the upload has come")
+}

@@ -1,0 +1,415 @@
+//! A fault at every call to the store: no object without proof, nothing acknowledged is lost, and no
+//! upload that the sweeper does not find.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use framesign_upload::server::{
+    Answer, Directory, FileName, Limits, Objects, Piece, Place, Properties, Published, RecordKind,
+    RecordName, Store, StoreError, UploadKey, Version, Whole,
+};
+use futures_util::stream::BoxStream;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartId, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    memory::InMemory,
+    multipart::{MultipartStore, PartId},
+    path::Path,
+};
+
+use super::{
+    client::{Call, Server, bytes, now, repr_digest},
+    stores::{Kept, PIECE},
+};
+
+/// Which call fails, and whether it does what it was asked for before.
+#[derive(Clone, Debug)]
+struct Faults {
+    calls: Arc<AtomicUsize>,
+    /// The number of the first call that fails; those after it fail for `length`.
+    first: usize,
+    length: usize,
+    /// The answer is lost, and not the call.
+    is_answer: bool,
+}
+
+impl Faults {
+    fn none() -> Self {
+        Self::at(usize::MAX, 0, false)
+    }
+
+    fn at(first: usize, length: usize, is_answer: bool) -> Self {
+        Self { calls: Arc::default(), first, length, is_answer }
+    }
+
+    /// Counts a call. Returns whether it fails.
+    fn fails(&self) -> bool {
+        let call = self.calls.fetch_add(1, Relaxed);
+        (self.first..self.first.saturating_add(self.length)).contains(&call)
+    }
+
+    fn count(&self) -> usize {
+        self.calls.load(Relaxed)
+    }
+}
+
+/// A store whose calls fail.
+#[derive(Debug)]
+struct FailingStore<S> {
+    store: S,
+    faults: Faults,
+}
+
+impl<S: Store> FailingStore<S> {
+    fn run<'a, T: Send + 'a>(&'a self, call: Answer<'a, T>) -> Answer<'a, T> {
+        let fails = self.faults.fails();
+        Box::pin(async move {
+            if !fails {
+                return call.await;
+            }
+            if self.faults.is_answer {
+                call.await?;
+            }
+            Err(StoreError::new("do anything", "a fault of the test"))
+        })
+    }
+}
+
+impl<S: Store> Store for FailingStore<S> {
+    fn properties(&self) -> Properties {
+        self.store.properties()
+    }
+
+    fn exists<'a>(&'a self, name: &'a FileName) -> Answer<'a, bool> {
+        self.run(self.store.exists(name))
+    }
+
+    fn read<'a>(&'a self, record: &'a RecordName) -> Answer<'a, Option<(Vec<u8>, Version)>> {
+        self.run(self.store.read(record))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        record: &'a RecordName,
+        text: Vec<u8>,
+        expected: Option<&'a Version>,
+    ) -> Answer<'a, Option<Version>> {
+        self.run(self.store.replace(record, text, expected))
+    }
+
+    fn delete<'a>(&'a self, record: &'a RecordName) -> Answer<'a, ()> {
+        self.run(self.store.delete(record))
+    }
+
+    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Answer<'a, Vec<UploadKey>> {
+        self.run(self.store.list(kind, owner))
+    }
+
+    fn begin<'a>(&'a self, key: &'a UploadKey, name: &'a FileName) -> Answer<'a, Option<String>> {
+        self.run(self.store.begin(key, name))
+    }
+
+    fn write<'a>(&'a self, place: &'a Place, piece: Piece) -> Answer<'a, Option<String>> {
+        self.run(self.store.write(place, piece))
+    }
+
+    fn sync<'a>(&'a self, place: &'a Place) -> Answer<'a, ()> {
+        self.run(self.store.sync(place))
+    }
+
+    fn publish<'a>(&'a self, whole: &'a Whole) -> Answer<'a, Published> {
+        self.run(self.store.publish(whole))
+    }
+
+    fn clear<'a>(&'a self, place: &'a Place) -> Answer<'a, ()> {
+        self.run(self.store.clear(place))
+    }
+}
+
+/// Objects in memory whose calls fail. As in S3, to abort a multipart upload that is gone is "not
+/// found", and to complete one as well.
+#[derive(Debug)]
+struct FailingObjects {
+    objects: InMemory,
+    faults: Faults,
+}
+
+impl FailingObjects {
+    async fn run<T>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        if !self.faults.fails() {
+            return call.await;
+        }
+        if self.faults.is_answer {
+            call.await?;
+        }
+        Err(Error::Generic { store: "test", source: "a fault of the test".into() })
+    }
+}
+
+fn gone<T>(result: Result<T>) -> Result<T> {
+    match result {
+        Err(Error::Generic { source, .. }) if format!("{source:?}").contains("Upload") => {
+            Err(Error::NotFound { path: "upload".into(), source })
+        }
+        result => result,
+    }
+}
+
+impl fmt::Display for FailingObjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failing")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FailingObjects {
+    async fn put_opts(
+        &self,
+        at: &Path,
+        data: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.run(self.objects.put_opts(at, data, options)).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.run(self.objects.put_multipart_opts(at, options)).await
+    }
+
+    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        self.run(self.objects.get_opts(at, options)).await
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        if !self.faults.fails() {
+            return self.objects.delete_stream(paths);
+        }
+        Box::pin(futures_util::stream::once(async {
+            Err(Error::Generic { store: "test", source: "a fault of the test".into() })
+        }))
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if !self.faults.fails() {
+            return self.objects.list(prefix);
+        }
+        Box::pin(futures_util::stream::once(async {
+            Err(Error::Generic { store: "test", source: "a fault of the test".into() })
+        }))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.run(self.objects.list_with_delimiter(prefix)).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.run(self.objects.copy_opts(from, to, options)).await
+    }
+}
+
+#[async_trait]
+impl MultipartStore for FailingObjects {
+    async fn create_multipart(&self, at: &Path) -> Result<MultipartId> {
+        self.run(self.objects.create_multipart(at)).await
+    }
+
+    async fn put_part(
+        &self,
+        at: &Path,
+        id: &MultipartId,
+        index: usize,
+        data: PutPayload,
+    ) -> Result<PartId> {
+        self.run(self.objects.put_part(at, id, index, data)).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        at: &Path,
+        id: &MultipartId,
+        parts: Vec<PartId>,
+    ) -> Result<PutResult> {
+        gone(self.run(self.objects.complete_multipart(at, id, parts)).await)
+    }
+
+    async fn abort_multipart(&self, at: &Path, id: &MultipartId) -> Result<()> {
+        gone(self.run(self.objects.abort_multipart(at, id)).await)
+    }
+}
+
+/// Opens a store that fails as `faults` say.
+type Open = dyn Fn(&Kept, Faults) -> Arc<dyn Store>;
+
+fn calls_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
+    match kept {
+        Kept::Directory(folder) => {
+            let store = Directory::open(folder.path()).unwrap();
+            Arc::new(FailingStore { store, faults })
+        }
+        Kept::Objects(objects) => {
+            let objects = FailingObjects { objects: objects.clone(), faults: Faults::none() };
+            let store = Objects::new(objects, "received").piece(PIECE).min_part(0);
+            Arc::new(FailingStore { store, faults })
+        }
+    }
+}
+
+fn objects_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
+    let Kept::Objects(objects) = kept else { return calls_fail(kept, faults) };
+    let objects = FailingObjects { objects: objects.clone(), faults };
+    Arc::new(Objects::new(objects, "received").piece(PIECE).min_part(0))
+}
+
+fn limits() -> Limits {
+    Limits { max_age: Duration::from_secs(1000), ..Limits::default() }
+}
+
+/// The exchange that meets the faults. The client goes on as the draft says: after 5xx it asks for
+/// the offset. Returns whether it came to its end.
+async fn exchange(server: &Server, whole: &[u8]) -> bool {
+    let Some(path) = create(server, whole).await else { return false };
+    let mut acknowledged = 0;
+    for _ in 0..20 {
+        let answer = server.call(Call::new("HEAD", &path)).await;
+        match answer.status.as_u16() {
+            204 => {}
+            503 => continue,
+            // Only an upload that is not acknowledged as complete may be gone.
+            other => panic!("{other}: {answer:?}"),
+        }
+        if answer.field("upload-complete") == Some("?1") {
+            assert_eq!(answer.field("repr-digest"), Some(&*repr_digest(whole)));
+            return true;
+        }
+        let offset: usize = answer.field("upload-offset").unwrap().parse().unwrap();
+        assert!(offset >= acknowledged, "{offset} after {acknowledged}");
+        let end = whole.len().min(offset + 2 * PIECE);
+        let call = Call::part(&path, offset, &whole[offset..end], end == whole.len());
+        match server.call(call).await.status.as_u16() {
+            201 => return true,
+            204 => acknowledged = end,
+            503 | 409 => {}
+            other => panic!("{other}"),
+        }
+    }
+    false
+}
+
+async fn create(server: &Server, whole: &[u8]) -> Option<String> {
+    for _ in 0..3 {
+        let answer = server.call(Call::create("f", &whole[..PIECE], false)).await;
+        match answer.status.as_u16() {
+            201 => return Some(answer.location()),
+            503 => assert_eq!(answer.field("retry-after"), Some("1")),
+            other => panic!("{other}: {answer:?}"),
+        }
+    }
+    None
+}
+
+/// Runs the exchange with these faults, and looks at what is left then.
+async fn check(kept: &Kept, open: &Open, faults: Faults) {
+    let whole = bytes(4 * PIECE + 1);
+    let seen = format!("{faults:?}");
+    let server = Server::shared(open(kept, faults), limits(), now());
+    let is_complete = exchange(&server, &whole).await;
+    drop(server);
+    // No object without proof: all of it, or nothing.
+    let files = kept.files().await;
+    assert!(files.len() <= 1, "{seen}: {files:?}");
+    if is_complete || !files.is_empty() {
+        assert!(kept.read("f").await == whole, "{seen}");
+    }
+    // Whatever failed, the sweeper finds it once it is old enough.
+    let later = now() + Duration::from_secs(2000);
+    let server = Server::shared(open(kept, Faults::none()), limits(), later);
+    let swept = server.uploads.sweep().await.unwrap();
+    assert_eq!(swept.failed, 0, "{seen}: {swept:?}");
+    assert_eq!(kept.rest().await, [""; 0], "{seen}: {swept:?}");
+    let files = kept.files().await;
+    if !files.is_empty() {
+        assert!(kept.read("f").await == whole, "{seen}");
+    }
+}
+
+/// The number of calls of an exchange without faults.
+async fn calls(kept: &Kept, open: &Open) -> usize {
+    let faults = Faults::none();
+    let server = Server::shared(open(kept, faults.clone()), limits(), now());
+    assert!(exchange(&server, &bytes(4 * PIECE + 1)).await);
+    faults.count()
+}
+
+async fn fault_at_every_call(open: &Open) {
+    let mut counts = HashMap::new();
+    for kept in Kept::all() {
+        counts.insert(matches!(kept, Kept::Objects(_)), calls(&kept, open).await);
+    }
+    assert!(counts.values().all(|calls| *calls > 20), "{counts:?}");
+    for is_answer in [false, true] {
+        for length in [1, 2, 5, usize::MAX] {
+            for first in 0..*counts.values().max().unwrap() {
+                for kept in Kept::all() {
+                    check(&kept, open, Faults::at(first, length, is_answer)).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_every_call_to_the_store() {
+    fault_at_every_call(&calls_fail).await;
+}
+
+#[tokio::test]
+async fn at_every_call_to_the_objects() {
+    fault_at_every_call(&objects_fail).await;
+}
+
+#[tokio::test]
+async fn upload_whose_file_is_not_visible_yet_is_ended_by_the_sweeper() {
+    for kept in Kept::all() {
+        let mut finished = 0;
+        // From each call of the last part on, all fail.
+        for first in 0.. {
+            let server = Server::shared(calls_fail(&kept, Faults::none()), limits(), now());
+            let name = format!("f{first}");
+            let path = server.call(Call::create(&name, &[], false)).await.location();
+            drop(server);
+            let faults = Faults::at(first, usize::MAX, false);
+            let server = Server::shared(calls_fail(&kept, faults), limits(), now());
+            let last = Call::part(&path, 0, &bytes(PIECE), true);
+            let status = server.call(last).await.status;
+            drop(server);
+            let server = Server::shared(calls_fail(&kept, Faults::none()), limits(), now());
+            let swept = server.uploads.sweep().await.unwrap();
+            assert_eq!(swept.failed, 0);
+            finished += swept.finished;
+            let is_there = kept.files().await.contains(&name);
+            assert!(is_there || (swept.finished == 0 && status == 503));
+            if status == 201 {
+                break;
+            }
+            assert_eq!(status, 503);
+            assert!(first < 40, "more calls than expected");
+        }
+        // The calls after the record is whole: see that it is not done, publish, note, clear, delete.
+        assert_eq!(finished, 5);
+    }
+}

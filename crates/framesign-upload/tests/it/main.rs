@@ -1,0 +1,19 @@
+//! Uploads in parts, through the service and over its stores.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod client;
+mod conformance;
+mod exchange;
+mod faults;
+mod lengths;
+mod limits;
+mod memory;
+mod refused;
+mod replicas;
+mod stores;
+mod sweep;

@@ -1,0 +1,96 @@
+//! The stores that tests run over, and a look at what is visible in them.
+
+use std::{fs, path::Path, sync::Arc};
+
+use framesign_upload::server::{Directory, Objects, Store};
+use futures_util::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path as ObjectPath};
+use tempfile::TempDir;
+
+/// A piece of the object store in tests.
+pub(crate) const PIECE: usize = 1000;
+
+/// A store of either kind, and what it is made of.
+pub(crate) enum Kept {
+    Directory(TempDir),
+    Objects(InMemory),
+}
+
+impl Kept {
+    pub(crate) fn all() -> [Self; 2] {
+        [Self::Directory(tempfile::tempdir().unwrap()), Self::Objects(InMemory::new())]
+    }
+
+    /// Opens it. A directory can be opened once at a time.
+    pub(crate) fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Directory(folder) => Arc::new(Directory::open(folder.path()).unwrap()),
+            Self::Objects(objects) => Arc::new(Self::objects(objects.clone())),
+        }
+    }
+
+    fn objects(objects: InMemory) -> Objects {
+        Objects::new(objects, "received").piece(PIECE).min_part(0)
+    }
+
+    /// The names of files that are visible.
+    pub(crate) async fn files(&self) -> Vec<String> {
+        let mut names = match self {
+            Self::Directory(folder) => names(folder.path()),
+            Self::Objects(objects) => {
+                let paths = paths(objects, "received").await;
+                paths.into_iter().filter(|path| !path.starts_with(".uploads/")).collect()
+            }
+        };
+        names.retain(|name| name != ".uploads");
+        names.sort();
+        names
+    }
+
+    pub(crate) async fn read(&self, name: &str) -> Vec<u8> {
+        match self {
+            Self::Directory(folder) => fs::read(folder.path().join(name)).unwrap(),
+            Self::Objects(objects) => {
+                let path = ObjectPath::from(format!("received/{name}"));
+                objects.get(&path).await.unwrap().bytes().await.unwrap().to_vec()
+            }
+        }
+    }
+
+    /// What is kept beside the files: records and data.
+    pub(crate) async fn rest(&self) -> Vec<String> {
+        let folders = ["open", "data", "names", "tmp"];
+        match self {
+            Self::Directory(folder) => {
+                let own = folder.path().join(".uploads");
+                let of = |name: &&str| names(&own.join(name));
+                folders.iter().flat_map(of).collect()
+            }
+            Self::Objects(objects) => {
+                let paths = paths(objects, "received/.uploads").await;
+                paths.into_iter().filter(|path| !path.starts_with("done/")).collect()
+            }
+        }
+    }
+}
+
+async fn paths(objects: &InMemory, prefix: &str) -> Vec<String> {
+    let listed: Vec<_> = objects.list(Some(&prefix.into())).try_collect().await.unwrap();
+    let path = |path: &ObjectPath| path.as_ref().split_at(prefix.len() + 1).1.to_owned();
+    listed.iter().map(|object| path(&object.location)).collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn directory_is_of_one_process_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Directory::open(folder.path()).unwrap();
+    let error = Directory::open(folder.path()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    drop(first);
+    Directory::open(folder.path()).unwrap();
+}
