@@ -54,6 +54,12 @@ impl Rules {
         self
     }
 
+    /// The limits as they are set, for those who widen or narrow some of them.
+    #[must_use]
+    pub fn head_limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The way of reading.
     #[must_use]
     pub fn reading(&self) -> Reading {

@@ -94,7 +94,8 @@ impl<S: SecretStore + 'static> Service<S> {
         uploads: Uploads,
         settings: impl FnOnce(VerifyLayer<S>) -> VerifyLayer<S>,
     ) -> Self {
-        let policy = policy.allow_method("PATCH").expect("PATCH is a token");
+        let limits = policy.rules().head_limits().clone();
+        let policy = policy.limits(limits.allow_method("PATCH").expect("PATCH is a token"));
         let layer = settings(VerifyLayer::with_keys(Arc::clone(&keys)));
         // All content is claimed, so that nothing is read of a request that is not proven.
         let layer = layer.policy(policy.require_content_digest()).max_buffered_payload(0);

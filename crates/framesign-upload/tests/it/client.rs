@@ -180,7 +180,8 @@ impl Call {
     }
 
     pub(crate) fn options() -> SigningOptions {
-        SigningOptions::for_policy(&Policy::default().allow_method("PATCH").unwrap())
+        SigningOptions::default()
+            .limits(framesign::Limits::default().allow_method("PATCH").unwrap())
     }
 
     /// Signed, with its content in one frame.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use framesign::{SigningOptions, verify::Policy};
 use http::Request;
 
 use super::{
@@ -198,8 +197,8 @@ async fn requests_that_are_not_signed_or_signed_too_long_ago() {
 #[tokio::test]
 async fn part_without_a_content_digest() {
     for begun in Begun::all().await {
-        let options = SigningOptions::for_policy(&Policy::default().allow_method("PATCH").unwrap());
-        let head = begun.next().head(ALICE, &options.without_content_digest());
+        let options = Call::options().without_content_digest();
+        let head = begun.next().head(ALICE, &options);
         let part = begun.whole[PIECE..2 * PIECE].to_vec();
         let answer = begun.refused(Request::from_parts(head, content(vec![part])), 400).await;
         assert_eq!(answer.field("want-content-digest"), Some("sha-256=10"));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use framesign::{
-    Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head, verify::Policy,
+    Credentials, Limits, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head,
 };
 use tempfile::TempDir;
 
@@ -42,7 +42,8 @@ fn signed(method: &str, path: &str, fields: &[(&str, &str)], content: &[u8], key
     let now = SystemTime::now();
     let credentials = Credentials::new(ACCESS_KEY, key).unwrap();
     let key = SigningKey::derive(&credentials, SigningDate::of(now));
-    let options = SigningOptions::for_policy(&Policy::default().allow_method("PATCH").unwrap());
+    let limits = Limits::default().allow_method("PATCH").unwrap();
+    let options = SigningOptions::default().limits(limits);
     sign_head(head.as_bytes(), &key, PayloadHash::of(content), now, &options).unwrap()
 }
 
