@@ -156,6 +156,13 @@ async fn hyper_adds_nothing_to_what_is_explicit() {
     assert_signed_as_raw(&request, &frame);
 }
 
+/// A feature of another package, if it is built with this one, leaves the choice of TLS to the
+/// program; no test here uses it.
+fn reqwest_client() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 async fn send_by_reqwest(client: &reqwest::Client, request: Request<Bytes>) {
     let request = reqwest::Request::try_from(request).unwrap();
     assert_eq!(client.execute(request).await.unwrap().status(), 204);
@@ -163,7 +170,7 @@ async fn send_by_reqwest(client: &reqwest::Client, request: Request<Bytes>) {
 
 #[tokio::test]
 async fn reqwest_adds_accept_and_the_default_fields_of_the_client() {
-    let client = reqwest::Client::builder().user_agent("uploader/1").build().unwrap();
+    let client = reqwest_client().user_agent("uploader/1").build().unwrap();
     let (address, captured) = capture().await;
     let request = signed(address, "hello", &[]);
     send_by_reqwest(&client, request.clone()).await;
@@ -188,7 +195,7 @@ async fn reqwest_sends_a_stream_of_known_length_unchunked() {
     let mut streamed = reqwest::Request::try_from(request.clone()).unwrap();
     let pieces = ["he", "llo"].map(Ok::<_, std::io::Error>);
     *streamed.body_mut() = Some(reqwest::Body::wrap_stream(stream::iter(pieces)));
-    reqwest::Client::new().execute(streamed).await.unwrap();
+    reqwest_client().build().unwrap().execute(streamed).await.unwrap();
     assert_signed_as_raw(&request, &captured.await.unwrap());
 }
 
@@ -223,7 +230,7 @@ async fn clients_are_verified_by_the_layer() {
 
     let request = signed(server.address, "by reqwest", &[("accept", "*/*")]);
     let request = reqwest::Request::try_from(request).unwrap();
-    let response = reqwest::Client::new().execute(request).await.unwrap();
+    let response = reqwest_client().build().unwrap().execute(request).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(server.committed(), [&b"by hyper"[..], b"by reqwest"]);
 }
@@ -249,7 +256,7 @@ async fn a_file_is_hashed_in_a_first_pass_and_sent_in_a_second() {
     let (mut parts, body) = request.body(body).unwrap().into_parts();
     sign(&mut parts, hash);
     let request = reqwest::Request::try_from(Request::from_parts(parts, body)).unwrap();
-    assert_eq!(reqwest::Client::new().execute(request).await.unwrap().status(), 200);
+    assert_eq!(reqwest_client().build().unwrap().execute(request).await.unwrap().status(), 200);
     assert_eq!(server.committed(), [contents]);
 }
 

@@ -107,6 +107,9 @@ impl Objects {
     /// from the environment, by the names of the provider, such as `AWS_ACCESS_KEY_ID`,
     /// `AWS_ENDPOINT` or `GOOGLE_APPLICATION_CREDENTIALS`.
     ///
+    /// If the process has no TLS provider of rustls yet, it becomes ring. A program with one of these
+    /// features that builds clients of reqwest itself sets a provider before it does.
+    ///
     /// # Errors
     ///
     /// If the scheme is none of these, or the environment does not have what it needs.
