@@ -27,7 +27,7 @@ use tokio::{
 
 use super::{
     server::{Server, layer},
-    support::{credentials, key, now},
+    support::{choose_tls, credentials, key, now},
 };
 use crate::support::content_digest;
 
@@ -156,10 +156,8 @@ async fn hyper_adds_nothing_to_what_is_explicit() {
     assert_signed_as_raw(&request, &frame);
 }
 
-/// A feature of another package, if it is built with this one, leaves the choice of TLS to the
-/// program; no test here uses it.
 fn reqwest_client() -> reqwest::ClientBuilder {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_tls();
     reqwest::Client::builder()
 }
 

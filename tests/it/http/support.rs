@@ -78,3 +78,11 @@ pub(crate) fn verifying<B>(signed: &[u8], body: B) -> VerifyingBody<B> {
     let claim = Policy::default().examine_parts(&upload(signed), now()).unwrap();
     VerifyingBody::new(body, claim.check(&[key()]).unwrap())
 }
+
+/// Chooses TLS for reqwest, which no test here uses. A feature of another package, if it is built
+/// with this one, leaves the choice to the program.
+#[cfg(feature = "tower")]
+pub(crate) fn choose_tls() {
+    // An error says that it is chosen already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

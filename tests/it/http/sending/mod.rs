@@ -28,7 +28,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     server::store,
-    support::{credentials, now},
+    support::{choose_tls, credentials, now},
 };
 
 /// A server that verifies and notes what it has got, and answers as it is told.
@@ -56,6 +56,7 @@ impl Receiver {
 
     /// Verifies by a clock that stands at `now`.
     async fn start_at(answers: VecDeque<(u16, Option<String>)>, now: SystemTime) -> Self {
+        choose_tls();
         let seen = Arc::new(Seen { answers: Mutex::new(answers), ..Seen::default() });
         let log = seen.clone();
         let layer = VerifyLayer::new(store()).clock(move || now).on_failure(
