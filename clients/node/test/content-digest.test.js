@@ -26,7 +26,8 @@ const CLAIM = [
 ];
 
 const BAD_MEMBERS =
-  'A=1 a= a=@1 a=%1 a=(1 a=1) a=(1,2) a=(1)2 a=1. a=.5 a=1.2345 a=1234567890123456 a=1234567890123.1 a=--1 a=+1 a=?2 a=? a=" a="\\x" a=:AA=A: a=:A: a=:AA===: a=:A-A_: a=1;B a=1; a;b= =1 1=1 a=:AAAA a=\xe9';
+  "A=1 a= a=@1 a=%1 a=(1 a=1) a=(1,2) a=(1)2 a=1. a=.5 a=1.2345 a=1234567890123456 a=1234567890123.1 a=--1 a=+1 a=?2 a=?" +
+  ' a=" a="\\x" a=:AA=A: a=:A: a=:AA===: a=:A-A_: a=1;B a=1; a;b= =1 1=1 a=:AAAA a=\xe9';
 
 const CLAIM_NOTHING = [
   "",

@@ -12,8 +12,10 @@ export const DATE = "20230801";
 
 const TESTS = fileURLToPath(new URL("../../../tests/", import.meta.url));
 
-// Up to this length an input is cut in two at every byte; above it near both ends and every 997 bytes.
+// Up to this length an input is cut in two at every byte; above it near both ends, near the limit of heads,
+// and every 997 bytes.
 const EVERY_CUT = 1024;
+const LIMIT = 64 * 1024;
 
 /** All ways in which a test hands an input over, each a list of chunks. */
 export function* ways(data) {
@@ -34,7 +36,8 @@ export function* ways(data) {
 
 function* cuts(length) {
   for (let at = 0; at <= length; at++) {
-    if (length <= EVERY_CUT || at < 200 || at > length - 600 || at % 997 === 0) yield at;
+    const isNear = at < 64 || Math.abs(at - LIMIT) <= 16 || at >= length - 16;
+    if (length <= EVERY_CUT || isNear || at % 997 === 0) yield at;
   }
 }
 

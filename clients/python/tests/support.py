@@ -13,8 +13,10 @@ from framesign import Credentials  # noqa: E402
 CREDENTIALS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 DATE = "20230801"
 
-# Up to this length an input is cut in two at every byte; above it near both ends and every 997 bytes.
+# Up to this length an input is cut in two at every byte; above it near both ends, near the limit of heads,
+# and every 997 bytes.
 EVERY_CUT = 1024
+LIMIT = 64 * 1024
 
 
 def ways(data):
@@ -36,7 +38,8 @@ def ways(data):
 def cuts(length):
     if length <= EVERY_CUT:
         return range(length + 1)
-    return sorted({*range(200), *range(length - 600, length + 1), *range(0, length, 997)})
+    near = {*range(64), *range(LIMIT - 16, LIMIT + 16), *range(length - 16, length + 1)}
+    return sorted(cut for cut in near | {*range(0, length, 997)} if cut <= length)
 
 
 def vectors():
