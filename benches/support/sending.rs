@@ -30,8 +30,8 @@ pub(crate) fn start_server() -> Result<SocketAddr> {
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for socket in listener.incoming() {
-            // The client tells that a connection has failed.
-            let _ = socket.and_then(serve);
+            // Each client keeps a connection of its own, and tells if that has failed.
+            thread::spawn(|| socket.and_then(serve));
         }
     });
     Ok(address)
