@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
+#[cfg(feature = "reqwest-middleware")]
+use http::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 
 use super::{NotSigned, SignableBody, SignedBody, daily_key::DailyKey};
@@ -89,6 +91,16 @@ impl RequestSigner {
         let (body, hash) = body.into().into_signed().await?;
         self.sign_parts(parts, hash, Some(body.left()))?;
         Ok(body)
+    }
+
+    /// The same without some of the default fields.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn without_default_headers(mut self, names: &[HeaderName]) -> Self {
+        let headers = Arc::make_mut(&mut self.default_headers);
+        for name in names {
+            headers.remove(name);
+        }
+        self
     }
 
     /// Signs a request whose body has this hash and, if that is known, this length.

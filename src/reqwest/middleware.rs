@@ -3,7 +3,7 @@
 use std::mem;
 
 use async_trait::async_trait;
-use http::{Extensions, HeaderValue, header, request::Parts};
+use http::{Extensions, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as _;
 use reqwest::{Body, Client, ClientBuilder, Request, Response, redirect, retry};
 use reqwest_middleware::{ClientWithMiddleware, Error, Middleware, Next, Result};
@@ -93,19 +93,19 @@ impl SigningMiddleware {
 
     /// Signs a request and puts its file into it.
     async fn sign(
-        &self,
+        signer: &RequestSigner,
         request: Request,
         extensions: &Extensions,
     ) -> std::result::Result<Request, NotSigned> {
         let (mut request, mut parts) = split(request)?;
         parts.headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         if let (None, Some(file)) = (request.body(), extensions.get::<SignableFile>()) {
-            let body = self.signer.sign(&mut parts, file.clone()).await?;
+            let body = signer.sign(&mut parts, file.clone()).await?;
             *request.body_mut() = Some(Body::wrap(body));
         } else {
             let (body, hash) = hashed(request.body_mut().take(), extensions.get()).await?;
             let len = body.as_ref().map_or(Some(0), |body| body.size_hint().exact());
-            self.signer.sign_parts(&mut parts, hash, len)?;
+            signer.sign_parts(&mut parts, hash, len)?;
             *request.body_mut() = body;
         }
         *request.headers_mut() = parts.headers;
@@ -122,27 +122,35 @@ impl Middleware for SigningMiddleware {
         next: Next<'_>,
     ) -> Result<Response> {
         let mut hops = 0..Redirects::MAX_HOPS;
+        let mut signer = self.signer.clone();
         loop {
             let again = request.try_clone();
-            let signed = self.sign(request, extensions).await.map_err(Error::middleware)?;
-            let response = next.clone().run(signed, extensions).await?;
+            let attempt =
+                Self::sign(&signer, request, extensions).await.map_err(Error::middleware)?;
+            let response = next.clone().run(attempt, extensions).await?;
             let (Some(target), Some(again)) = (self.redirects.target(&response), again) else {
                 return Ok(response);
             };
             if hops.next().is_none() {
                 return Ok(response);
             }
+            if !redirects::is_same_origin(again.url(), &target) {
+                signer = signer.without_default_headers(&OF_THE_ORIGIN);
+            }
             request = redirected(again, target);
         }
     }
 }
 
+/// The fields that are for the origin of the first request alone, those of the request and the
+/// default ones of its signer.
+const OF_THE_ORIGIN: [HeaderName; 4] =
+    [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, header::HOST];
+
 /// The same request for another target.
 fn redirected(mut request: Request, target: reqwest::Url) -> Request {
     if !redirects::is_same_origin(request.url(), &target) {
-        let of_the_origin =
-            [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, header::HOST];
-        for name in of_the_origin {
+        for name in &OF_THE_ORIGIN {
             request.headers_mut().remove(name);
         }
     }

@@ -193,6 +193,27 @@ async fn another_origin_gets_a_signature_of_its_own_and_no_credentials() {
 }
 
 #[tokio::test]
+async fn another_origin_gets_no_credentials_of_the_default_fields() {
+    let (receiver, other) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    receiver.redirect(307, &other.url("/up"));
+    let redirects = Redirects::same_origin().and_to(&Url::parse(&other.url("/")).unwrap());
+    let mut fields = HeaderMap::new();
+    for name in ["authorization", "proxy-authorization", "cookie", "x-kept"] {
+        fields.insert(name, HeaderValue::from_static("default"));
+    }
+    fields.insert("host", receiver.address.to_string().parse().unwrap());
+    let middleware = SigningMiddleware::new(signer().default_headers(fields));
+    let client = middleware.redirects(redirects).into_client().unwrap();
+    is_created(client.put(receiver.url("/up")).body("hello").send().await.unwrap().status());
+    for name in ["authorization", "proxy-authorization", "cookie"] {
+        assert_eq!(receiver.values(name), [Some("default".into())], "{name}");
+        assert_eq!(other.values(name), [None], "{name}");
+    }
+    assert_eq!(other.values("host"), [Some(other.address.to_string())]);
+    assert_eq!(other.values("x-kept"), [Some("default".into())]);
+}
+
+#[tokio::test]
 async fn a_circle_of_redirects_ends() {
     let receiver = Receiver::start(&[]).await;
     for _ in 0..2 * Redirects::MAX_HOPS {

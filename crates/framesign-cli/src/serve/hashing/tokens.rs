@@ -29,9 +29,9 @@ impl Mac {
         Self { inner: state_after(&block, 0x36), outer: state_after(&block, 0x5c) }
     }
 
-    fn finish(mut self) -> Digest {
+    fn finish(&mut self) -> Digest {
         self.outer.update(&self.inner.digest());
-        self.outer.finalize()
+        self.outer.digest()
     }
 }
 
@@ -79,8 +79,9 @@ impl Tokens {
     }
 
     /// The token under the secret, and that under the previous one if it is live.
-    pub(crate) fn finish(self) -> [Option<String>; 2] {
-        self.0.map(|mac| Some(hex::encode(mac?.finish())))
+    pub(crate) fn finish(mut self) -> [Option<String>; 2] {
+        // Not moved out of the box, whose memory would keep them: there they are zeroized.
+        self.0.each_mut().map(|mac| Some(hex::encode(mac.as_mut()?.finish())))
     }
 }
 
