@@ -33,18 +33,16 @@ impl<T> Reloadable<T> {
         read: impl FnOnce(&mut Warnings) -> Result<T, FatalError>,
     ) {
         let mut warnings = Warnings::default();
-        let read = read(&mut warnings);
-        let is_done = read.is_ok();
-        match read {
-            Ok(read) => {
-                self.replace(read);
+        let replaced = read(&mut warnings).map(|value| self.replace(value));
+        // The value first, then the count, then the log: so that a reader of one sees what is before.
+        metrics.reloaded(replaced.is_ok());
+        match replaced {
+            Ok(()) => {
                 info!("{what} were read again");
                 warnings.log();
             }
             Err(stop) => error!("{what} could not be read again and stay as they were: {stop}"),
         }
-        // Stores the value before the count, so that a reader of the count sees it.
-        metrics.reloaded(is_done);
     }
 
     fn replace(&self, value: T) {
