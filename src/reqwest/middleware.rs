@@ -33,6 +33,8 @@ use crate::{
 /// use reqwest::Body;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # // Built with a package that leaves the choice of TLS to the program.
+/// # let _ = rustls::crypto::ring::default_provider().install_default();
 /// let signer = RequestSigner::new(Credentials::new("access", "secret")?);
 /// let client = SigningMiddleware::new(signer).into_client()?;
 /// let request = client
