@@ -149,11 +149,11 @@ impl Writer {
     }
 
     /// Waits for the last piece, and makes all of them stable.
+    ///
+    /// Of an empty part as well: it may be the last one, and the store fails if the data are gone.
     async fn finish(mut self, length: u64) -> Result<Part, StoreError> {
         self.written().await?;
-        if length > 0 {
-            self.store.sync(&self.place).await?;
-        }
+        self.store.sync(&self.place).await?;
         Ok(Part { length, hash: self.hash, tags: self.tags })
     }
 }

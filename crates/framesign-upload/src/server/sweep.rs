@@ -9,7 +9,7 @@ use super::{
 /// What a sweep has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Uploads that were older than they may be, and were deleted.
+    /// Uploads that were older than they may be, or whose name another file has, and were deleted.
     pub expired: usize,
     /// Uploads that were whole, but not visible, and now are.
     pub finished: usize,
@@ -68,7 +68,10 @@ impl Uploads {
             Look::Whole => {
                 let turn = self.in_flight.turn(key).await;
                 match self.find(turn).await {
-                    Ok(_) => swept.finished += 1,
+                    Ok(Some(_)) => swept.finished += 1,
+                    // Too old, or its name is taken: it is deleted.
+                    Ok(None) => swept.expired += 1,
+                    Err(problem) if problem.store_error().is_none() => swept.expired += 1,
                     Err(problem) => {
                         self.tell_of(&problem);
                         swept.failed += 1;

@@ -71,6 +71,8 @@ pub(super) enum Look {
 pub(super) enum Ending {
     Visible(Box<Record>),
     NameTaken,
+    /// It could not be made visible for as long as an upload lives, and was deleted.
+    Expired,
 }
 
 impl Uploads {
@@ -181,6 +183,7 @@ impl Uploads {
             return match self.finish(&key, record).await? {
                 Ending::Visible(record) => Ok(Some(Found::Done(record))),
                 Ending::NameTaken => Err(name_taken()),
+                Ending::Expired => Ok(None),
             };
         }
         if record.remaining(&self.limits, self.now()).is_none() {
@@ -249,6 +252,8 @@ impl Uploads {
 
     /// Ends an upload whose parts are all there: makes it visible, keeps its result, and deletes the
     /// rest. What was done of that before is not done again.
+    ///
+    /// If the store cannot make it visible until it is too old, as when its data are gone, it is deleted.
     pub(super) async fn finish(
         &self,
         key: &UploadKey,
@@ -257,11 +262,19 @@ impl Uploads {
         let place = record.place(key);
         let is_done = self.store.read(&done(key)).await?.is_some();
         if let Some(whole) = record.whole(key).filter(|_| !is_done) {
-            let published = self.store.publish(&whole).await?;
-            if published == Published::NameTaken {
+            let unpublished = match self.store.publish(&whole).await {
+                Ok(Published::Visible) => None,
+                Ok(Published::NameTaken) => Some(Ending::NameTaken),
+                Err(error) if record.is_overdue(&self.limits, self.now()) => {
+                    self.tell(&error);
+                    Some(Ending::Expired)
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(ending) = unpublished {
                 self.store.clear(&place).await?;
                 self.store.delete(&open(key)).await?;
-                return Ok(Ending::NameTaken);
+                return Ok(ending);
             }
             record.claim = None;
             let text = record.to_text();

@@ -32,7 +32,7 @@ use super::{
 
 /// Which call fails, and whether it does what it was asked for before.
 #[derive(Clone, Debug)]
-struct Faults {
+pub(super) struct Faults {
     calls: Arc<AtomicUsize>,
     /// The number of the first call that fails; those after it fail for `length`.
     first: usize,
@@ -42,11 +42,11 @@ struct Faults {
 }
 
 impl Faults {
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self::at(usize::MAX, 0, false)
     }
 
-    fn at(first: usize, length: usize, is_answer: bool) -> Self {
+    pub(super) fn at(first: usize, length: usize, is_answer: bool) -> Self {
         Self { calls: Arc::default(), first, length, is_answer }
     }
 
@@ -253,9 +253,9 @@ impl MultipartStore for FailingObjects {
 }
 
 /// Opens a store that fails as `faults` say.
-type Open = dyn Fn(&Kept, Faults) -> Arc<dyn Store>;
+pub(super) type Open = dyn Fn(&Kept, Faults) -> Arc<dyn Store>;
 
-fn calls_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
+pub(super) fn calls_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
     match kept {
         Kept::Directory(folder) => {
             let store = Directory::open(folder.path()).unwrap();
@@ -269,13 +269,13 @@ fn calls_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
     }
 }
 
-fn objects_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
+pub(super) fn objects_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
     let Kept::Objects(objects) = kept else { return calls_fail(kept, faults) };
     let objects = FailingObjects { objects: objects.clone(), faults };
     Arc::new(Objects::new(objects, "received").piece(PIECE).min_part(0))
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits { max_age: Duration::from_secs(1000), ..Limits::default() }
 }
 

@@ -8,6 +8,7 @@
 
 mod client;
 mod conformance;
+mod ending;
 mod exchange;
 mod faults;
 mod lengths;

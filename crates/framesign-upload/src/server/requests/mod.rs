@@ -191,6 +191,8 @@ async fn end(uploads: &Uploads, upload: OpenUpload) -> Result<Response<Body>, Pr
     match uploads.finish(upload.turn.key(), upload.record).await? {
         Ending::Visible(record) => Ok(completed(&record)),
         Ending::NameTaken => Err(name_taken()),
+        // Not of one that has just ended, unless it may have no age at all.
+        Ending::Expired => Err(Problem::not_found()),
     }
 }
 

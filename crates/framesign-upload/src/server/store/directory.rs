@@ -233,7 +233,14 @@ impl Folder {
     fn publish(&self, whole: &Whole) -> io::Result<Published> {
         let Place { key, name, .. } = whole.place();
         let (data, file) = (self.data(key), self.file(name));
-        let opened = OpenOptions::new().write(true).open(&data)?;
+        let opened = match OpenOptions::new().write(true).open(&data) {
+            // They were deleted because the name was taken, and the process ended before the record
+            // was deleted too.
+            Err(error) if error.kind() == ErrorKind::NotFound && file.try_exists()? => {
+                return Ok(Published::NameTaken);
+            }
+            opened => opened?,
+        };
         let length = opened.metadata()?.len();
         if length < whole.size() {
             let problem = format!("expected {} bytes of data, found {length}", whole.size());
