@@ -60,7 +60,7 @@ pub(super) struct OpenUpload {
 #[derive(Debug)]
 pub(super) enum Look {
     Lives,
-    Expired(Box<Record>),
+    Expired(Box<Record>, Version),
     Whole,
     Gone,
     Unreadable,
@@ -302,7 +302,9 @@ impl Uploads {
 
     /// Looks at an upload, without a turn.
     pub(super) async fn look(&self, key: &UploadKey) -> Result<Look, StoreError> {
-        let Some((text, _)) = self.store.read(&open(key)).await? else { return Ok(Look::Gone) };
+        let Some((text, version)) = self.store.read(&open(key)).await? else {
+            return Ok(Look::Gone);
+        };
         let Some(record) = Record::parse(&text) else { return Ok(Look::Unreadable) };
         let now = self.now();
         let is_claimed = self.is_shared() && record.claimed_elsewhere(&self.holder, now).is_some();
@@ -310,18 +312,20 @@ impl Uploads {
             Phase::Whole => Look::Whole,
             Phase::Receiving if is_claimed => Look::Lives,
             Phase::Receiving if record.remaining(&self.limits, now).is_some() => Look::Lives,
-            Phase::Receiving => Look::Expired(Box::new(record)),
+            Phase::Receiving => Look::Expired(Box::new(record), version),
         })
     }
 
-    /// Deletes an upload that has expired.
+    /// Deletes an upload that has expired, unless another process goes on with it.
     pub(super) async fn remove_expired(
         &self,
-        turn: &Turn,
-        record: &Record,
-    ) -> Result<(), StoreError> {
-        self.store.clear(&record.place(turn.key())).await?;
-        self.store.delete(&open(turn.key())).await
+        turn: Turn,
+        record: Record,
+        version: Version,
+    ) -> Result<(), Problem> {
+        let mut upload = OpenUpload { turn, record, version };
+        self.claim(&mut upload).await?;
+        Ok(self.remove(upload).await?)
     }
 
     /// Returns whether the result of an upload was kept long enough.

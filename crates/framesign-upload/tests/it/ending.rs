@@ -69,8 +69,8 @@ async fn upload_whose_name_was_taken_is_gone_whatever_call_fails() {
     }
 }
 
-/// Makes an upload whole without making it visible, and deletes its data.
-async fn lose_data(kept: &Kept) -> String {
+/// Makes an upload whole without making it visible.
+async fn make_whole(kept: &Kept) -> String {
     for call in 0..40 {
         let server = Server::shared(calls_fail(kept, Faults::none()), limits(), now());
         let path = server.call(Call::create("f", &[], false)).await.location();
@@ -79,9 +79,7 @@ async fn lose_data(kept: &Kept) -> String {
         let server = Server::shared(calls_fail(kept, faults), limits(), now());
         server.call(Call::part(&path, 0, &bytes(PIECE), true)).await.expect(503);
         drop(server);
-        let record = record(kept).await;
-        if record["phase"] == "whole" {
-            delete_data(kept, record["handle"].as_str()).await;
+        if record(kept).await["phase"] == "whole" {
             return path;
         }
         // Once the claim of the process that failed is over.
@@ -106,7 +104,7 @@ async fn record(kept: &Kept) -> serde_json::Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-async fn delete_data(kept: &Kept, handle: Option<&str>) {
+async fn delete_data(kept: &Kept) {
     match kept {
         Kept::Directory(folder) => {
             let data = folder.path().join(".uploads/data");
@@ -114,7 +112,7 @@ async fn delete_data(kept: &Kept, handle: Option<&str>) {
             fs::remove_file(data.path()).unwrap();
         }
         Kept::Objects(objects) => {
-            let id = handle.unwrap().to_owned();
+            let id = record(kept).await["handle"].as_str().unwrap().to_owned();
             objects.abort_multipart(&"received/f".into(), &id).await.unwrap();
         }
     }
@@ -124,7 +122,8 @@ async fn delete_data(kept: &Kept, handle: Option<&str>) {
 async fn whole_upload_whose_data_are_gone_lives_no_longer_than_another() {
     for by_request in [false, true] {
         for kept in Kept::all() {
-            let path = lose_data(&kept).await;
+            let path = make_whole(&kept).await;
+            delete_data(&kept).await;
             let at = |seconds| {
                 let time = now() + Duration::from_secs(seconds);
                 Server::shared(calls_fail(&kept, Faults::none()), limits(), time)
@@ -152,7 +151,7 @@ async fn empty_part_does_not_end_an_upload_whose_data_are_gone() {
     let kept = &Kept::all()[0];
     let server = Server::shared(calls_fail(kept, Faults::none()), limits(), now());
     let path = server.call(Call::create("f", b"content", false)).await.location();
-    delete_data(kept, None).await;
+    delete_data(kept).await;
     server.call(Call::part(&path, 7, b"", true)).await.expect(503);
     server.call(Call::new("DELETE", &path)).await.expect(204);
     assert_eq!(kept.rest().await, [""; 0]);
