@@ -272,9 +272,11 @@ impl Uploads {
                 Err(error) => return Err(error),
             };
             if let Some(ending) = unpublished {
+                // Another process may have made it visible, and cleared the reservation of the name.
+                let published = self.done(key).await?;
                 self.store.clear(&place).await?;
                 self.store.delete(&open(key)).await?;
-                return Ok(ending);
+                return Ok(published.map_or(ending, |record| Ending::Visible(Box::new(record))));
             }
             record.claim = None;
             let text = record.to_text();

@@ -70,7 +70,7 @@ async fn upload_whose_name_was_taken_is_gone_whatever_call_fails() {
 }
 
 /// Makes an upload whole without making it visible.
-async fn make_whole(kept: &Kept) -> String {
+pub(super) async fn make_whole(kept: &Kept) -> String {
     for call in 0..40 {
         let server = Server::shared(calls_fail(kept, Faults::none()), limits(), now());
         let path = server.call(Call::create("f", &[], false)).await.location();

@@ -7,6 +7,7 @@ use tokio::task::{self, JoinHandle};
 
 use super::{
     client::{Call, Server, now},
+    ending::make_whole,
     faults::{Faults, Pause, limits, objects_fail},
     stores::{Kept, PIECE},
 };
@@ -137,4 +138,21 @@ async fn upload_that_is_being_received_is_not_cancelled_by_another_replica() {
     assert!(answer.field("retry-after").is_some());
     assert_eq!(first.end().await, Some(201));
     assert_eq!(kept.files().await, ["f"]);
+}
+
+#[tokio::test]
+async fn two_replicas_that_end_one_upload_both_find_its_file() {
+    for call in 0..CALLS {
+        for other in 0..CALLS {
+            for is_first_begun in [false, true] {
+                let kept = objects();
+                let look = Action::Request(Call::new("HEAD", &make_whole(&kept).await));
+                let calls = [call, other];
+                let statuses = both(&kept, [&look, &look], now(), calls, is_first_begun).await;
+                assert_eq!(statuses, [Some(204); 2], "{calls:?}, {is_first_begun}");
+                assert_eq!(kept.files().await, ["f"]);
+                assert_eq!(kept.rest().await, [""; 0], "{calls:?}");
+            }
+        }
+    }
 }
