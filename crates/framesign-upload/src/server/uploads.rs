@@ -129,23 +129,24 @@ impl Uploads {
     }
 
     /// The number of uploads of an access key that have not ended.
-    pub(super) async fn count(&self, access_key: &str) -> Result<usize, StoreError> {
-        let owner = owner(access_key.as_bytes());
+    pub(super) async fn count(&self, access_key: &[u8]) -> Result<usize, StoreError> {
+        let owner = owner(access_key);
         Ok(self.store.list(RecordKind::Open, Some(&owner)).await?.len())
     }
 
     /// Makes an upload. Its record comes first, so that it can be found whatever fails then.
     pub(super) async fn create(
         &self,
-        access_key: &str,
+        access_key: &[u8],
         name: FileName,
         length: Option<u64>,
         claimed: Option<Hash>,
     ) -> Result<OpenUpload, Problem> {
-        let key = UploadKey::random(access_key.as_bytes());
+        let key = UploadKey::random(access_key);
         let key = key.map_err(|error| StoreError::new("name an upload", error.to_string()))?;
         let turn = self.in_flight.turn(&key).await;
-        let mut record = Record::new(access_key, name, self.now());
+        // For the reader of the record. The owner is told by the bytes.
+        let mut record = Record::new(&String::from_utf8_lossy(access_key), name, self.now());
         (record.length, record.claimed) = (length, claimed);
         record.claim = self.is_shared().then(|| self.new_claim());
         let made = self.store.replace(&open(&key), record.to_text(), None).await?;
@@ -372,5 +373,22 @@ impl fmt::Debug for Uploads {
             .field("store", &self.store)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, Uploads};
+    use crate::server::Directory;
+
+    #[tokio::test]
+    async fn access_keys_that_are_no_text_are_different_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let uploads = Uploads::new(Directory::open(folder.path()).unwrap(), Limits::default());
+        let name = "f".parse().unwrap();
+        let upload = uploads.create(b"key \xfe", name, None, None).await.unwrap();
+        assert_eq!(uploads.count(b"key \xfe").await.unwrap(), 1);
+        assert_eq!(uploads.count(b"key \xff").await.unwrap(), 0);
+        assert_eq!(upload.record.access_key, "key \u{fffd}");
     }
 }

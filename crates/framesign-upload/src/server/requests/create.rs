@@ -80,7 +80,7 @@ fn check_sizes(
     check_content(limits, content_length, is_last || content_length == 0)
 }
 
-async fn check_count(uploads: &Uploads, access_key: &str) -> Result<(), Problem> {
+async fn check_count(uploads: &Uploads, access_key: &[u8]) -> Result<(), Problem> {
     if uploads.count(access_key).await? < uploads.limits.max_uploads {
         return Ok(());
     }

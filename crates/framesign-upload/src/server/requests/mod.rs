@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
 pub(super) struct Signed<'a, B, S> {
     uploads: &'a Uploads,
     keys: &'a KeyCache<S>,
-    access_key: String,
+    access_key: Box<[u8]>,
     fields: HeaderMap,
     content_length: u64,
     verification: Verification,
@@ -89,7 +89,7 @@ where
         let detail = "the service is not behind a layer that verifies";
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
     };
-    let access_key = String::from_utf8_lossy(claim.access_key()).into_owned();
+    let access_key = claim.access_key().into();
     let content_length = claim.content_length().unwrap_or_default();
     let (path, fields) = (parts.uri.path(), parts.headers);
     let uploads = &uploads;
@@ -112,7 +112,7 @@ where
             Target::File { name } => return self.create(name).await,
             Target::Upload { id } => id,
         };
-        let key = UploadKey::of_request(self.access_key.as_bytes(), id);
+        let key = UploadKey::of_request(&self.access_key, id);
         let key = key.ok_or_else(Problem::not_found)?;
         match *method {
             Method::PATCH => self.append(&key).await,
