@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::sync;
+
 use super::{
     in_flight::{InFlight, Turn},
     limits::Limits,
@@ -35,6 +37,8 @@ pub struct Uploads {
     pub(super) store: Arc<dyn Store>,
     pub(super) limits: Limits,
     pub(super) in_flight: InFlight,
+    /// Of each group of owners one creation at a time.
+    creations: Arc<[sync::Mutex<()>; 256]>,
     /// The name of this process in claims.
     holder: Arc<str>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
@@ -90,6 +94,7 @@ impl Uploads {
             store,
             limits: limits.for_store(min_part),
             in_flight: InFlight::default(),
+            creations: Arc::new([const { sync::Mutex::const_new(()) }; 256]),
             holder,
             clock: Arc::new(SystemTime::now),
             log: Arc::new(|_| {}),
@@ -132,6 +137,14 @@ impl Uploads {
     pub(super) async fn count(&self, access_key: &[u8]) -> Result<usize, StoreError> {
         let owner = owner(access_key);
         Ok(self.store.list(RecordKind::Open, Some(&owner)).await?.len())
+    }
+
+    /// The turn to count the uploads of an access key and to make one more. Other processes do not
+    /// wait for it.
+    pub(super) async fn creation(&self, access_key: &[u8]) -> sync::MutexGuard<'_, ()> {
+        let name = owner(access_key);
+        let group = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        self.creations[usize::from(group)].lock().await
     }
 
     /// Makes an upload. Its record comes first, so that it can be found whatever fails then.

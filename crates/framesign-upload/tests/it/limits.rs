@@ -84,6 +84,18 @@ async fn uploads_of_an_access_key() {
 }
 
 #[tokio::test]
+async fn uploads_of_an_access_key_that_come_at_once() {
+    for kept in Kept::all() {
+        let server = Server::limited_of(&kept, Limits { max_uploads: 2, ..Limits::default() });
+        let names: Vec<_> = (0..8).map(|number| format!("f{number}")).collect();
+        let calls = names.iter().map(|name| server.call(Call::create(name, b"", false)));
+        let answers = futures_util::future::join_all(calls).await;
+        let created = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(created, 2);
+    }
+}
+
+#[tokio::test]
 async fn age_of_an_upload() {
     for kept in Kept::all() {
         let limits = Limits { max_age: Duration::from_secs(100), ..Limits::default() };

@@ -32,12 +32,14 @@ where
         let is_last = boolean(&self.fields, &UPLOAD_COMPLETE).unwrap_or(true);
         let length = self.length(is_last)?;
         check_sizes(&uploads.limits, length, content_length, is_last)?;
+        let creation = uploads.creation(&self.access_key).await;
         check_count(uploads, &self.access_key).await?;
         if uploads.store.exists(&name).await? {
             return Err(name_taken());
         }
         let claimed = claimed(&self.fields);
         let mut upload = uploads.create(&self.access_key, name, length, claimed).await?;
+        drop(creation);
         if content_length == 0 && !is_last {
             uploads.release(&mut upload).await;
             return Ok(created(uploads, &upload));
