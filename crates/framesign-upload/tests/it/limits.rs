@@ -6,7 +6,7 @@ use framesign_upload::server::Limits;
 
 use super::{
     client::{ALICE, BOB, Call, Server, now},
-    stores::Kept,
+    stores::{Kept, PIECE},
 };
 
 #[tokio::test]
@@ -62,6 +62,17 @@ async fn number_of_parts() {
         server.call(Call::part(&path, 2, b"", true)).await.expect(201);
         assert_eq!(kept.read("f").await, b"ab");
     }
+}
+
+#[tokio::test]
+async fn number_of_pieces_of_a_creation() {
+    let [_, kept] = Kept::all();
+    let server = Server::of(&kept);
+    let whole = vec![0; 10_001 * PIECE];
+    let answer = server.call(Call::create("f", &whole, true)).await.expect(413);
+    assert!(answer.field("upload-limit").is_some());
+    // Pieces are smaller than two.
+    server.call(Call::create("f", &whole[1..], true)).await.expect(201);
 }
 
 #[tokio::test]

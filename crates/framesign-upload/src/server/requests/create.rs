@@ -5,8 +5,8 @@ use framesign::{http::BoxError, secrets::SecretStore};
 use http::{Response, StatusCode, header};
 
 use super::{
-    Received, Signed, Terms, UPLOADS, agreed, check_content, check_size, claimed, described, end,
-    insert, limit_field, other_hash,
+    Received, Signed, Terms, UPLOADS, agreed, check_content, check_room, check_size, claimed,
+    described, end, insert, limit_field, other_hash,
 };
 use crate::{
     fields::{UPLOAD_COMPLETE, UPLOAD_LENGTH, UPLOAD_LIMIT, boolean, integer},
@@ -32,6 +32,9 @@ where
         let is_last = boolean(&self.fields, &UPLOAD_COMPLETE).unwrap_or(true);
         let length = self.length(is_last)?;
         check_sizes(&uploads.limits, length, content_length, is_last)?;
+        if content_length > 0 {
+            check_room(uploads, 0, 0, content_length)?;
+        }
         let creation = uploads.creation(&self.access_key).await;
         check_count(uploads, &self.access_key).await?;
         if uploads.store.exists(&name).await? {

@@ -279,6 +279,18 @@ fn check_content(limits: &Limits, length: u64, is_last: bool) -> Result<(), Prob
     Ok(())
 }
 
+/// Refuses a part that would be one of too many, or have too many pieces for the store, after those
+/// that are there.
+fn check_room(uploads: &Uploads, parts: u32, pieces: usize, length: u64) -> Result<(), Problem> {
+    let properties = uploads.store.properties();
+    let pieces = pieces as u64 + part::pieces(&properties, length);
+    if pieces <= properties.max_pieces as u64 && parts < uploads.limits.max_parts {
+        return Ok(());
+    }
+    let detail = "as many parts of the upload as there may be; send it anew in larger ones";
+    Err(limited(Problem::too_large(detail), &uploads.limits))
+}
+
 fn check_size(limits: &Limits, size: u64) -> Result<(), Problem> {
     if size <= limits.max_size {
         return Ok(());
