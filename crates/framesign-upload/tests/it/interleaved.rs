@@ -3,7 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::task::{self, JoinHandle};
+use tokio::{
+    task::{self, JoinHandle},
+    time::{self, Instant},
+};
 
 use super::{
     client::{Call, Server, now},
@@ -138,6 +141,28 @@ async fn upload_that_is_being_received_is_not_cancelled_by_another_replica() {
     assert!(answer.field("retry-after").is_some());
     assert_eq!(first.end().await, Some(201));
     assert_eq!(kept.files().await, ["f"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn claim_is_kept_while_the_store_is_slow() {
+    let kept = objects();
+    let path = Server::of(&kept).call(Call::create("f", b"", false)).await.location();
+    let begun = Instant::now();
+    let clocked = |faults| {
+        let store = objects_fail(&kept, faults);
+        Server::clocked(store, limits(), now(), move || now() + begun.elapsed())
+    };
+    // The content is written, which takes far longer than a claim.
+    let (pause, part) = (Pause::before(2), Call::part(&path, 0, b"slow", true));
+    let first = clocked(Faults::pausing(&pause));
+    let running = task::spawn(async move { first.call(part).await });
+    pause.reached().await;
+    time::sleep(Duration::from_secs(100)).await;
+    let second = clocked(Faults::none());
+    second.call(Call::part(&path, 0, b"other", true)).await.expect(409);
+    pause.end();
+    running.await.unwrap().expect(201);
+    assert_eq!(kept.read("f").await, b"slow");
 }
 
 #[tokio::test]
