@@ -162,7 +162,16 @@ impl Uploads {
         let mut record = Record::new(&String::from_utf8_lossy(access_key), name, self.now());
         (record.length, record.claimed) = (length, claimed);
         record.claim = self.is_shared().then(|| self.new_claim());
-        let made = self.store.replace(&open(&key), record.to_text(), None).await?;
+        let made = match self.store.replace(&open(&key), record.to_text(), None).await {
+            Ok(made) => made,
+            Err(error) => {
+                // The store may have made it all the same, and nobody would know of it.
+                if let Err(error) = self.store.delete(&open(&key)).await {
+                    self.tell(&error);
+                }
+                return Err(error.into());
+            }
+        };
         let version = made.ok_or_else(taken_over)?;
         let mut upload = OpenUpload { turn, record, version };
         match self.begin(&mut upload).await {

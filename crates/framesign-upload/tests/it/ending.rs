@@ -156,3 +156,13 @@ async fn empty_part_does_not_end_an_upload_whose_data_are_gone() {
     server.call(Call::new("DELETE", &path)).await.expect(204);
     assert_eq!(kept.rest().await, [""; 0]);
 }
+
+#[tokio::test]
+async fn creation_whose_record_is_made_and_whose_answer_is_lost_does_not_count() {
+    for kept in Kept::all() {
+        // The calls before: to count, and to ask for a file.
+        let server = Server::shared(calls_fail(&kept, Faults::at(2, 1, true)), limits(), now());
+        server.call(Call::create("f", b"", false)).await.expect(503);
+        assert_eq!(kept.rest().await, [""; 0]);
+    }
+}
