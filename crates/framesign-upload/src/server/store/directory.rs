@@ -211,10 +211,10 @@ impl Folder {
         }
         let number = self.temporary.fetch_add(1, Relaxed);
         let temporary = self.own.join("tmp").join(number.to_string());
-        let mut file = File::create(&temporary)?;
-        file.write_all(text)?;
-        file.sync_data()?;
-        fs::rename(&temporary, &path)?;
+        write_synced(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).inspect_err(
+            // The error that is told is the first one.
+            |_| drop(fs::remove_file(&temporary)),
+        )?;
         sync_parent(&path)?;
         Ok(Some(version(text)))
     }
@@ -263,6 +263,12 @@ impl Folder {
         sync_folder(&self.files)?;
         Ok(Published::Visible)
     }
+}
+
+fn write_synced(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text)?;
+    file.sync_data()
 }
 
 fn file_name(key: &UploadKey) -> String {
