@@ -43,7 +43,7 @@ pub use self::limits::Limits;
 pub use self::names::{FileName, InvalidName, UploadKey};
 pub use self::record::Whole;
 pub use self::requests::{FILES, UPLOADS};
-pub use self::service::{AnswerBody, Service};
+pub use self::service::{AnswerBody, HeldWhileAnswered, Service};
 pub use self::store::{
     Answer, Directory, Piece, Place, Properties, Published, RecordKind, RecordName, Store,
     StoreError, Version,

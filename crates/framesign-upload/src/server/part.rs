@@ -1,6 +1,6 @@
 //! Receives the content of a part: verified as it passes, hashed for the whole, and written.
 
-use std::{mem, sync::Arc};
+use std::{mem, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use framesign::http::{BoxError, VerifyingBody};
@@ -20,6 +20,9 @@ use super::{
     uploads::{OpenUpload, Uploads},
 };
 
+/// How often the claim is looked at while a store is waited for.
+const CLAIM_LOOK: Duration = Duration::from_secs(5);
+
 /// Receives the `length` bytes of a part. What has come is not counted yet: the record stays as it
 /// was, but for its claim.
 ///
@@ -36,12 +39,29 @@ where
     B::Error: Into<BoxError>,
 {
     let mut writer = Writer::new(uploads, upload);
-    match pass(uploads, upload, body, length, &mut writer).await {
-        Ok(()) => Ok(writer.finish(length).await?),
-        Err(problem) => {
-            // Nothing of this request may be written once the next one is.
-            let _ = writer.written().await;
-            Err(problem)
+    let result = match pass(uploads, upload, body, length, &mut writer).await {
+        Ok(()) => keeping_claim(uploads, upload, writer.finish(length)).await,
+        Err(problem) => Err(problem),
+    };
+    if result.is_err() {
+        // Nothing of this request may be written once the next one is.
+        let _ = writer.written().await;
+    }
+    result
+}
+
+/// Waits for a store, however slow it is, and keeps the claim meanwhile: whoever had it next would
+/// write at the same place.
+async fn keeping_claim<T>(
+    uploads: &Uploads,
+    upload: &mut OpenUpload,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, Problem> {
+    let mut call = pin!(call);
+    loop {
+        tokio::select! {
+            done = &mut call => return Ok(done?),
+            () = time::sleep(CLAIM_LOOK) => uploads.keep_claim(upload).await?,
         }
     }
 }
@@ -85,13 +105,14 @@ where
             piece.extend_from_slice(now);
             if piece.len() == size {
                 let next = BytesMut::with_capacity(size);
-                writer.push(mem::replace(&mut piece, next).freeze()).await?;
+                let piece = mem::replace(&mut piece, next).freeze();
+                keeping_claim(uploads, upload, writer.push(piece)).await?;
             }
             data = later;
         }
     }
     if !piece.is_empty() {
-        writer.push(piece.freeze()).await?;
+        keeping_claim(uploads, upload, writer.push(piece.freeze())).await?;
     }
     Ok(())
 }
@@ -138,23 +159,25 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits for the piece that is being written.
+    /// Waits for the piece that is being written. If this is dropped, it can be waited for again.
     async fn written(&mut self) -> Result<(), StoreError> {
-        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let Some(writing) = &mut self.writing else { return Ok(()) };
+        let written = writing.await;
+        self.writing = None;
         let Written { hash, tag } =
-            writing.await.map_err(|error| StoreError::new("write data", error))??;
+            written.map_err(|error| StoreError::new("write data", error))??;
         self.hash = hash;
         self.tags.push(tag);
         Ok(())
     }
 
     /// Waits for the last piece, and makes all of them stable.
-    async fn finish(mut self, length: u64) -> Result<Part, StoreError> {
+    ///
+    /// Of an empty part as well: it may be the last one, and the store fails if the data are gone.
+    async fn finish(&mut self, length: u64) -> Result<Part, StoreError> {
         self.written().await?;
-        if length > 0 {
-            self.store.sync(&self.place).await?;
-        }
-        Ok(Part { length, hash: self.hash, tags: self.tags })
+        self.store.sync(&self.place).await?;
+        Ok(Part { length, hash: self.hash.clone(), tags: mem::take(&mut self.tags) })
     }
 }
 

@@ -192,6 +192,12 @@ impl Record {
         end.checked_sub(seconds(now)).filter(|left| *left > 0).map(Duration::from_secs)
     }
 
+    /// Returns whether it is whole, and has been for as long as an upload lives.
+    pub(super) fn is_overdue(&self, limits: &Limits, now: SystemTime) -> bool {
+        let lifetime = limits.max_age.as_secs();
+        self.ended.is_some_and(|ended| ended.saturating_add(lifetime) <= seconds(now))
+    }
+
     /// The time for which another process than `holder` claims it.
     pub(super) fn claimed_elsewhere(&self, holder: &str, now: SystemTime) -> Option<Duration> {
         let claim = self.claim.as_ref().filter(|claim| claim.holder != holder)?;

@@ -1,6 +1,7 @@
 //! The tower service.
 
 use std::{
+    any::Any,
     convert::Infallible,
     fmt,
     pin::Pin,
@@ -59,6 +60,29 @@ pub type AnswerBody = Either<ResponseBody<Body>, Body>;
 pub struct Service<S> {
     verify: Verify<Handler<S>, S>,
     uploads: Uploads,
+}
+
+/// An extension of a request that the service holds until the request is answered, such as a permit
+/// of a semaphore that bounds the requests.
+///
+/// A request goes on when its connection is lost, and with it what answers it is dropped. So what
+/// is held beside the answer is given back too early.
+#[derive(Clone)]
+pub struct HeldWhileAnswered {
+    _held: Arc<dyn Any + Send + Sync>,
+}
+
+impl HeldWhileAnswered {
+    /// Holds `held`, which is dropped with the last clone.
+    pub fn new(held: impl Any + Send + Sync) -> Self {
+        Self { _held: Arc::new(held) }
+    }
+}
+
+impl fmt::Debug for HeldWhileAnswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldWhileAnswered").finish_non_exhaustive()
+    }
 }
 
 /// The service behind the layer.
@@ -142,11 +166,16 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<VerifyingBody<B>>) -> Self::Future {
+    fn call(&mut self, mut request: Request<VerifyingBody<B>>) -> Self::Future {
+        let held: Option<HeldWhileAnswered> = request.extensions_mut().remove();
         let Self { uploads, keys } = self.clone();
         // A server drops what answers a request when its connection is lost. What was begun must be
         // brought to its end or taken back all the same.
-        let answer = task::spawn(async move { requests::answer(uploads, &keys, request).await });
+        let answer = task::spawn(async move {
+            let answer = requests::answer(uploads, &keys, request).await;
+            drop(held);
+            answer
+        });
         Box::pin(async { Ok(answer.await.unwrap_or_else(|_| failed())) })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     names::UploadKey,
+    problem::Problem,
     store::{RecordKind, StoreError},
     uploads::{Look, Uploads},
 };
@@ -9,7 +10,7 @@ use super::{
 /// What a sweep has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Uploads that were older than they may be, and were deleted.
+    /// Uploads that were older than they may be, or whose name another file has, and were deleted.
     pub expired: usize,
     /// Uploads that were whole, but not visible, and now are.
     pub finished: usize,
@@ -50,6 +51,14 @@ impl Uploads {
         }
     }
 
+    /// Without an error of the store another process goes on with the upload.
+    fn note_problem(&self, problem: &Problem, swept: &mut Swept) {
+        if let Some(error) = problem.store_error() {
+            self.tell(error);
+            swept.failed += 1;
+        }
+    }
+
     async fn sweep_open(&self, key: &UploadKey, swept: &mut Swept) -> Result<(), StoreError> {
         // Looked at without a turn, which would end a request that goes on.
         match self.look(key).await? {
@@ -57,22 +66,24 @@ impl Uploads {
             Look::Unreadable => {
                 return Err(StoreError::new("read a record", "it is none of this version"));
             }
-            Look::Expired(_) => {
+            Look::Expired(..) => {
                 let turn = self.in_flight.turn(key).await;
                 // What a request has made of it meanwhile.
-                if let Look::Expired(record) = self.look(key).await? {
-                    self.remove_expired(&turn, &record).await?;
-                    swept.expired += 1;
+                if let Look::Expired(record, version) = self.look(key).await? {
+                    match self.remove_expired(turn, *record, version).await {
+                        Ok(()) => swept.expired += 1,
+                        Err(problem) => self.note_problem(&problem, swept),
+                    }
                 }
             }
             Look::Whole => {
                 let turn = self.in_flight.turn(key).await;
                 match self.find(turn).await {
-                    Ok(_) => swept.finished += 1,
-                    Err(problem) => {
-                        self.tell_of(&problem);
-                        swept.failed += 1;
-                    }
+                    Ok(Some(_)) => swept.finished += 1,
+                    // Too old, or its name is taken: it is deleted.
+                    Ok(None) => swept.expired += 1,
+                    Err(problem) if problem.store_error().is_none() => swept.expired += 1,
+                    Err(problem) => self.note_problem(&problem, swept),
                 }
             }
         }

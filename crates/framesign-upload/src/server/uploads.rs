@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::sync;
+
 use super::{
     in_flight::{InFlight, Turn},
     limits::Limits,
@@ -35,6 +37,8 @@ pub struct Uploads {
     pub(super) store: Arc<dyn Store>,
     pub(super) limits: Limits,
     pub(super) in_flight: InFlight,
+    /// Of each group of owners one creation at a time.
+    creations: Arc<[sync::Mutex<()>; 256]>,
     /// The name of this process in claims.
     holder: Arc<str>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
@@ -60,7 +64,7 @@ pub(super) struct OpenUpload {
 #[derive(Debug)]
 pub(super) enum Look {
     Lives,
-    Expired(Box<Record>),
+    Expired(Box<Record>, Version),
     Whole,
     Gone,
     Unreadable,
@@ -71,6 +75,8 @@ pub(super) enum Look {
 pub(super) enum Ending {
     Visible(Box<Record>),
     NameTaken,
+    /// It could not be made visible for as long as an upload lives, and was deleted.
+    Expired,
 }
 
 impl Uploads {
@@ -88,6 +94,7 @@ impl Uploads {
             store,
             limits: limits.for_store(min_part),
             in_flight: InFlight::default(),
+            creations: Arc::new([const { sync::Mutex::const_new(()) }; 256]),
             holder,
             clock: Arc::new(SystemTime::now),
             log: Arc::new(|_| {}),
@@ -127,26 +134,44 @@ impl Uploads {
     }
 
     /// The number of uploads of an access key that have not ended.
-    pub(super) async fn count(&self, access_key: &str) -> Result<usize, StoreError> {
-        let owner = owner(access_key.as_bytes());
+    pub(super) async fn count(&self, access_key: &[u8]) -> Result<usize, StoreError> {
+        let owner = owner(access_key);
         Ok(self.store.list(RecordKind::Open, Some(&owner)).await?.len())
+    }
+
+    /// The turn to count the uploads of an access key and to make one more. Other processes do not
+    /// wait for it.
+    pub(super) async fn creation(&self, access_key: &[u8]) -> sync::MutexGuard<'_, ()> {
+        let name = owner(access_key);
+        let group = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        self.creations[usize::from(group)].lock().await
     }
 
     /// Makes an upload. Its record comes first, so that it can be found whatever fails then.
     pub(super) async fn create(
         &self,
-        access_key: &str,
+        access_key: &[u8],
         name: FileName,
         length: Option<u64>,
         claimed: Option<Hash>,
     ) -> Result<OpenUpload, Problem> {
-        let key = UploadKey::random(access_key.as_bytes());
+        let key = UploadKey::random(access_key);
         let key = key.map_err(|error| StoreError::new("name an upload", error.to_string()))?;
         let turn = self.in_flight.turn(&key).await;
-        let mut record = Record::new(access_key, name, self.now());
+        // For the reader of the record. The owner is told by the bytes.
+        let mut record = Record::new(&String::from_utf8_lossy(access_key), name, self.now());
         (record.length, record.claimed) = (length, claimed);
         record.claim = self.is_shared().then(|| self.new_claim());
-        let made = self.store.replace(&open(&key), record.to_text(), None).await?;
+        let made = match self.store.replace(&open(&key), record.to_text(), None).await {
+            Ok(made) => made,
+            Err(error) => {
+                // The store may have made it all the same, and nobody would know of it.
+                if let Err(error) = self.store.delete(&open(&key)).await {
+                    self.tell(&error);
+                }
+                return Err(error.into());
+            }
+        };
         let version = made.ok_or_else(taken_over)?;
         let mut upload = OpenUpload { turn, record, version };
         match self.begin(&mut upload).await {
@@ -181,6 +206,7 @@ impl Uploads {
             return match self.finish(&key, record).await? {
                 Ending::Visible(record) => Ok(Some(Found::Done(record))),
                 Ending::NameTaken => Err(name_taken()),
+                Ending::Expired => Ok(None),
             };
         }
         if record.remaining(&self.limits, self.now()).is_none() {
@@ -249,6 +275,8 @@ impl Uploads {
 
     /// Ends an upload whose parts are all there: makes it visible, keeps its result, and deletes the
     /// rest. What was done of that before is not done again.
+    ///
+    /// If the store cannot make it visible until it is too old, as when its data are gone, it is deleted.
     pub(super) async fn finish(
         &self,
         key: &UploadKey,
@@ -257,11 +285,21 @@ impl Uploads {
         let place = record.place(key);
         let is_done = self.store.read(&done(key)).await?.is_some();
         if let Some(whole) = record.whole(key).filter(|_| !is_done) {
-            let published = self.store.publish(&whole).await?;
-            if published == Published::NameTaken {
+            let unpublished = match self.store.publish(&whole).await {
+                Ok(Published::Visible) => None,
+                Ok(Published::NameTaken) => Some(Ending::NameTaken),
+                Err(error) if record.is_overdue(&self.limits, self.now()) => {
+                    self.tell(&error);
+                    Some(Ending::Expired)
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(ending) = unpublished {
+                // Another process may have made it visible, and cleared the reservation of the name.
+                let published = self.done(key).await?;
                 self.store.clear(&place).await?;
                 self.store.delete(&open(key)).await?;
-                return Ok(Ending::NameTaken);
+                return Ok(published.map_or(ending, |record| Ending::Visible(Box::new(record))));
             }
             record.claim = None;
             let text = record.to_text();
@@ -289,7 +327,9 @@ impl Uploads {
 
     /// Looks at an upload, without a turn.
     pub(super) async fn look(&self, key: &UploadKey) -> Result<Look, StoreError> {
-        let Some((text, _)) = self.store.read(&open(key)).await? else { return Ok(Look::Gone) };
+        let Some((text, version)) = self.store.read(&open(key)).await? else {
+            return Ok(Look::Gone);
+        };
         let Some(record) = Record::parse(&text) else { return Ok(Look::Unreadable) };
         let now = self.now();
         let is_claimed = self.is_shared() && record.claimed_elsewhere(&self.holder, now).is_some();
@@ -297,18 +337,20 @@ impl Uploads {
             Phase::Whole => Look::Whole,
             Phase::Receiving if is_claimed => Look::Lives,
             Phase::Receiving if record.remaining(&self.limits, now).is_some() => Look::Lives,
-            Phase::Receiving => Look::Expired(Box::new(record)),
+            Phase::Receiving => Look::Expired(Box::new(record), version),
         })
     }
 
-    /// Deletes an upload that has expired.
+    /// Deletes an upload that has expired, unless another process goes on with it.
     pub(super) async fn remove_expired(
         &self,
-        turn: &Turn,
-        record: &Record,
-    ) -> Result<(), StoreError> {
-        self.store.clear(&record.place(turn.key())).await?;
-        self.store.delete(&open(turn.key())).await
+        turn: Turn,
+        record: Record,
+        version: Version,
+    ) -> Result<(), Problem> {
+        let mut upload = OpenUpload { turn, record, version };
+        self.claim(&mut upload).await?;
+        Ok(self.remove(upload).await?)
     }
 
     /// Returns whether the result of an upload was kept long enough.
@@ -353,5 +395,22 @@ impl fmt::Debug for Uploads {
             .field("store", &self.store)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, Uploads};
+    use crate::server::Directory;
+
+    #[tokio::test]
+    async fn access_keys_that_are_no_text_are_different_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let uploads = Uploads::new(Directory::open(folder.path()).unwrap(), Limits::default());
+        let name = "f".parse().unwrap();
+        let upload = uploads.create(b"key \xfe", name, None, None).await.unwrap();
+        assert_eq!(uploads.count(b"key \xfe").await.unwrap(), 1);
+        assert_eq!(uploads.count(b"key \xff").await.unwrap(), 0);
+        assert_eq!(upload.record.access_key, "key \u{fffd}");
     }
 }

@@ -49,12 +49,22 @@ impl Server {
     }
 
     pub(crate) fn shared(store: Arc<dyn Store>, limits: Limits, now: SystemTime) -> Self {
+        Self::clocked(store, limits, now, move || now)
+    }
+
+    /// The same with a clock for the ages of uploads and claims.
+    pub(crate) fn clocked(
+        store: Arc<dyn Store>,
+        limits: Limits,
+        now: SystemTime,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
         let secrets = MemoryStore::new();
         for access_key in [ALICE, BOB] {
             secrets.add(access_key, Secret::new(&secret(access_key)).unwrap()).unwrap();
         }
         let secrets = Arc::new(KeyCache::new(secrets));
-        let uploads = Uploads::shared(store, limits).clock(move || now);
+        let uploads = Uploads::shared(store, limits).clock(clock);
         let service = Service::with_layer(
             Arc::clone(&secrets),
             Policy::default(),

@@ -16,7 +16,7 @@ use framesign_upload::server::{
     Answer, Directory, FileName, Limits, Objects, Piece, Place, Properties, Published, RecordKind,
     RecordName, Store, StoreError, UploadKey, Version, Whole,
 };
-use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, stream::BoxStream};
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartId, MultipartUpload,
     ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
@@ -24,6 +24,7 @@ use object_store::{
     multipart::{MultipartStore, PartId},
     path::Path,
 };
+use tokio::sync::Notify;
 
 use super::{
     client::{Call, Server, bytes, now, repr_digest},
@@ -32,22 +33,60 @@ use super::{
 
 /// Which call fails, and whether it does what it was asked for before.
 #[derive(Clone, Debug)]
-struct Faults {
+pub(super) struct Faults {
     calls: Arc<AtomicUsize>,
     /// The number of the first call that fails; those after it fail for `length`.
     first: usize,
     length: usize,
     /// The answer is lost, and not the call.
     is_answer: bool,
+    pause: Option<Pause>,
+}
+
+/// Holds one call back until it is let.
+#[derive(Clone, Debug)]
+pub(super) struct Pause {
+    call: usize,
+    reached: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+impl Pause {
+    pub(super) fn before(call: usize) -> Self {
+        Self { call, reached: Arc::default(), go: Arc::default() }
+    }
+
+    pub(super) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    pub(super) fn end(&self) {
+        self.go.notify_one();
+    }
 }
 
 impl Faults {
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self::at(usize::MAX, 0, false)
     }
 
-    fn at(first: usize, length: usize, is_answer: bool) -> Self {
-        Self { calls: Arc::default(), first, length, is_answer }
+    pub(super) fn at(first: usize, length: usize, is_answer: bool) -> Self {
+        Self { calls: Arc::default(), first, length, is_answer, pause: None }
+    }
+
+    /// No fault, but a call to the objects that waits.
+    pub(super) fn pausing(pause: &Pause) -> Self {
+        Self { pause: Some(pause.clone()), ..Self::none() }
+    }
+
+    /// Counts a call, and waits if it is the one that is held back. Returns whether it fails.
+    async fn pass(&self) -> bool {
+        let (call, fails) = (self.count(), self.fails());
+        if let Some(pause) = self.pause.as_ref().filter(|pause| pause.call == call) {
+            pause.reached.notify_one();
+            pause.go.notified().await;
+        }
+        fails
     }
 
     /// Counts a call. Returns whether it fails.
@@ -144,7 +183,7 @@ struct FailingObjects {
 
 impl FailingObjects {
     async fn run<T>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        if !self.faults.fails() {
+        if !self.faults.pass().await {
             return call.await;
         }
         if self.faults.is_answer {
@@ -196,12 +235,16 @@ impl ObjectStore for FailingObjects {
         &self,
         paths: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        if !self.faults.fails() {
-            return self.objects.delete_stream(paths);
-        }
-        Box::pin(futures_util::stream::once(async {
-            Err(Error::Generic { store: "test", source: "a fault of the test".into() })
-        }))
+        let (faults, objects) = (self.faults.clone(), self.objects.clone());
+        let deleted = async move {
+            if !faults.pass().await {
+                return objects.delete_stream(paths);
+            }
+            Box::pin(futures_util::stream::once(async {
+                Err(Error::Generic { store: "test", source: "a fault of the test".into() })
+            }))
+        };
+        Box::pin(deleted.flatten_stream())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -253,9 +296,9 @@ impl MultipartStore for FailingObjects {
 }
 
 /// Opens a store that fails as `faults` say.
-type Open = dyn Fn(&Kept, Faults) -> Arc<dyn Store>;
+pub(super) type Open = dyn Fn(&Kept, Faults) -> Arc<dyn Store>;
 
-fn calls_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
+pub(super) fn calls_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
     match kept {
         Kept::Directory(folder) => {
             let store = Directory::open(folder.path()).unwrap();
@@ -269,13 +312,13 @@ fn calls_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
     }
 }
 
-fn objects_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
+pub(super) fn objects_fail(kept: &Kept, faults: Faults) -> Arc<dyn Store> {
     let Kept::Objects(objects) = kept else { return calls_fail(kept, faults) };
     let objects = FailingObjects { objects: objects.clone(), faults };
     Arc::new(Objects::new(objects, "received").piece(PIECE).min_part(0))
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits { max_age: Duration::from_secs(1000), ..Limits::default() }
 }
 

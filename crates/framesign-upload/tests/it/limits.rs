@@ -6,7 +6,7 @@ use framesign_upload::server::Limits;
 
 use super::{
     client::{ALICE, BOB, Call, Server, now},
-    stores::Kept,
+    stores::{Kept, PIECE},
 };
 
 #[tokio::test]
@@ -65,6 +65,17 @@ async fn number_of_parts() {
 }
 
 #[tokio::test]
+async fn number_of_pieces_of_a_creation() {
+    let [_, kept] = Kept::all();
+    let server = Server::of(&kept);
+    let whole = vec![0; 10_001 * PIECE];
+    let answer = server.call(Call::create("f", &whole, true)).await.expect(413);
+    assert!(answer.field("upload-limit").is_some());
+    // Pieces are smaller than two.
+    server.call(Call::create("f", &whole[1..], true)).await.expect(201);
+}
+
+#[tokio::test]
 async fn uploads_of_an_access_key() {
     for kept in Kept::all() {
         let server = Server::limited_of(&kept, Limits { max_uploads: 2, ..Limits::default() });
@@ -80,6 +91,18 @@ async fn uploads_of_an_access_key() {
         server.call(Call::create("e", b"", false)).await.expect(429);
         server.call(Call::part(&second, 0, b"", true)).await.expect(201);
         server.call(Call::create("e", b"", false)).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn uploads_of_an_access_key_that_come_at_once() {
+    for kept in Kept::all() {
+        let server = Server::limited_of(&kept, Limits { max_uploads: 2, ..Limits::default() });
+        let names: Vec<_> = (0..8).map(|number| format!("f{number}")).collect();
+        let calls = names.iter().map(|name| server.call(Call::create(name, b"", false)));
+        let answers = futures_util::future::join_all(calls).await;
+        let created = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(created, 2);
     }
 }
 

@@ -8,8 +8,10 @@
 
 mod client;
 mod conformance;
+mod ending;
 mod exchange;
 mod faults;
+mod interleaved;
 mod lengths;
 mod limits;
 mod memory;

@@ -1,9 +1,9 @@
 //! Several processes over one store of objects, and several requests for one upload.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use framesign_upload::server::Limits;
+use framesign_upload::server::{HeldWhileAnswered, Limits};
 use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body::Frame;
@@ -156,15 +156,21 @@ async fn request_whose_connection_is_lost_gives_the_upload_back() {
                 Err(std::io::Error::other("connection lost"))
             }));
         let body = StreamBody::new(Box::pin(frames));
-        let mut sending = Box::pin(server.send_body(Request::from_parts(head, body)));
+        let permit = Arc::new(());
+        let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(HeldWhileAnswered::new(Arc::clone(&permit)));
+        let mut sending = Box::pin(server.send_body(request));
         assert!(futures_util::poll!(&mut sending).is_pending());
         task::yield_now().await;
         drop(sending);
+        // It goes on, and so it counts.
+        assert_eq!(Arc::strong_count(&permit), 2);
         cut.send(()).unwrap();
         let answer = server.call(Call::new("HEAD", &path)).await.expect(204);
         assert_eq!(answer.field("upload-offset"), Some("0"));
         server.call(Call::part(&path, 0, &whole, true)).await.expect(201);
         assert!(kept.read("f").await == whole);
+        assert_eq!(Arc::strong_count(&permit), 1);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use framesign_upload::server::{Directory, Objects, Store};
+use framesign_upload::server::{Directory, Objects, RecordKind, RecordName, Store, UploadKey};
 use futures_util::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path as ObjectPath};
 use tempfile::TempDir;
@@ -93,4 +93,17 @@ fn directory_is_of_one_process_at_a_time() {
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     drop(first);
     Directory::open(folder.path()).unwrap();
+}
+
+#[tokio::test]
+async fn record_that_cannot_be_written_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    let own = folder.path().join(".uploads");
+    fs::remove_dir(own.join("open")).unwrap();
+    let digits = "0".repeat(32);
+    let key = UploadKey::parse(&digits, &digits).unwrap();
+    let record = RecordName { kind: RecordKind::Open, key };
+    directory.replace(&record, b"record".to_vec(), None).await.unwrap_err();
+    assert_eq!(names(&own.join("tmp")), [""; 0]);
 }

@@ -7,6 +7,7 @@ use axum::{
     http::{Response, header},
     middleware::{self, Next},
 };
+use framesign_upload::server::HeldWhileAnswered;
 use http_body_util::{BodyExt, Collected};
 use serde_json::{Map, Value};
 
@@ -27,10 +28,12 @@ pub(crate) fn routes(uploads: &UploadReceiver, app: &AppState) -> Router<AppStat
 
 async fn surround(
     State(app): State<AppState>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response<Body>, Problem> {
-    let _permit = app.admission.admit_signed()?;
+    // A request goes on without its connection. Until its end it counts.
+    let permit = HeldWhileAnswered::new(app.admission.admit_signed()?);
+    request.extensions_mut().insert(permit);
     let request_id = RequestId::of(&request);
     Ok(with_request_id(next.run(request).await, &request_id).await)
 }

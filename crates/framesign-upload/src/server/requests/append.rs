@@ -5,14 +5,13 @@ use framesign::{http::BoxError, secrets::SecretStore};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
-    Received, Signed, Terms, agreed, check_content, check_size, claimed, completed, end, limited,
-    other_hash, progress,
+    Received, Signed, Terms, agreed, check_content, check_room, check_size, claimed, completed,
+    end, other_hash, progress,
 };
 use crate::{
     fields::{PARTIAL_UPLOAD, UPLOAD_COMPLETE, UPLOAD_LENGTH, UPLOAD_OFFSET, boolean, integer},
     server::{
         names::UploadKey,
-        part,
         problem::{Body, Problem},
         record::{Hash, Record},
         uploads::Found,
@@ -104,14 +103,10 @@ where
             return Err(Problem::inconsistent_length(detail));
         }
         check_size(limits, length.unwrap_or(end))?;
-        let properties = self.uploads.store.properties();
-        let pieces = record.pieces as u64 + part::pieces(&properties, self.content_length);
-        let has_room = pieces <= properties.max_pieces as u64 && record.parts < limits.max_parts;
-        if has_room || self.content_length == 0 {
-            return Ok(length);
+        if self.content_length > 0 {
+            check_room(self.uploads, record.parts, record.pieces, self.content_length)?;
         }
-        let detail = "as many parts of the upload as there may be; send it anew in larger ones";
-        Err(limited(Problem::too_large(detail), limits))
+        Ok(length)
     }
 
     /// The hash of the whole that is claimed, by this request or before.

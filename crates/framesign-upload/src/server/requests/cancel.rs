@@ -21,7 +21,11 @@ where
     pub(super) async fn cancel(self, key: &UploadKey) -> Result<Response<Body>, Problem> {
         let turn = self.uploads.in_flight.turn(key).await;
         match self.uploads.find(turn).await?.ok_or_else(Problem::not_found)? {
-            Found::Open(upload) => self.uploads.remove(*upload).await?,
+            Found::Open(mut upload) => {
+                // So that a process that goes on with it cannot save its record any more.
+                self.uploads.claim(&mut upload).await?;
+                self.uploads.remove(*upload).await?;
+            }
             Found::Done(_) => self.uploads.delete_done(key).await?,
         }
         let mut response = Response::new(Body::default());

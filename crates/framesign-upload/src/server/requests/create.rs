@@ -5,8 +5,8 @@ use framesign::{http::BoxError, secrets::SecretStore};
 use http::{Response, StatusCode, header};
 
 use super::{
-    Received, Signed, Terms, UPLOADS, agreed, check_content, check_size, claimed, described, end,
-    insert, limit_field, other_hash,
+    Received, Signed, Terms, UPLOADS, agreed, check_content, check_room, check_size, claimed,
+    described, end, insert, limit_field, other_hash,
 };
 use crate::{
     fields::{UPLOAD_COMPLETE, UPLOAD_LENGTH, UPLOAD_LIMIT, boolean, integer},
@@ -32,12 +32,17 @@ where
         let is_last = boolean(&self.fields, &UPLOAD_COMPLETE).unwrap_or(true);
         let length = self.length(is_last)?;
         check_sizes(&uploads.limits, length, content_length, is_last)?;
+        if content_length > 0 {
+            check_room(uploads, 0, 0, content_length)?;
+        }
+        let creation = uploads.creation(&self.access_key).await;
         check_count(uploads, &self.access_key).await?;
         if uploads.store.exists(&name).await? {
             return Err(name_taken());
         }
         let claimed = claimed(&self.fields);
         let mut upload = uploads.create(&self.access_key, name, length, claimed).await?;
+        drop(creation);
         if content_length == 0 && !is_last {
             uploads.release(&mut upload).await;
             return Ok(created(uploads, &upload));
@@ -80,7 +85,7 @@ fn check_sizes(
     check_content(limits, content_length, is_last || content_length == 0)
 }
 
-async fn check_count(uploads: &Uploads, access_key: &str) -> Result<(), Problem> {
+async fn check_count(uploads: &Uploads, access_key: &[u8]) -> Result<(), Problem> {
     if uploads.count(access_key).await? < uploads.limits.max_uploads {
         return Ok(());
     }

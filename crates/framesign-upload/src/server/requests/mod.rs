@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
 pub(super) struct Signed<'a, B, S> {
     uploads: &'a Uploads,
     keys: &'a KeyCache<S>,
-    access_key: String,
+    access_key: Box<[u8]>,
     fields: HeaderMap,
     content_length: u64,
     verification: Verification,
@@ -89,7 +89,7 @@ where
         let detail = "the service is not behind a layer that verifies";
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
     };
-    let access_key = String::from_utf8_lossy(claim.access_key()).into_owned();
+    let access_key = claim.access_key().into();
     let content_length = claim.content_length().unwrap_or_default();
     let (path, fields) = (parts.uri.path(), parts.headers);
     let uploads = &uploads;
@@ -112,7 +112,7 @@ where
             Target::File { name } => return self.create(name).await,
             Target::Upload { id } => id,
         };
-        let key = UploadKey::of_request(self.access_key.as_bytes(), id);
+        let key = UploadKey::of_request(&self.access_key, id);
         let key = key.ok_or_else(Problem::not_found)?;
         match *method {
             Method::PATCH => self.append(&key).await,
@@ -191,6 +191,8 @@ async fn end(uploads: &Uploads, upload: OpenUpload) -> Result<Response<Body>, Pr
     match uploads.finish(upload.turn.key(), upload.record).await? {
         Ending::Visible(record) => Ok(completed(&record)),
         Ending::NameTaken => Err(name_taken()),
+        // Not of one that has just ended, unless it may have no age at all.
+        Ending::Expired => Err(Problem::not_found()),
     }
 }
 
@@ -275,6 +277,18 @@ fn check_content(limits: &Limits, length: u64, is_last: bool) -> Result<(), Prob
         return Err(limited(Problem::bad_request(detail).complete(false), limits));
     }
     Ok(())
+}
+
+/// Refuses a part that would be one of too many, or have too many pieces for the store, after those
+/// that are there.
+fn check_room(uploads: &Uploads, parts: u32, pieces: usize, length: u64) -> Result<(), Problem> {
+    let properties = uploads.store.properties();
+    let pieces = pieces as u64 + part::pieces(&properties, length);
+    if pieces <= properties.max_pieces as u64 && parts < uploads.limits.max_parts {
+        return Ok(());
+    }
+    let detail = "as many parts of the upload as there may be; send it anew in larger ones";
+    Err(limited(Problem::too_large(detail), &uploads.limits))
 }
 
 fn check_size(limits: &Limits, size: u64) -> Result<(), Problem> {

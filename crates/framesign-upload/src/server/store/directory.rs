@@ -211,10 +211,10 @@ impl Folder {
         }
         let number = self.temporary.fetch_add(1, Relaxed);
         let temporary = self.own.join("tmp").join(number.to_string());
-        let mut file = File::create(&temporary)?;
-        file.write_all(text)?;
-        file.sync_data()?;
-        fs::rename(&temporary, &path)?;
+        write_synced(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).inspect_err(
+            // The error that is told is the first one.
+            |_| drop(fs::remove_file(&temporary)),
+        )?;
         sync_parent(&path)?;
         Ok(Some(version(text)))
     }
@@ -233,7 +233,14 @@ impl Folder {
     fn publish(&self, whole: &Whole) -> io::Result<Published> {
         let Place { key, name, .. } = whole.place();
         let (data, file) = (self.data(key), self.file(name));
-        let opened = OpenOptions::new().write(true).open(&data)?;
+        let opened = match OpenOptions::new().write(true).open(&data) {
+            // They were deleted because the name was taken, and the process ended before the record
+            // was deleted too.
+            Err(error) if error.kind() == ErrorKind::NotFound && file.try_exists()? => {
+                return Ok(Published::NameTaken);
+            }
+            opened => opened?,
+        };
         let length = opened.metadata()?.len();
         if length < whole.size() {
             let problem = format!("expected {} bytes of data, found {length}", whole.size());
@@ -256,6 +263,12 @@ impl Folder {
         sync_folder(&self.files)?;
         Ok(Published::Visible)
     }
+}
+
+fn write_synced(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text)?;
+    file.sync_data()
 }
 
 fn file_name(key: &UploadKey) -> String {

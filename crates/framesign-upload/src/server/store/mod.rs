@@ -60,7 +60,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// the place that the record knows may be written again.
     fn write<'a>(&'a self, place: &'a Place, piece: Piece) -> Answer<'a, Option<String>>;
 
-    /// Makes what was written stable, if writing does not.
+    /// Makes what was written stable, if writing does not. Fails if the store sees that the data are
+    /// gone.
     fn sync<'a>(&'a self, place: &'a Place) -> Answer<'a, ()>;
 
     /// Makes a whole upload visible as the file that it is for, in one step. Called again for the

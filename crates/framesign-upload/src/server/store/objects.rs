@@ -211,7 +211,9 @@ impl Objects {
             return Ok(Published::NameTaken);
         };
         if self.has(&self.file(name)).await? {
-            return Ok(if is_checked { Published::Visible } else { Published::NameTaken });
+            // Read again: another process may have ended the upload since.
+            let is_own = is_checked || self.reserved(key, name).await? == Some(true);
+            return Ok(if is_own { Published::Visible } else { Published::NameTaken });
         }
         if !is_checked && !self.note_free(key, name).await? {
             return Ok(Published::NameTaken);
@@ -225,13 +227,19 @@ impl Objects {
 
     /// Reserves a name. Returns whether it was found free before; `None` if another upload has it.
     async fn reserve(&self, key: &UploadKey, name: &FileName) -> Result<Option<bool>, Error> {
-        let path = self.reservation(name);
         let own = Reservation { upload: upload(key), is_checked: false };
-        if self.put(&path, own.to_text(), None).await?.is_some() {
+        if self.put(&self.reservation(name), own.to_text(), None).await?.is_some() {
             return Ok(Some(false));
         }
-        let found = self.get(&path).await?.and_then(|(text, _)| Reservation::parse(&text));
-        Ok(found.filter(|found| found.upload == own.upload).map(|found| found.is_checked))
+        self.reserved(key, name).await
+    }
+
+    /// Returns whether a name was found free after it was reserved; `None` if it is not reserved for
+    /// this upload.
+    async fn reserved(&self, key: &UploadKey, name: &FileName) -> Result<Option<bool>, Error> {
+        let found = self.get(&self.reservation(name)).await?;
+        let found = found.and_then(|(text, _)| Reservation::parse(&text));
+        Ok(found.filter(|found| found.upload == upload(key)).map(|found| found.is_checked))
     }
 
     /// Notes that a reserved name was found free. Returns whether it is still reserved.
