@@ -82,7 +82,10 @@ impl Directory {
             _ => {}
         }
         for folder in ["open", "done", "data", "tmp"] {
-            create_private(&own.join(folder))?;
+            let folder = own.join(folder);
+            create_private(&folder)?;
+            // What a process that was killed has renamed may not be on stable storage yet.
+            sync_folder(&folder)?;
         }
         sync_folder(&own)?;
         sync_folder(&files)?;
