@@ -76,6 +76,8 @@ impl FieldSpan {
 
 /// Adds the continuation line at `line` to the last of `fields` (RFC 9112 section 5.2), or refuses it
 /// (protocol rule 7.14).
+// Apart from the loop over lines, which is 3 % slower on a head that comes byte by byte with it.
+#[inline(never)]
 pub(crate) fn fold(
     fields: &mut [FieldSpan],
     line: Span,
@@ -92,6 +94,7 @@ pub(crate) fn fold(
     }
 }
 
+#[cold]
 fn refuse_fold(at: usize, expected: &'static str) -> FrameError {
     let found = Found::Text("a line that starts with whitespace");
     FrameError::new(ErrorKind::ObsFold, at, Expected::Text(expected), found)
