@@ -21,7 +21,8 @@ const TIMES: usize = 8;
 
 /// What was found for each number of lanes: one more than the place of the kernel, 0 before.
 ///
-/// Threads that come at the same time all measure; each of them finds kernels that can be run.
+/// Threads that come at the same time all measure, and the first result stays: whoever asks later
+/// gets the same.
 static FOUND: [AtomicUsize; WINDOW] = [const { AtomicUsize::new(0) }; WINDOW];
 
 /// The cheapest kernel for each number of lanes.
@@ -29,7 +30,8 @@ pub(super) fn cheapest_kernels() -> [Kernel; WINDOW] {
     if FOUND.iter().any(|found| found.load(Relaxed) == 0) {
         let costs = costs();
         for (i, found) in FOUND.iter().enumerate() {
-            found.store(cheapest(&costs, i + 1) + 1, Relaxed);
+            // An error says that another thread was first: what is found once stays.
+            let _ = found.compare_exchange(0, cheapest(&costs, i + 1) + 1, Relaxed, Relaxed);
         }
     }
     FOUND.each_ref().map(|found| {
