@@ -31,7 +31,11 @@ impl Collector {
         let mut rest = chunk;
         while !rest.is_empty() {
             // Line by line, so that no payload is copied.
-            let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let line = match rest {
+                // Without a call, as in `Lines::next`.
+                [_] => 1,
+                _ => memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1),
+            };
             let (line, after) = rest.split_at(line.min(self.reader.room(self.collected.len())));
             self.collected.extend_from_slice(line);
             rest = after;

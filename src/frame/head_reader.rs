@@ -136,10 +136,16 @@ impl HeadReader {
         match &self.stage {
             Stage::Done => Ok(()),
             Stage::Failed(error) => Err(error.clone()),
-            Stage::RequestLine | Stage::Fields => self
-                .parse_lines(bytes)
-                .inspect_err(|error| self.stage = Stage::Failed(error.clone())),
+            Stage::RequestLine | Stage::Fields => {
+                self.parse_lines(bytes).map_err(|error| self.fail(error))
+            }
         }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: FrameError) -> FrameError {
+        self.stage = Stage::Failed(error.clone());
+        error
     }
 
     /// Takes the lines that have arrived whole, up to the one that ends the head.
