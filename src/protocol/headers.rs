@@ -77,12 +77,22 @@ struct LowerNames<'a, F>(&'a F);
 
 impl<F: FieldList> Names for LowerNames<'_, F> {
     #[inline]
-    fn key(&self, number: usize, start: usize) -> SortKey {
-        SortKey::lower(sorted::rest(self.0.field(number).0, start), number)
+    fn rest(&self, number: usize, start: usize) -> &[u8] {
+        sorted::rest(self.0.field(number).0, start)
     }
 
-    fn cmp(&self, left: usize, right: usize) -> Ordering {
-        lowercase::cmp(self.0.field(left).0, self.0.field(right).0)
+    #[inline]
+    fn key(rest: &[u8], number: usize) -> SortKey {
+        SortKey::lower(rest, number)
+    }
+
+    #[inline]
+    fn alike(left: &[u8], right: &[u8]) -> usize {
+        lowercase::alike(left, right)
+    }
+
+    fn cmp(left: &[u8], right: &[u8]) -> Ordering {
+        lowercase::cmp(left, right)
     }
 }
 

@@ -41,14 +41,19 @@ fn copy_words<const N: usize>(name: &[u8], to: &mut [u8], lower: impl Fn([u8; N]
     }
 }
 
-/// Compares names as if they were in lower case, by words as far as they are alike.
+/// The number of bytes at the start of both that are alike in lower case, by whole words.
 #[inline]
-pub(super) fn cmp(left: &[u8], right: &[u8]) -> Ordering {
+pub(super) fn alike(left: &[u8], right: &[u8]) -> usize {
     let lower = |bytes: &[u8; 8]| word(u64::from_be_bytes(*bytes));
     let words = left.as_chunks().0.iter().zip(right.as_chunks().0);
     // What is spelled alike need not be lowered.
-    let alike = words.take_while(|(left, right)| left == right || lower(left) == lower(right));
-    let alike = 8 * alike.count();
+    8 * words.take_while(|(left, right)| left == right || lower(left) == lower(right)).count()
+}
+
+/// Compares names as if they were in lower case, by words as far as they are alike.
+#[inline]
+pub(super) fn cmp(left: &[u8], right: &[u8]) -> Ordering {
+    let alike = alike(left, right);
     let [left, right] =
         [left, right].map(|name| name.iter().skip(alike).map(u8::to_ascii_lowercase));
     left.cmp(right)

@@ -197,19 +197,21 @@ struct EncodedNames<'a> {
     parameters: &'a Parameters,
 }
 
-impl EncodedNames<'_> {
-    fn name(&self, number: usize) -> &[u8] {
-        self.parameters.name(self.query, number)
-    }
-}
-
 impl Names for EncodedNames<'_> {
-    fn key(&self, number: usize, start: usize) -> SortKey {
-        SortKey::new(sorted::rest(self.name(number), start), number)
+    fn rest(&self, number: usize, start: usize) -> &[u8] {
+        sorted::rest(self.parameters.name(self.query, number), start)
     }
 
-    fn cmp(&self, left: usize, right: usize) -> Ordering {
-        self.name(left).cmp(self.name(right))
+    fn key(rest: &[u8], number: usize) -> SortKey {
+        SortKey::new(rest, number)
+    }
+
+    fn alike(left: &[u8], right: &[u8]) -> usize {
+        sorted::alike(left, right)
+    }
+
+    fn cmp(left: &[u8], right: &[u8]) -> Ordering {
+        left.cmp(right)
     }
 }
 

@@ -7,9 +7,9 @@ use super::lowercase;
 /// The number of bytes of a name that a [`SortKey`] holds.
 const HELD: usize = size_of::<u64>();
 
-/// The number of bytes that names are sorted by with keys, a key after the other. It bounds the
-/// depth of recursion; names that are alike for longer are compared.
-const LAST: usize = 8 * HELD;
+/// The number of keys that are made of a name, one after the other, before names are compared. It
+/// bounds the depth of recursion.
+const DEPTH: usize = 8;
 
 /// The place of a name in ascending byte order, and then that of its bearer, so that bearers of one
 /// name keep their order.
@@ -73,11 +73,17 @@ impl SortKey {
 
 /// The names that keys were made of, by the numbers of their bearers.
 pub(crate) trait Names {
-    /// The key of the name of bearer `number` without its first `start` bytes, which it has.
-    fn key(&self, number: usize, start: usize) -> SortKey;
+    /// The name of bearer `number` without its first `start` bytes, which it has.
+    fn rest(&self, number: usize, start: usize) -> &[u8];
 
-    /// Compares the names of two bearers.
-    fn cmp(&self, left: usize, right: usize) -> Ordering;
+    /// The key of `rest`, the end of the name of bearer `number`.
+    fn key(rest: &[u8], number: usize) -> SortKey;
+
+    /// The number of bytes at the start that are alike in both ends of names, by whole words.
+    fn alike(left: &[u8], right: &[u8]) -> usize;
+
+    /// Compares two ends of names.
+    fn cmp(left: &[u8], right: &[u8]) -> Ordering;
 }
 
 /// Sorts by name.
@@ -89,30 +95,37 @@ pub(crate) fn sort(keys: &mut [SortKey], names: &impl Names) {
         _ => true,
     };
     if !keys.windows(2).all(is_settled) {
-        settle(keys, names, HELD);
+        settle(keys, names, HELD, DEPTH);
     }
 }
 
-/// Sorts names that begin alike, up to `start`, and are longer: by keys of the bytes that follow, as
-/// a radix sort from the first byte does (MSD). With comparisons of names instead, a head of 40
-/// fields that begin alike takes 43 % longer to sign (Intel Xeon with SHA extensions, in turns, 2026-11).
-fn settle(keys: &mut [SortKey], names: &impl Names, start: usize) {
+/// Sorts names that begin alike, up to `start`, and are longer: by keys of what follows where they
+/// cease to be alike, as a radix sort from the first byte does (MSD). With comparisons of names instead,
+/// a head of 40 fields that begin alike takes 43 % longer to sign (Intel Xeon with SHA extensions, in
+/// turns, 2026-11).
+fn settle<N: Names>(keys: &mut [SortKey], names: &N, start: usize, depth: usize) {
     for run in keys.chunk_by_mut(|left, right| left.looks_like(*right)) {
-        let &mut [first, _, ..] = run else { continue };
-        if first.is_whole() {
+        let &mut [first, ref others @ ..] = run else { continue };
+        if first.is_whole() || others.is_empty() {
             continue;
         }
-        if start == LAST {
-            run.sort_unstable_by(|left, right| {
-                names.cmp(left.number(), right.number()).then_with(|| left.cmp(right))
+        let rest = |key: SortKey| names.rest(key.number(), start);
+        if depth == 0 {
+            run.sort_unstable_by(|&left, &right| {
+                N::cmp(rest(left), rest(right)).then_with(|| left.cmp(&right))
             });
             continue;
         }
+        let alike = others.iter().fold(usize::MAX, |alike, &other| {
+            let (first, other) = (rest(first), rest(other));
+            N::alike(first.get(..alike).unwrap_or(first), other)
+        });
+        let start = start + alike;
         for key in &mut *run {
-            *key = names.key(key.number(), start);
+            *key = N::key(names.rest(key.number(), start), key.number());
         }
         run.sort_unstable();
-        settle(run, names, start + HELD);
+        settle(run, names, start + HELD, depth - 1);
         for key in run {
             *key = first.of_bearer(key.number());
         }
@@ -124,6 +137,12 @@ fn settle(keys: &mut [SortKey], names: &impl Names, start: usize) {
 pub(crate) fn rest(name: &[u8], start: usize) -> &[u8] {
     debug_assert!(start <= name.len(), "a key told that the name is longer");
     name.get(start..).unwrap_or_default()
+}
+
+/// The number of bytes at the start that are alike in both, by whole words.
+pub(crate) fn alike(left: &[u8], right: &[u8]) -> usize {
+    let words = left.as_chunks::<HELD>().0.iter().zip(right.as_chunks::<HELD>().0);
+    HELD * words.take_while(|(left, right)| left == right).count()
 }
 
 #[inline]
@@ -155,7 +174,7 @@ fn short(name: &[u8]) -> u64 {
 mod tests {
     use std::cmp::Ordering;
 
-    use super::{Names, SortKey, rest, sort};
+    use super::{Names, SortKey, alike, rest, sort};
 
     const SORTED: [&[u8]; 11] = [
         b"",
@@ -172,12 +191,20 @@ mod tests {
     ];
 
     impl Names for &[&[u8]] {
-        fn key(&self, number: usize, start: usize) -> SortKey {
-            SortKey::new(rest(self[number], start), number)
+        fn rest(&self, number: usize, start: usize) -> &[u8] {
+            rest(self[number], start)
         }
 
-        fn cmp(&self, left: usize, right: usize) -> Ordering {
-            self[left].cmp(self[right])
+        fn key(rest: &[u8], number: usize) -> SortKey {
+            SortKey::new(rest, number)
+        }
+
+        fn alike(left: &[u8], right: &[u8]) -> usize {
+            alike(left, right)
+        }
+
+        fn cmp(left: &[u8], right: &[u8]) -> Ordering {
+            left.cmp(right)
         }
     }
 
