@@ -16,6 +16,7 @@ mod figure;
 mod histogram;
 mod load;
 mod measure;
+mod parts;
 mod process;
 mod programs;
 mod reference;
@@ -24,9 +25,10 @@ mod request;
 mod results;
 mod size;
 mod slow;
+mod upload_replicas;
 
 use cores::Cores;
-use measure::{file, large, overload, pipe, requests, slow as slow_clients};
+use measure::{file, large, overload, pipe, requests, slow as slow_clients, upload_parts};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
@@ -66,8 +68,12 @@ enum Figures {
     File(file::File),
     /// The peak memory of `framesign sign` on a large frame from a pipe
     Pipe(pipe::Pipe),
+    /// The time of uploads in parts into a directory, beside one signed PUT of the same file
+    UploadParts(upload_parts::UploadParts),
     /// Three replicas behind HAProxy under load, one of which is killed and one drained
     Replicas,
+    /// Uploads in parts over three replicas behind HAProxy, each of which is killed, and one S3 server
+    UploadReplicas,
     /// Serves as the reference made of hyper
     #[command(hide = true)]
     Reference,
@@ -119,7 +125,9 @@ fn run(arguments: Arguments) -> Result {
         Figures::Large(large) => large.run(&setup),
         Figures::File(file) => file.run(&setup),
         Figures::Pipe(pipe) => pipe.run(&setup),
+        Figures::UploadParts(parts) => parts.run(&setup),
         Figures::Replicas => replicas::run(&setup),
+        Figures::UploadReplicas => upload_replicas::run(&setup),
         Figures::Reference => Ok(()),
     }
 }

@@ -2,13 +2,20 @@
 
 use std::{
     env,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use tempfile::TempDir;
 
-use crate::{Result, cores::Cores, process::Server, request::SECRET};
+use crate::{
+    Result,
+    cores::Cores,
+    parts::{ACCESS_KEY, SECRET_KEY},
+    process::Server,
+    request::SECRET,
+};
 
 /// Builds the program with its service, and gives its path.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -39,6 +46,22 @@ pub(crate) fn serve(program: &Path, cores: &Cores, options: &[&str]) -> Result<S
     // Nothing else, so that no setting of the caller's changes what is measured.
     command.env_clear().env("SECRET", SECRET).env("FRAMESIGN_LOG_LEVEL", "warn");
     Server::start(command.args(["serve", "--listen", "127.0.0.1:0"]).args(options), cores)
+}
+
+/// Starts the service to receive uploads on `address`, with further variables of the environment.
+pub(crate) fn receive(
+    program: &Path,
+    cores: &Cores,
+    address: SocketAddr,
+    environment: &[(&str, &str)],
+    options: &[&str],
+) -> Result<Server> {
+    let mut command = Command::new(program);
+    command.env_clear().env("SECRET", SECRET).env("FRAMESIGN_LOG_LEVEL", "warn");
+    command.env("FRAMESIGN_ACCESS_KEY", ACCESS_KEY).env("FRAMESIGN_SECRET_KEY", SECRET_KEY);
+    command.envs(environment.iter().copied());
+    command.args(["serve", "--listen", &address.to_string()]).args(options);
+    Server::start(&mut command, cores)
 }
 
 /// A service with the same endpoint.

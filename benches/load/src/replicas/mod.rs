@@ -5,7 +5,7 @@
 
 use std::{thread, time::Duration};
 
-mod balancer;
+pub(crate) mod balancer;
 mod callers;
 
 use balancer::{Balancer, Counts};
@@ -33,10 +33,10 @@ const SLOW_UPLOADS: usize = 6;
 
 /// A replica of the service.
 pub(crate) struct Replica {
-    name: &'static str,
-    server: Server,
+    pub(crate) name: &'static str,
+    pub(crate) server: Server,
     /// The address of its admin listener.
-    admin: std::net::SocketAddr,
+    pub(crate) admin: std::net::SocketAddr,
 }
 
 impl Replica {
