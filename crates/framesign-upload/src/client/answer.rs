@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use framesign::PayloadHash;
-use http::{HeaderMap, StatusCode, header, response::Parts};
+use http::{HeaderMap, HeaderName, StatusCode, header, response::Parts};
 use serde::Deserialize;
 use sfv::{Dictionary, ListEntry, Parser};
 
@@ -61,7 +61,17 @@ impl Answer {
         repr_digest(&self.fields).map(PayloadHash::from_bytes)
     }
 
-    /// The limits, if the answer has `Upload-Limit`.
+    /// Whether a server says in its answer to OPTIONS that it takes parts.
+    pub(super) fn takes_parts(&self) -> bool {
+        let patches =
+            self.fields.get_all(ACCEPT_PATCH).iter().filter_map(|line| line.to_str().ok());
+        let types = patches.flat_map(|line| line.split(','));
+        let mut types = types.map(|media| media.split(';').next().unwrap_or_default().trim());
+        self.limits().is_some() || types.any(|media| media.eq_ignore_ascii_case(PARTIAL_UPLOAD))
+    }
+
+    /// The limits, if the answer has `Upload-Limit`. A member of another type than it should have
+    /// makes the field one to be ignored.
     pub(super) fn limits(&self) -> Option<Limits> {
         let lines = self.fields.get_all(UPLOAD_LIMIT).iter().map(http::HeaderValue::as_bytes);
         let joined = lines.collect::<Vec<_>>().join(&b", "[..]);
@@ -69,14 +79,18 @@ impl Answer {
             return None;
         }
         let members: Dictionary = Parser::new(&joined).parse().ok()?;
-        let member = |name: &str| match members.get(name)? {
-            ListEntry::Item(item) => u64::try_from(item.bare_item.as_integer()?).ok(),
-            ListEntry::InnerList(_) => None,
+        // The outer one is of the field, the inner one of the member.
+        let member = |name: &str| match members.get(name) {
+            None => Some(None),
+            Some(ListEntry::Item(item)) => {
+                u64::try_from(item.bare_item.as_integer()?).ok().map(Some)
+            }
+            Some(ListEntry::InnerList(_)) => None,
         };
         Some(Limits {
-            max_size: member("max-size"),
-            min_append_size: member("min-append-size"),
-            max_append_size: member("max-append-size"),
+            max_size: member("max-size")?,
+            min_append_size: member("min-append-size")?,
+            max_append_size: member("max-append-size")?,
         })
     }
 
@@ -134,8 +148,26 @@ mod tests {
         let text = "max-size=9, min-append-size=1, max-append-size=5;x, max-age=7";
         assert_eq!(limits(&[text]), Some(all));
         assert_eq!(limits(&["max-size=9", "min-append-size=1,max-append-size=5"]), Some(all));
-        assert_eq!(limits(&["max-size=\"9\", min-append-size=-1"]), Some(Limits::default()));
-        assert_eq!(limits(&["max-size="]), None);
+        assert_eq!(limits(&["max-age=5, other=?1"]), Some(Limits::default()));
+        for wrong in
+            ["max-size=", "max-size=\"9\"", "max-size=9, min-append-size=-1", "max-size=(1)"]
+        {
+            assert_eq!(limits(&[wrong]), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn server_says_that_it_takes_parts() {
+        for (field, value, takes) in [
+            ("upload-limit", "max-age=1", true),
+            ("accept-patch", "application/partial-upload", true),
+            ("accept-patch", "text/x, Application/Partial-Upload;v=1", true),
+            ("accept-patch", "application/*, */*", false),
+            ("upload-limit", "=", false),
+            ("allow", "PATCH", false),
+        ] {
+            assert_eq!(answer(&[(field, value)], "").takes_parts(), takes, "{field}: {value}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! ```text
-//! OPTIONS url      Upload-Limit ────────► parts; without the field one signed PUT of the whole
+//! OPTIONS url      Upload-Limit or Accept-Patch ─► parts; without them one signed PUT of the whole
 //! POST url         Upload-Complete: ?0 ─► Location, where the parts go
 //! PATCH location   Upload-Offset: 0, Upload-Complete: ?0, a part
 //! PATCH location   Upload-Offset: …, Upload-Complete: ?1, Repr-Digest, the last part ─► Repr-Digest
@@ -27,8 +27,8 @@
 //! - Each attempt is signed anew, with the time and the nonce of that moment. [`Retries`] says what
 //!   is sent again, and how often.
 //!
-//! The first example uploads a file over plain HTTP; `examples/upload_parts.rs` of the source is a
-//! program.
+//! This uploads a file over plain HTTP; `examples/send.rs` of the package is a program that also goes
+//! on after a break.
 //!
 //! ```no_run
 //! use framesign::Credentials;

@@ -132,9 +132,11 @@ impl<'a> Upload<'a> {
         // Whoever answers need not have looked at the signature.
         self.is_accepted = false;
         self.attempts = Attempts::new(self.settings.retries);
-        let Some(limits) = answer.limits() else { return Ok(false) };
-        self.limits = limits;
-        match (self.length, limits.max_size) {
+        if !answer.takes_parts() {
+            return Ok(false);
+        }
+        self.adopt_limits(&answer);
+        match (self.length, self.limits.max_size) {
             (Some(length), Some(max_size)) if length > max_size => {
                 Err(UploadError::TooLarge { length, max_size })
             }

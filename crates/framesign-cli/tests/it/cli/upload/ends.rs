@@ -20,7 +20,7 @@ fn wrong_usage_is_two() {
         (&[path, "http://u:p@a/f"], "expected an http:// or https:// URL"),
         (&[path], "required"),
         (&["--part-size", "0", path, "http://a/f"], "--part-size"),
-        (&["--retry-for", "-1", path, "http://a/f"], "--retry-for"),
+        (&["--retry-for=-1", path, "http://a/f"], "--retry-for"),
     ] {
         let mut command = bare();
         command.env("FRAMESIGN_ACCESS_KEY", "a").env("FRAMESIGN_SECRET_KEY", "b").arg("upload");
