@@ -26,7 +26,7 @@ mod size;
 mod slow;
 
 use cores::Cores;
-use measure::{file, large, overload, pipe, requests, slow as slow_clients};
+use measure::{file, large, overload, pipe, requests, slow as slow_clients, uploads};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
@@ -66,6 +66,9 @@ enum Figures {
     File(file::File),
     /// The peak memory of `framesign sign` on a large frame from a pipe
     Pipe(pipe::Pipe),
+    /// Uploads in parts by `framesign upload`, beside one signed PUT; several at once; the memory of
+    /// both sides
+    Uploads(uploads::Uploads),
     /// Three replicas behind HAProxy under load, one of which is killed and one drained
     Replicas,
     /// Serves as the reference made of hyper
@@ -119,6 +122,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::Large(large) => large.run(&setup),
         Figures::File(file) => file.run(&setup),
         Figures::Pipe(pipe) => pipe.run(&setup),
+        Figures::Uploads(uploads) => uploads.run(&setup),
         Figures::Replicas => replicas::run(&setup),
         Figures::Reference => Ok(()),
     }

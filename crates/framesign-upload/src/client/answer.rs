@@ -8,7 +8,11 @@ use http::{HeaderMap, HeaderName, StatusCode, header, response::Parts};
 use serde::Deserialize;
 use sfv::{Dictionary, ListEntry, Parser};
 
-use crate::fields::{UPLOAD_COMPLETE, UPLOAD_LIMIT, UPLOAD_OFFSET, boolean, integer, repr_digest};
+use crate::fields::{
+    PARTIAL_UPLOAD, UPLOAD_COMPLETE, UPLOAD_LIMIT, UPLOAD_OFFSET, boolean, integer, repr_digest,
+};
+
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// A final answer.
 #[derive(Debug)]
