@@ -28,7 +28,9 @@ mod slow;
 mod upload_replicas;
 
 use cores::Cores;
-use measure::{file, large, overload, pipe, requests, slow as slow_clients, upload_parts};
+use measure::{
+    file, large, overload, pipe, requests, slow as slow_clients, upload_parts, uploads,
+};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
@@ -70,6 +72,9 @@ enum Figures {
     Pipe(pipe::Pipe),
     /// The time of uploads in parts into a directory, beside one signed PUT of the same file
     UploadParts(upload_parts::UploadParts),
+    /// Uploads in parts by `framesign upload`, beside one signed PUT; several at once; the memory of
+    /// both sides
+    Uploads(uploads::Uploads),
     /// Three replicas behind HAProxy under load, one of which is killed and one drained
     Replicas,
     /// Uploads in parts over three replicas behind HAProxy, each of which is killed, and one S3 server
@@ -126,6 +131,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::File(file) => file.run(&setup),
         Figures::Pipe(pipe) => pipe.run(&setup),
         Figures::UploadParts(parts) => parts.run(&setup),
+        Figures::Uploads(uploads) => uploads.run(&setup),
         Figures::Replicas => replicas::run(&setup),
         Figures::UploadReplicas => upload_replicas::run(&setup),
         Figures::Reference => Ok(()),

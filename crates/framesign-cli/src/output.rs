@@ -9,9 +9,23 @@ use serde::Serialize;
 
 use crate::{
     exit::{Exit, FatalError, complain},
-    input::{failure::InputFailure, source::Input},
+    input::source::Input,
     text::json,
 };
+
+/// Why a file has no result, as it is told.
+pub(crate) trait Failure: fmt::Display {
+    /// The exit code that it asks for.
+    fn exit(&self) -> Exit;
+
+    /// The name of its kind, for scripts.
+    fn kind(&self) -> &'static str;
+
+    /// The byte of the frame where it was seen.
+    fn offset(&self) -> Option<u64> {
+        None
+    }
+}
 
 /// Standard output, flushed after each result so that a reader sees it at once.
 pub(crate) struct Output {
@@ -51,7 +65,7 @@ impl Output {
     }
 
     /// Says why `file` has no result, and returns how to end.
-    pub(crate) fn failure(&mut self, file: &Input, failure: &InputFailure) -> io::Result<Exit> {
+    pub(crate) fn failure(&mut self, file: &Input, failure: &impl Failure) -> io::Result<Exit> {
         if self.is_json {
             let (kind, message, offset) = (failure.kind(), failure.to_string(), failure.offset());
             self.json(&Failed { file, error: Error { kind, message, offset } })?;

@@ -17,9 +17,13 @@
 //!
 //! - `server`, on by default: [`server`], a tower service over a store, with a local directory as
 //!   the store.
+//! - `client`: [`client`], which sends files and streams through any client of HTTP that is a tower
+//!   service.
 //! - `s3`, `gcs`, `azure`: a store of objects there. `objects` is what they share.
 //! - Without any: [`fields`], which both sides write and read.
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod fields;
 #[cfg(feature = "server")]
 pub mod server;

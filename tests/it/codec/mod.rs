@@ -11,7 +11,6 @@ mod pipelines;
 mod readers;
 mod reads;
 #[cfg(all(unix, feature = "verify"))]
-mod receive;
 mod side_by_side;
 mod socket;
 #[cfg(feature = "verify")]

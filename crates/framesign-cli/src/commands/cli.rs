@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+#[cfg(feature = "upload")]
+use crate::commands::upload;
 #[cfg(feature = "serve")]
 use crate::commands::{healthcheck, serve};
 use crate::{
@@ -29,6 +31,8 @@ enum Command {
     Sign(sign::Options),
     Explain(explain::Options),
     Verify(verify::Options),
+    #[cfg(feature = "upload")]
+    Upload(upload::Options),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Options>),
     #[cfg(feature = "serve")]
@@ -97,6 +101,8 @@ fn read_and_dispatch() -> Result<Exit, FatalError> {
         Command::Sign(options) => sign::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Verify(options) => verify::run(options),
+        #[cfg(feature = "upload")]
+        Command::Upload(options) => upload::run(options),
         #[cfg(feature = "serve")]
         Command::Serve(options) => {
             serve::run(options, signals.map_or_else(serve::install_signals, Ok)?)

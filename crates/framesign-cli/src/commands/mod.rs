@@ -9,6 +9,8 @@ mod man;
 #[cfg(feature = "serve")]
 mod serve;
 mod sign;
+#[cfg(feature = "upload")]
+mod upload;
 mod verify;
 
 pub(crate) use self::cli::run;

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use framesign::{ApiMisuse, FrameError, SigningError};
 
-use crate::exit::Exit;
+use crate::{exit::Exit, output::Failure};
 
 /// Why one frame has no result.
 #[derive(Debug)]
@@ -17,9 +17,8 @@ pub(crate) enum InputFailure {
     Io(io::Error),
 }
 
-impl InputFailure {
-    /// The exit code that it asks for.
-    pub(crate) fn exit(&self) -> Exit {
+impl Failure for InputFailure {
+    fn exit(&self) -> Exit {
         match self {
             Self::Refused(_)
             | Self::Unsignable(
@@ -30,8 +29,7 @@ impl InputFailure {
         }
     }
 
-    /// The name of its kind, for scripts.
-    pub(crate) fn kind(&self) -> &'static str {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Refused(error) => error.kind().as_str(),
             Self::Unsignable(_) => "input",
@@ -39,8 +37,7 @@ impl InputFailure {
         }
     }
 
-    /// The byte of the frame where it was seen.
-    pub(crate) fn offset(&self) -> Option<u64> {
+    fn offset(&self) -> Option<u64> {
         match self {
             Self::Refused(error) => Some(error.offset()),
             Self::Unsignable(_) | Self::Io(_) => None,

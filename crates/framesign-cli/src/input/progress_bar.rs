@@ -46,11 +46,45 @@ impl ProgressBar {
         }
     }
 
+    /// Says that `bytes` have gone, which can be fewer than before.
+    #[cfg(feature = "upload")]
+    pub(crate) fn set(&mut self, bytes: u64) {
+        self.seen = bytes;
+        let Some(bar) = &self.bar else { return };
+        bar.set_position(bytes);
+        if bar.is_hidden() && self.begun.elapsed() >= PATIENCE {
+            Self::show_of_length(bar, self.len);
+        }
+    }
+
+    /// Begins at `bytes`, which took no time.
+    #[cfg(feature = "upload")]
+    pub(crate) fn begin_at(&mut self, bytes: u64) {
+        self.seen = bytes;
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+            bar.reset_eta();
+        }
+    }
+
+    /// Runs what writes lines to the terminal, with the bar out of the way.
+    #[cfg(feature = "upload")]
+    pub(crate) fn suspend(&self, write: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
     fn show(&self, bar: &TerminalBar, payload: Option<Progress>) {
         let Some(payload) = payload else { return };
         let head = self.seen - payload.seen;
         let expected = payload.expected.map(|expected| expected.saturating_add(head));
-        let template = match expected.or(self.len) {
+        Self::show_of_length(bar, expected.or(self.len));
+    }
+
+    fn show_of_length(bar: &TerminalBar, len: Option<u64>) {
+        let template = match len {
             Some(len) => {
                 bar.set_length(len);
                 OF_KNOWN_LENGTH

@@ -1,5 +1,7 @@
 //! The source of a frame: a file or standard input.
 
+#[cfg(feature = "upload")]
+use std::path::Path;
 use std::{
     fmt,
     fs::{self, File},
@@ -40,6 +42,12 @@ impl Input {
         }
         // A pipe is not opened here: it could not be opened a second time.
         if fs::metadata(&self.0)?.is_file() { File::open(&self.0).map(Some) } else { Ok(None) }
+    }
+
+    /// The path of a file; `None` of standard input.
+    #[cfg(feature = "upload")]
+    pub(crate) fn path(&self) -> Option<&Path> {
+        (!self.is_stdin()).then_some(&self.0)
     }
 
     fn is_stdin(&self) -> bool {

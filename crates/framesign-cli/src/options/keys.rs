@@ -104,6 +104,13 @@ impl KeyPairOptions {
         Ok(store)
     }
 
+    /// The pair, to sign with.
+    #[cfg(feature = "upload")]
+    pub(crate) fn credentials(&self) -> Result<Credentials, FatalError> {
+        let (access_key, secret_key) = self.keys()?;
+        Credentials::new(access_key, &secret_key).map_err(|error| self.unusable(error))
+    }
+
     /// The access key and the secret key.
     fn keys(&self) -> Result<(&str, Zeroizing<String>), FatalError> {
         let access_key = self.access_key.as_deref();

@@ -4,5 +4,5 @@ pub(crate) mod frame;
 pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod reading;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "serve", feature = "upload"))]
 pub(crate) mod seconds;

@@ -52,6 +52,15 @@ impl Server {
         Self::clocked(store, limits, now, move || now)
     }
 
+    /// A service by a clock that goes on.
+    pub(crate) fn with_clocks(
+        store: Arc<dyn Store>,
+        limits: Limits,
+        clock: fn() -> SystemTime,
+    ) -> Self {
+        Self::of_clocks(store, limits, clock(), clock, clock)
+    }
+
     /// The same with a clock for the ages of uploads and claims.
     pub(crate) fn clocked(
         store: Arc<dyn Store>,
@@ -59,19 +68,33 @@ impl Server {
         now: SystemTime,
         clock: impl Fn() -> SystemTime + Send + Sync + 'static,
     ) -> Self {
+        Self::of_clocks(store, limits, now, clock, move || now)
+    }
+
+    fn of_clocks(
+        store: Arc<dyn Store>,
+        limits: Limits,
+        now: SystemTime,
+        of_uploads: impl Fn() -> SystemTime + Send + Sync + 'static,
+        of_signatures: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
         let secrets = MemoryStore::new();
         for access_key in [ALICE, BOB] {
             secrets.add(access_key, Secret::new(&secret(access_key)).unwrap()).unwrap();
         }
         let secrets = Arc::new(KeyCache::new(secrets));
-        let uploads = Uploads::shared(store, limits).clock(clock);
+        let uploads = Uploads::shared(store, limits).clock(of_uploads);
         let service = Service::with_layer(
             Arc::clone(&secrets),
             Policy::default(),
             uploads.clone(),
-            |layer| layer.clock(move || now),
+            |layer| layer.clock(of_signatures),
         );
         Self { service, uploads, secrets, now }
+    }
+
+    pub(crate) fn service(&self) -> Service<MemoryStore> {
+        self.service.clone()
     }
 
     pub(crate) async fn send(&self, request: Request<Content>) -> Answer {
@@ -107,7 +130,7 @@ impl Server {
     }
 }
 
-fn secret(access_key: &str) -> String {
+pub(crate) fn secret(access_key: &str) -> String {
     format!("the secret of {access_key}")
 }
 

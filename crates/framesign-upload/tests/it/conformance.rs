@@ -7,7 +7,8 @@ const PAGE: &str = include_str!("../../../../docs/uploads.md");
 /// The texts of the source files, by their names; those of one name together.
 fn sources() -> BTreeMap<String, String> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["tests/it", "src", "src/server"].map(|folder| package.join(folder));
+    let folders = ["tests/it", "tests/it/sending", "src", "src/client", "src/server"]
+        .map(|folder| package.join(folder));
     let mut sources = BTreeMap::<_, String>::new();
     for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();

@@ -17,5 +17,6 @@ mod limits;
 mod memory;
 mod refused;
 mod replicas;
+mod sending;
 mod stores;
 mod sweep;

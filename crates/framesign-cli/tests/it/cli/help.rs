@@ -64,6 +64,24 @@ fn help_names_what_a_user_needs() {
     ] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
+    #[cfg(feature = "upload")]
+    {
+        let help = run(&["upload", "--help"]);
+        for word in [
+            "FRAMESIGN_SECRET_KEY",
+            "--secret-key-file",
+            "--part-size",
+            "16777216",
+            "--resume",
+            "--retry-for",
+            "--ca-file",
+            "--json",
+            "Exit status",
+        ] {
+            assert!(help.contains(word), "{word} is missing in {help}");
+        }
+    }
+    let help = run(&["verify", "--help"]);
     let reasons = Reason::ALL.map(Reason::as_str).join(", ");
     assert!(help.replace('\n', " ").contains(&reasons), "{reasons} is missing in {help}");
 }
@@ -76,6 +94,8 @@ fn keys_in_the_environment_are_not_shown() {
         &["sign", "--help"],
         &["sign", "-h"],
         &["verify", "--help"],
+        #[cfg(feature = "upload")]
+        &["upload", "--help"],
         &["man", "sign"],
     ] {
         assert!(!run(arguments).contains(ACCESS_KEY), "{arguments:?}");

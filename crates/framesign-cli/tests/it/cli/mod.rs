@@ -12,6 +12,8 @@ mod pipes;
 mod reading;
 mod secret_files;
 mod sign;
+#[cfg(all(feature = "serve", feature = "upload"))]
+mod upload;
 mod verify;
 
 use std::{

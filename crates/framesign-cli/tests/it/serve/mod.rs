@@ -1,7 +1,7 @@
 //! The service, through its binary and over real sockets.
 
 mod callers;
-mod certificates;
+pub(crate) mod certificates;
 mod client;
 mod connections;
 mod documents;

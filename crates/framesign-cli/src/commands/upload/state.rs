@@ -1,0 +1,178 @@
+//! The file that says where an upload is while it lasts, for `--resume`.
+//!
+//! It is written once, when the upload is created, and removed at its end. How many bytes the server
+//! has is not in it: the server knows better, since an answer can be lost. Nor is the state of the
+//! hash: what the server has is read again instead. So the hash of the whole is one of what is in
+//! the file now, and a prefix that was changed without a trace is found, which the saved state of a
+//! hash would have hidden.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use framesign::PayloadHash;
+use http::Uri;
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+/// The most bytes of a state: far more than it has.
+const MAX_LEN: u64 = 64 * 1024;
+
+/// Where an upload is, and what it is of. No secret is in it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    /// Where the file is uploaded to.
+    url: String,
+    access_key: String,
+    /// The stamp of the file.
+    source: String,
+    /// The URL of the upload resource.
+    upload: String,
+}
+
+/// The places where the state of an upload can be.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    /// In the folder of the source.
+    beside: PathBuf,
+    /// In the folder of the user's states, if there is one.
+    of_user: Option<PathBuf>,
+    url: String,
+    access_key: String,
+    source: String,
+}
+
+impl StateFile {
+    /// The places for an upload of the file at `path`, which has the stamp `source`.
+    pub(super) fn new(
+        path: &Path,
+        url: &Uri,
+        access_key: &str,
+        source: String,
+    ) -> io::Result<Self> {
+        let path = fs::canonicalize(path)?;
+        let url = url.to_string();
+        // One file can be uploaded to several places at the same time.
+        let target = digits(&[url.as_bytes(), access_key.as_bytes()], 16);
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{target}.framesign-upload"));
+        let of_user = states_of_user().map(|folder| {
+            let path = path.as_os_str().as_encoded_bytes();
+            folder.join(digits(&[path, url.as_bytes(), access_key.as_bytes()], 32))
+        });
+        let beside = path.with_file_name(name);
+        Ok(Self { beside, of_user, url, access_key: access_key.to_owned(), source })
+    }
+
+    /// The state of an upload to this URL with this access key, if there is one, and where it is.
+    pub(super) fn load(&self) -> io::Result<Option<(State, &Path)>> {
+        for path in [Some(&self.beside), self.of_user.as_ref()].into_iter().flatten() {
+            let Some(state) = read(path)? else { continue };
+            if state.url == self.url && state.access_key == self.access_key {
+                return Ok(Some((state, path)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the state is of the file as it is now.
+    pub(super) fn is_of_source(&self, state: &State) -> bool {
+        state.source == self.source
+    }
+
+    /// Writes the state of an upload, in one step.
+    pub(super) fn save(&self, upload: &Uri) -> io::Result<()> {
+        let state = State {
+            url: self.url.clone(),
+            access_key: self.access_key.clone(),
+            source: self.source.clone(),
+            upload: upload.to_string(),
+        };
+        let text = serde_json::to_vec(&state)?;
+        let Err(beside) = replace(&self.beside, &text) else { return Ok(()) };
+        let Some(of_user) = &self.of_user else { return Err(beside) };
+        of_user.parent().map_or(Ok(()), create_private)?;
+        replace(of_user, &text)
+    }
+
+    /// Removes the state, wherever it is.
+    pub(super) fn remove(&self) {
+        for path in [Some(&self.beside), self.of_user.as_ref()].into_iter().flatten() {
+            // What is left of a state is found not to be of use when it is resumed.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl State {
+    /// The URL of the upload resource.
+    pub(super) fn upload(&self) -> io::Result<Uri> {
+        self.upload.parse().map_err(|_| unreadable())
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<State>> {
+    use io::Read;
+
+    let file = match fs::File::open(path) {
+        Err(error) if is_missing(&error) => return Ok(None),
+        file => file?,
+    };
+    let mut text = Vec::new();
+    file.take(MAX_LEN).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map(Some).map_err(|_| unreadable())
+}
+
+/// A name that is too long for a file is of no file.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename)
+}
+
+fn unreadable() -> io::Error {
+    let problem = "expected the state of an upload, found other content in its file; to begin anew \
+                   leave out --resume";
+    io::Error::new(ErrorKind::InvalidData, problem)
+}
+
+/// Replaces a file, which only its owner can read, in one step.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::with_prefix_in(".framesign-", folder)?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// `$XDG_STATE_HOME`, or its default, as the XDG Base Directory Specification has them.
+fn states_of_user() -> Option<PathBuf> {
+    let set = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/state"));
+    let folder = set.or_else(home).filter(|path| path.is_absolute())?;
+    Some(folder.join("framesign").join("uploads"))
+}
+
+#[cfg(unix)]
+fn create_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn create_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+/// Digits that stand for some texts.
+fn digits(texts: &[&[u8]], count: usize) -> String {
+    // No URL and no access key has a line end in it.
+    let mut digits = PayloadHash::of(&texts.join(&b'\n')).to_string();
+    digits.truncate(count);
+    digits
+}
