@@ -91,7 +91,9 @@ impl Shard {
     pub(super) fn purge(&mut self, now: SystemTime) -> usize {
         let over = self.expiry.iter().take_while(|(expires_at, _)| *expires_at < now);
         let over: Vec<_> = over.take(Self::PURGE).map(|(_, name)| *name).collect();
-        over.iter().for_each(|name| self.remove(name));
+        for name in &over {
+            self.remove(name);
+        }
         over.len()
     }
 

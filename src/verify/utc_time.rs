@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn moments_go_to_the_system_and_back() {
-        for text in ["1969-12-31T23:59:59.999999999Z", "1970-01-01T00:00:00Z", "2023-08-01T12:00:00.5Z"]
+        for text in
+            ["1969-12-31T23:59:59.999999999Z", "1970-01-01T00:00:00Z", "2023-08-01T12:00:00.5Z"]
         {
             let moment = UtcTime::parse(text.as_bytes()).unwrap();
             assert_eq!(UtcTime::of(moment.to_system_time()), moment, "{text}");
@@ -227,7 +228,10 @@ mod tests {
         let epoch = UtcTime::of(SystemTime::UNIX_EPOCH);
         let (first, last) = (epoch.before(Duration::MAX), epoch.after(Duration::MAX));
         assert!(first.to_system_time() <= SystemTime::UNIX_EPOCH);
-        assert!(last.to_system_time() > UtcTime::end_of(jiff::civil::date(9999, 12, 31)).to_system_time());
+        assert!(
+            last.to_system_time()
+                > UtcTime::end_of(jiff::civil::date(9999, 12, 31)).to_system_time()
+        );
         let end = UtcTime::end_of(jiff::civil::date(1970, 1, 1));
         assert_eq!((end.day(), end.after(Duration::from_nanos(1)).day()), (0, 1));
     }
