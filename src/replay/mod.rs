@@ -63,6 +63,8 @@ mod entry;
 mod error;
 mod guard;
 mod memory;
+#[cfg(feature = "replay-redis")]
+mod redis;
 mod reservation;
 mod shard;
 mod store;
@@ -71,6 +73,8 @@ pub use self::entry::{Holder, ReplayEntry};
 pub use self::error::{ReplayError, ReplayStoreError};
 pub use self::guard::{Outage, ReplayCheck, ReplayGuard, ReplayOutage};
 pub use self::memory::MemoryReplayStore;
+#[cfg(feature = "replay-redis")]
+pub use self::redis::{RedisReplayStore, RedisSettings, RedisSettingsError};
 #[cfg(feature = "tower")]
 pub(crate) use self::reservation::Reservation;
 pub use self::store::ReplayStore;
