@@ -32,6 +32,7 @@ pin_project! {
     ///   cannot be asked in [`CodecError::Unavailable`], if the guard refuses then. Answer with
     ///   [`CodecError::http1_response`], and close the connection.
     /// - What was reserved is released if the payload is refused or cut, and if the stream is dropped.
+    /// - The state of the connection is that after the frame from its last piece on.
     ///
     /// ```
     /// use framesign::codec::{ReplayGuarded, VerifyingCodec, VerifyingEvent};
@@ -83,7 +84,8 @@ struct Guarded {
     asking: Option<Asking>,
     /// What is yielded when the answer has come, and the last piece of a payload.
     held: VecDeque<VerifyingEvent>,
-    failed: Option<ReplayError>,
+    /// The guard has refused, and nothing follows.
+    is_over: bool,
 }
 
 /// The mutex is never locked: with it the stream can be shared, though the answer cannot.
@@ -102,7 +104,7 @@ impl<F> ReplayGuarded<F> {
             remaining: 0,
             asking: None,
             held: VecDeque::new(),
-            failed: None,
+            is_over: false,
         };
         Self { frames, guarded }
     }
@@ -175,7 +177,7 @@ impl Guarded {
     fn fail(&mut self, error: ReplayError) -> CodecError {
         self.held.clear();
         self.check = None;
-        self.failed = Some(error.clone());
+        self.is_over = true;
         error.into()
     }
 }
@@ -190,8 +192,8 @@ where
         let mut this = self.project();
         let guarded = this.guarded;
         loop {
-            if let Some(error) = &guarded.failed {
-                return Poll::Ready(Some(Err(error.clone().into())));
+            if guarded.is_over {
+                return Poll::Ready(None);
             }
             if let Err(error) = ready!(guarded.poll_answer(cx)) {
                 return Poll::Ready(Some(Err(guarded.fail(error))));

@@ -12,8 +12,8 @@ use std::{
 use redis::{Cmd, RedisError, RedisResult};
 use tokio::{runtime::Handle, time};
 
-pub use self::settings::{RedisSettings, RedisSettingsError};
 use self::connection::Connection;
+pub use self::settings::{RedisSettings, RedisSettingsError};
 use super::{Holder, ReplayEntry, ReplayStore, ReplayStoreError};
 
 /// Keeps entries in Redis or Valkey, for all processes that verify the same frames (feature

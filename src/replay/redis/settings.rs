@@ -65,8 +65,8 @@ impl RedisSettings {
     /// Returns `true` if the URL holds a password, as one that others can read should not.
     #[must_use]
     pub fn has_password_in_url(&self) -> bool {
-        let urls = self.urls.iter().filter_map(|url| redis::parse_redis_url(url));
-        urls.map(|url| url.password().is_some()).any(|has_password| has_password)
+        let mut urls = self.urls.iter().filter_map(|url| redis::parse_redis_url(url));
+        urls.any(|url| url.password().is_some())
     }
 
     /// Sets the password.
