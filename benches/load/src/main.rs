@@ -19,6 +19,7 @@ mod measure;
 mod process;
 mod programs;
 mod reference;
+mod replay;
 mod replicas;
 mod request;
 mod results;
@@ -68,6 +69,9 @@ enum Figures {
     Pipe(pipe::Pipe),
     /// Three replicas behind HAProxy under load, one of which is killed and one drained
     Replicas,
+    /// Many processes over one Redis, and racers that send each frame several times: each is accepted
+    /// once, while processes and Redis are killed
+    Replay(replay::Replay),
     /// Serves as the reference made of hyper
     #[command(hide = true)]
     Reference,
@@ -120,6 +124,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::File(file) => file.run(&setup),
         Figures::Pipe(pipe) => pipe.run(&setup),
         Figures::Replicas => replicas::run(&setup),
+        Figures::Replay(replay) => replay.run(&setup),
         Figures::Reference => Ok(()),
     }
 }

@@ -28,8 +28,8 @@ async fn take<'a>(
             check = Some(guard.begin(pending).await?);
         }
     }
-    let verified = verifier.finish()?;
-    check.expect("the head is whole").finish(&verified).await
+    let proof = verifier.finish()?;
+    check.expect("the head is whole").finish(&proof).await
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn the_result_does_not_depend_on_cuts() {
     for make in [claimed, unclaimed] {
         let store = Recorder::new();
         let guard = guard(&store);
-        let mut twice = async |target: &str, chunks: &mut dyn FnMut(&[u8]) -> Vec<Vec<u8>>| {
+        let twice = async |target: &str, chunks: &mut dyn FnMut(&[u8]) -> Vec<Vec<u8>>| {
             let frame = make(target);
             let chunks = chunks(&frame);
             take(&guard, chunks.iter().map(|chunk| &chunk[..])).await.unwrap();
@@ -207,9 +207,9 @@ fn futures_and_checks_can_be_sent_between_threads() {
     let mut verifier = verifier();
     verifier.update(&frame).unwrap();
     let check = is_send(guard.begin(verifier.pending().unwrap())).now_or_never().unwrap().unwrap();
-    let verified = verifier.finish().unwrap();
-    is_send(check.finish(&verified)).now_or_never().unwrap().unwrap();
-    let refusal: Refusal = match is_send(guard.accept(&verified)).now_or_never().unwrap() {
+    let proof = verifier.finish().unwrap();
+    is_send(check.finish(&proof)).now_or_never().unwrap().unwrap();
+    let refusal: Refusal = match is_send(guard.accept(&proof)).now_or_never().unwrap() {
         Err(ReplayError::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     };

@@ -117,7 +117,7 @@ async fn a_question_that_is_dropped_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_store_that_is_full_is_as_one_that_is_away() {
     let frames = ["/a", "/b"].map(claimed);
-    let store = std::sync::Arc::new(MemoryReplayStore::new(1));
+    let store = Arc::new(MemoryReplayStore::new(1));
     let refusing = ReplayGuard::new(Arc::clone(&store), Outage::Refuse).clock(now);
     take(&refusing, &frames[0]).await.unwrap();
     assert_unavailable(take(&refusing, &frames[1]).await);

@@ -32,7 +32,7 @@ async fn race(guard: &ReplayGuard, frame: Vec<u8>, cut: usize) -> usize {
             };
             tokio::task::yield_now().await;
             match verifier.finish() {
-                Ok(verified) => match check.finish(&verified).await {
+                Ok(proof) => match check.finish(&proof).await {
                     Ok(()) => _ = accepted.fetch_add(1, SeqCst),
                     Err(error) => assert_replayed::<()>(Err(error)),
                 },
