@@ -338,3 +338,17 @@ fn a_body_that_asks_a_store_can_be_shared() {
     fn is_shared<T: Send + Sync>() {}
     is_shared::<VerifyingBody<Full<Bytes>>>();
 }
+
+#[tokio::test]
+async fn a_body_that_is_refused_releases_at_once() {
+    let parts = claimed().into_parts().0;
+    let store = Recorder::new();
+    let guard = ReplayGuard::new(store.clone(), Outage::Refuse).clock(now);
+    let mut body = guarded(&guard, &parts, body(data([&b"hellO"[..]]))).await;
+    assert_eq!(store.len(), 1);
+    body.frame().await.unwrap().unwrap_err();
+    // The body is still there.
+    assert_eq!(store.len(), 0);
+    drop(body);
+    assert_eq!(store.calls(), ["reserve", "release"]);
+}

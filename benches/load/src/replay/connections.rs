@@ -21,6 +21,7 @@ use crate::{Result, Setup, connection::Connection, process::Server, request::Req
 pub(super) fn check_all(setup: &Setup, runtime: &Runtime) -> Result {
     let frames = Frames::new()?;
     one_question(setup, runtime, &frames)?;
+    latency(setup, runtime, &frames)?;
     frozen(setup, runtime, &frames)?;
     cut_uploads(setup, runtime, &frames)?;
     password(setup, runtime, &frames)?;
@@ -40,7 +41,7 @@ fn one_question(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     const FRAMES: usize = 200;
 
     let redis = Redis::start(&[])?;
-    let server = serve(setup, &redis.url(), &[], &[])?;
+    let server = serve(setup, Some(&redis.url()), &[], &[])?;
     check(twice(runtime, &server, frames)? == (true, false), "a frame to be accepted once")?;
     let key = redis.ask(&["RANDOMKEY"])?;
     let is_name = key.strip_prefix("framesign:replay:").is_some_and(|name| name.len() == 64);
@@ -59,10 +60,46 @@ fn one_question(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     check(questions == FRAMES as u64, "one question for each frame")
 }
 
+/// What a question adds to the time of an answer, beside a round trip to Redis.
+fn latency(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
+    const REQUESTS: usize = 3000;
+
+    let redis = Redis::start(&[])?;
+    let [without, with] = [&[][..], &[redis.url()]].map(|url| -> Result<_> {
+        let server = serve(setup, url.first().map(String::as_str), &[], &[])?;
+        let requests = (0..REQUESTS).map(|_| frames.next());
+        let requests = requests.collect::<Result<Vec<_>>>()?;
+        let mut times = runtime.block_on(async {
+            let mut connection = Connection::open(server.address).await?;
+            let mut times = Vec::with_capacity(REQUESTS);
+            for frame in &requests {
+                let request = Request::verify(server.address, frame);
+                let began = Instant::now();
+                connection.exchange(&request).await?;
+                times.push(began.elapsed());
+            }
+            std::io::Result::Ok(times)
+        })?;
+        times.sort_unstable();
+        Ok(times)
+    });
+    let mut round_trips = redis.round_trips(REQUESTS)?;
+    round_trips.sort_unstable();
+    for (name, times) in [
+        ("/verify without Redis", without?),
+        ("/verify with Redis", with?),
+        ("a round trip to Redis", round_trips),
+    ] {
+        let [half, most] = [2, 100].map(|part| times[REQUESTS - REQUESTS / part]);
+        show(&format!("{name}: p50 {} µs, p99 {} µs", half.as_micros(), most.as_micros()));
+    }
+    Ok(())
+}
+
 /// A Redis that says nothing is a 503 within the time-out, and is used again once it speaks.
 fn frozen(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     let redis = Redis::start(&[])?;
-    let server = serve(setup, &redis.url(), &[], &[])?;
+    let server = serve(setup, Some(&redis.url()), &[], &[])?;
     check(twice(runtime, &server, frames)? == (true, false), "a frame to be accepted once")?;
     redis.freeze(true)?;
     let frame = frames.next()?;
@@ -77,9 +114,13 @@ fn frozen(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     check(answer.status == 503 && answer.has_retry_after, "503 with Retry-After")?;
     check((TIMEOUT..TIMEOUT + SLACK).contains(&took), "503 within the time-out")?;
     // What was asked while it was frozen may have been written, and is released.
-    wait(
-        || Ok(accepted_again(runtime, &Addresses::new([server.address]), &[frame.clone()])? == 1),
-    )?;
+    wait(|| {
+        Ok(accepted_again(
+            runtime,
+            &Addresses::new([server.address]),
+            std::slice::from_ref(&frame),
+        )? == 1)
+    })?;
     check(twice(runtime, &server, frames)? == (true, false), "a frame to be accepted once")
 }
 
@@ -88,7 +129,7 @@ fn cut_uploads(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     let redis = Redis::start(&[])?;
     let directory = tempfile::tempdir()?;
     let uploads = directory.path().to_str().ok_or("expected a path of text")?;
-    let server = serve(setup, &redis.url(), &["--uploads", uploads], &[])?;
+    let server = serve(setup, Some(&redis.url()), &["--uploads", uploads], &[])?;
     let upload = frames.upload("/files/a", server.address)?;
     for (number, cut) in [upload.len() - 1, upload.len() - 5].into_iter().enumerate() {
         runtime.block_on(async {
@@ -118,7 +159,7 @@ fn password(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     let options = ["--requirepass", "a password"];
     let redis = Redis::start_in(tempfile::tempdir()?, &options, Some("a password"))?;
     let secrets = [("FRAMESIGN_REPLAY_PASSWORD", "a password")];
-    let server = serve(setup, &redis.url(), &[], &secrets)?;
+    let server = serve(setup, Some(&redis.url()), &[], &secrets)?;
     check(twice(runtime, &server, frames)? == (true, false), "a frame to be accepted once")?;
     show("with a password");
     Ok(())
@@ -134,10 +175,10 @@ fn tls(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     let _redis = Redis::start_in(directory, &options, None)?;
     let url = format!("rediss://localhost:{port}");
     let trusted = [("SSL_CERT_FILE", &*authority)];
-    let server = serve(setup, &url, &[], &trusted)?;
+    let server = serve(setup, Some(&url), &[], &trusted)?;
     check(twice(runtime, &server, frames)? == (true, false), "a frame to be accepted once")?;
     // Without that authority the certificate is nobody's.
-    let server = serve(setup, &url, &[], &[])?;
+    let server = serve(setup, Some(&url), &[], &[])?;
     check(twice(runtime, &server, frames).is_err(), "a certificate that is not trusted")?;
     show("with TLS, and not with a certificate that is not trusted");
     Ok(())
@@ -150,7 +191,7 @@ fn cluster(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     redis.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])?;
     wait(|| Ok(redis.ask(&["CLUSTER", "INFO"])?.contains("cluster_state:ok")))?;
     let url = format!("redis-cluster://127.0.0.1:{port}");
-    let server = serve(setup, &url, &[], &[])?;
+    let server = serve(setup, Some(&url), &[], &[])?;
     check(twice(runtime, &server, frames)? == (true, false), "a frame to be accepted once")?;
     show("with a cluster");
     Ok(())

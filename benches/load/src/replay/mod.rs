@@ -41,14 +41,21 @@ pub(crate) struct Replay {
     racers: usize,
 }
 
-/// Starts the service with one thread and the keys of the racers.
-fn serve(setup: &Setup, url: &str, options: &[&str], secrets: &[(&str, &str)]) -> Result<Server> {
+/// Starts the service with one thread and the keys of the racers, over a Redis if there is one.
+fn serve(
+    setup: &Setup,
+    redis: Option<&str>,
+    options: &[&str],
+    secrets: &[(&str, &str)],
+) -> Result<Server> {
     let mut command = Command::new(&setup.framesign);
     command.env_clear().env("SECRET", SECRET).env("FRAMESIGN_LOG_LEVEL", "error");
     command.env("FRAMESIGN_ACCESS_KEY", ACCESS_KEY).env("FRAMESIGN_SECRET_KEY", SECRET_KEY);
     command.envs(secrets.iter().copied());
     command.args(["serve", "--listen", "127.0.0.1:0", "--threads", "1"]);
-    command.args(["--replay", url, "--replay-outage", "refuse"]);
+    if let Some(url) = redis {
+        command.args(["--replay", url, "--replay-outage", "refuse"]);
+    }
     command.arg("--replay-timeout").arg(TIMEOUT.as_secs_f64().to_string()).args(options);
     Server::start(&mut command, &setup.cores)
 }
@@ -91,7 +98,7 @@ impl<'a> Field<'a> {
         frames: &Arc<Frames>,
     ) -> Result<Self> {
         let url = redis.url();
-        let servers = (0..options.processes).map(|_| serve(setup, &url, &[], &[]));
+        let servers = (0..options.processes).map(|_| serve(setup, Some(&url), &[], &[]));
         let servers = servers.collect::<Result<Vec<_>>>()?;
         let addresses = Arc::new(Addresses::new(servers.iter().map(|server| server.address)));
         let (frames, racers) = (Arc::clone(frames), options.racers);
@@ -121,7 +128,7 @@ impl<'a> Field<'a> {
         for number in 0..self.servers.len() {
             thread::sleep(Duration::from_millis(500));
             self.servers[number].kill()?;
-            self.servers[number] = serve(self.setup, &self.redis.url(), &[], &[])?;
+            self.servers[number] = serve(self.setup, Some(&self.redis.url()), &[], &[])?;
             self.addresses.set(number, self.servers[number].address);
         }
         thread::sleep(Duration::from_secs(1));
