@@ -7,10 +7,10 @@
 //!
 //! - **In scope**: reading a request frame strictly or leniently, with limits; its canonical
 //!   request; deriving keys; signing; verifying signed frames; the frames of a connection, one
-//!   after another; bodies, and a layer for servers; looking up secrets.
+//!   after another; bodies, and a layer for servers; looking up secrets; taking each signed frame
+//!   once.
 //! - **Out of scope**: opening connections, responses other than refusals, chunked transfer coding
-//!   (a payload must have a known length), handing out secrets, and keeping a signed frame from
-//!   being sent twice.
+//!   (a payload must have a known length), and handing out secrets.
 //!
 //! `docs/protocol.md` of the source says exactly what is signed, and `docs/architecture.md` how the
 //! code is laid out. "Protocol section 4" and "rule 7.9" in these pages refer to the former.
@@ -193,6 +193,8 @@
 //! - `verify`, on by default: verifying signed frames, and making them.
 //! - `codec`, on by default: frames of a connection as a tokio codec, and readers and streams that
 //!   sign what they hand on.
+//! - `replay`: takes each signed frame once, by a store that remembers those that came.
+//!   `replay-redis`: a store that replicas share.
 //! - `http`: structured requests and bodies, signed and verified.
 //! - `tower`: a layer that verifies what a server receives, for axum and hyper.
 //! - `client`: signs requests with their bodies, files among them, anew for each attempt.
@@ -224,6 +226,8 @@ mod payload_digest;
 #[cfg(any(feature = "codec", feature = "verify"))]
 mod problem;
 pub mod protocol;
+#[cfg(feature = "replay")]
+pub mod replay;
 #[cfg(feature = "reqwest-middleware")]
 pub mod reqwest;
 #[cfg(feature = "secrets")]

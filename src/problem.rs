@@ -14,6 +14,8 @@ type Field = (&'static str, &'static str);
 impl Problem {
     pub(crate) const BAD_REQUEST: Self = Self::new(400, "Bad Request");
     pub(crate) const LENGTH_REQUIRED: Self = Self::new(411, "Length Required");
+    #[cfg(feature = "replay")]
+    pub(crate) const UNAVAILABLE: Self = Self::new(503, "Service Unavailable");
 
     /// An answer of `status`, whose phrase in RFC 9110 section 15 is `title`.
     pub(crate) const fn new(status: u16, title: &'static str) -> Self {

@@ -2,13 +2,15 @@
 
 use std::{error, fmt, io};
 
+#[cfg(feature = "replay")]
+use crate::replay::{ReplayError, ReplayStoreError};
 #[cfg(feature = "verify")]
 use crate::verify::Refusal;
 use crate::{error::FrameError, problem::Problem};
 
 /// The reason why a codec has no event to yield.
 ///
-/// After [`Frame`](Self::Frame) and [`Refused`](Self::Refused) nothing more is decoded: every
+/// After [`Frame`](Self::Frame), [`Refused`](Self::Refused) and `Unavailable` nothing more is decoded: every
 /// further call says the same, and what the peer sends is dropped. Close the connection then.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -19,6 +21,9 @@ pub enum CodecError {
     /// A signed frame is not verified; also if it breaks a rule, which is the reason `frame`.
     #[cfg(feature = "verify")]
     Refused(Refusal),
+    /// It cannot be known whether a frame came before, and so it is not accepted.
+    #[cfg(feature = "replay")]
+    Unavailable(ReplayStoreError),
     /// The caller went on without what the codec waits for. Nothing is lost by it.
     Misuse(CodecMisuse),
     /// Reading failed.
@@ -40,8 +45,9 @@ pub enum CodecMisuse {
 }
 
 impl CodecError {
-    /// The status for the peer (RFC 9110 section 15), if it is the peer's fault: that of
-    /// `Refusal::status`, and for a frame that breaks a rule 400 or 411. `None` if the caller went
+    /// The status for the peer (RFC 9110 section 15), if its frame is not taken: that of
+    /// `Refusal::status`, for a frame that breaks a rule 400 or 411, and 503 if it cannot be known
+    /// whether it came before. `None` if the caller went
     /// on too early or reading failed: what the peer is told then, if anything, is the caller's to
     /// say.
     ///
@@ -79,6 +85,8 @@ impl CodecError {
             Self::Frame(error) => Some(error.problem()),
             #[cfg(feature = "verify")]
             Self::Refused(refusal) => Some(refusal.problem()),
+            #[cfg(feature = "replay")]
+            Self::Unavailable(_) => Some(Problem::UNAVAILABLE),
             Self::Misuse(_) | Self::Io(_) => None,
         }
     }
@@ -90,6 +98,8 @@ impl fmt::Display for CodecError {
             Self::Frame(error) => error.fmt(f),
             #[cfg(feature = "verify")]
             Self::Refused(refusal) => refusal.fmt(f),
+            #[cfg(feature = "replay")]
+            Self::Unavailable(error) => error.fmt(f),
             Self::Misuse(misuse) => misuse.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
@@ -103,6 +113,8 @@ impl error::Error for CodecError {
             Self::Frame(error) => error.source(),
             #[cfg(feature = "verify")]
             Self::Refused(refusal) => refusal.source(),
+            #[cfg(feature = "replay")]
+            Self::Unavailable(error) => error.source(),
             Self::Misuse(misuse) => misuse.source(),
             Self::Io(error) => error.source(),
         }
@@ -141,6 +153,16 @@ impl From<FrameError> for CodecError {
 impl From<Refusal> for CodecError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+#[cfg(feature = "replay")]
+impl From<ReplayError> for CodecError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Refused(refusal) => Self::Refused(refusal),
+            ReplayError::Unavailable(error) => Self::Unavailable(error),
+        }
     }
 }
 

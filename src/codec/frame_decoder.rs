@@ -89,6 +89,11 @@ impl<H: FrameHandler> FrameDecoder<H> {
         &mut self.handler
     }
 
+    #[cfg(feature = "replay")]
+    pub(super) fn handler_ref(&self) -> &H {
+        &self.handler
+    }
+
     pub(super) fn resume(&mut self) {
         self.frames.resume();
     }

@@ -32,6 +32,8 @@ mod frame_stream;
 mod head;
 mod offloaded;
 mod read_strategy;
+#[cfg(feature = "replay")]
+mod replay_guarded;
 mod signing;
 #[cfg(feature = "verify")]
 mod verifying;
@@ -41,6 +43,8 @@ pub use self::error::{CodecError, CodecMisuse};
 pub use self::frame_stream::FrameStream;
 pub use self::head::FrameHead;
 pub use self::offloaded::{FrameCodec, OffloadedRead};
+#[cfg(feature = "replay")]
+pub use self::replay_guarded::ReplayGuarded;
 pub use self::signing::{SigningCodec, SigningEvent};
 #[cfg(feature = "verify")]
 pub use self::verifying::{VerifyingCodec, VerifyingEvent};

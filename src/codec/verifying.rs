@@ -9,6 +9,8 @@ use super::{
     CodecError, CodecMisuse, ConnectionState, FrameHead,
     frame_decoder::{FrameDecoder, FrameHandler},
 };
+#[cfg(feature = "replay")]
+use crate::replay::ReplayEntry;
 use crate::{
     protocol::{PayloadHash, SigningKey},
     verify::{Claim, PendingCheck, Policy, Refusal, Verified},
@@ -192,6 +194,17 @@ impl VerifyingCodec {
     /// Goes on with reading frames when [`ConnectionState::UpgradePending`] waits for that.
     pub fn resume(&mut self) {
         self.0.resume();
+    }
+
+    /// The entry of the frame whose head was yielded last, if the head is proven by now: see
+    /// [`replay`](crate::replay). [`ReplayGuarded`](super::ReplayGuarded) asks for it.
+    #[cfg(feature = "replay")]
+    #[must_use]
+    pub fn replay_entry(&self) -> Option<ReplayEntry> {
+        match &self.0.handler_ref().stage {
+            Stage::Pending(check) => ReplayEntry::of_check(check),
+            Stage::Idle | Stage::Claimed(_) | Stage::Given(..) => None,
+        }
     }
 
     /// The state of the connection.

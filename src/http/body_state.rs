@@ -1,8 +1,10 @@
 //! The state machine of a body: what its frames do, without the body itself.
 
 use std::{
+    future::Future,
     mem,
-    sync::{Arc, OnceLock},
+    pin::Pin,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll, ready},
 };
 
@@ -41,18 +43,30 @@ pub(super) type OutcomeCell<O> =
 /// Called once with why there is no outcome.
 pub(super) type Hook<E> = Box<dyn FnOnce(&E) + Send + Sync>;
 
+/// Called once with the outcome, before it counts: asks somebody else whether it may.
+pub(super) type Confirm<O> = Box<
+    dyn FnOnce(&<O as PayloadObserver>::Outcome) -> Answer<<O as PayloadObserver>::Error>
+        + Send
+        + Sync,
+>;
+
+/// The answer to a [`Confirm`].
+pub(super) type Answer<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
+
 /// The way of a body to its outcome.
 ///
 /// ```text
 ///          ┌─ a frame before the last
 ///          ▼
-///   ● ──► Payload ──the end──► Ending ──its hash, finish──► Passed
-///          │                      │
-///          └─────── refused ──────┴───────────────────────► Failed
+///   ● ──► Payload ──the end──► Ending ──its hash, finish──► Confirming ──► Passed
+///          │                      │                           │
+///          └─────── refused ──────┴───────────────────────────┴──────────► Failed
 /// ```
 ///
 /// - `Payload`: frames are shown and handed on. The one with the last byte is kept back.
 /// - `Ending`: the body has come to its end. A hash that is taken elsewhere is waited for here.
+/// - `Confirming`: every check has passed, and somebody else is asked whether it may count. If there
+///   is nobody to ask, it is left out.
 /// - `Passed`: what was kept back is handed on, then the body is at its end.
 /// - `Failed`: every poll gives an error, so that nobody takes what comes after one for the end.
 ///
@@ -62,13 +76,22 @@ pub(super) struct BodyState<O: PayloadObserver> {
     state: State<O>,
     outcome: OutcomeCell<O>,
     hook: Option<Hook<O::Error>>,
+    confirm: Option<Confirm<O>>,
 }
 
 enum State<O: PayloadObserver> {
     Payload { payload: Box<Payload<O>>, last: Option<Bytes> },
     Ending { payload: Box<Payload<O>>, last: Option<Bytes> },
+    Confirming { confirming: Box<Confirming<O>>, last: Option<Bytes> },
     Passed { last: Option<Bytes> },
     Failed { error: O::Error },
+}
+
+/// An outcome that does not count yet. The mutex is never locked: with it a body can be shared
+/// between threads, though the answer cannot.
+struct Confirming<O: PayloadObserver> {
+    outcome: O::Outcome,
+    answer: Mutex<Answer<O::Error>>,
 }
 
 /// The payload that passes: its hash, and what observes it.
@@ -81,7 +104,7 @@ struct Payload<O> {
 pub(super) enum Next {
     /// Poll the body.
     Read,
-    /// Poll for the end of the hash.
+    /// Poll for the end of the hash, and for what follows it.
     End,
     /// Hand on what is left.
     Rest,
@@ -92,7 +115,7 @@ impl<O: PayloadObserver> BodyState<O> {
     pub(super) fn new(observer: O, digest: PayloadDigest) -> Self {
         let payload = Box::new(Payload { observer, digest });
         let state = State::Payload { payload, last: None };
-        Self { state, outcome: OutcomeCell::<O>::default(), hook: None }
+        Self { state, outcome: OutcomeCell::<O>::default(), hook: None, confirm: None }
     }
 
     /// Hashes a payload of which nothing has come yet on the threads of `pool`.
@@ -106,11 +129,16 @@ impl<O: PayloadObserver> BodyState<O> {
         self.hook = Some(hook);
     }
 
+    /// Sets what is asked before the outcome counts. It is dropped if there is none.
+    pub(super) fn set_confirm(&mut self, confirm: Confirm<O>) {
+        self.confirm = Some(confirm);
+    }
+
     /// Waits until the hash has room for a further piece.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.state {
             State::Payload { payload, .. } => payload.digest.poll_ready(cx),
-            State::Ending { .. } | State::Passed { .. } | State::Failed { .. } => Poll::Ready(()),
+            _ => Poll::Ready(()),
         }
     }
 
@@ -152,13 +180,26 @@ impl<O: PayloadObserver> BodyState<O> {
         self.fail(broken(seen).into());
     }
 
-    /// Leaves `Ending` once the hash is known.
+    /// Leaves `Ending` once the hash is known, and `Confirming` once the answer is.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let State::Ending { payload, .. } = &mut self.state else { return Poll::Ready(()) };
-        let hash = ready!(payload.digest.poll_finish(cx));
-        match self.leave() {
-            State::Ending { payload, last } => self.finish(payload.observer, hash, last),
-            state => self.state = state,
+        match &mut self.state {
+            State::Ending { payload, .. } => {
+                let hash = ready!(payload.digest.poll_finish(cx));
+                if let State::Ending { payload, last } = self.leave() {
+                    self.finish(payload.observer, hash, last);
+                }
+            }
+            State::Confirming { confirming, .. } => {
+                let answer = confirming.answer.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let answer = ready!(answer.as_mut().poll(cx));
+                if let State::Confirming { confirming, last } = self.leave() {
+                    match answer {
+                        Ok(()) => self.pass(confirming.outcome, last),
+                        Err(error) => self.fail(error),
+                    }
+                }
+            }
+            State::Payload { .. } | State::Passed { .. } | State::Failed { .. } => {}
         }
         Poll::Ready(())
     }
@@ -168,14 +209,14 @@ impl<O: PayloadObserver> BodyState<O> {
         match &mut self.state {
             State::Passed { last } => last.take().map(Ok),
             State::Failed { error } => Some(Err(error.clone().into())),
-            State::Payload { .. } | State::Ending { .. } => None,
+            State::Payload { .. } | State::Ending { .. } | State::Confirming { .. } => None,
         }
     }
 
     pub(super) fn next(&self) -> Next {
         match &self.state {
             State::Payload { .. } => Next::Read,
-            State::Ending { .. } => Next::End,
+            State::Ending { .. } | State::Confirming { .. } => Next::End,
             State::Passed { .. } | State::Failed { .. } => Next::Rest,
         }
     }
@@ -187,8 +228,10 @@ impl<O: PayloadObserver> BodyState<O> {
 
     /// The number of bytes kept back; `None` if they never will be handed on.
     pub(super) fn kept(&self) -> Option<u64> {
-        let (State::Payload { last, .. } | State::Ending { last, .. } | State::Passed { last }) =
-            &self.state
+        let (State::Payload { last, .. }
+        | State::Ending { last, .. }
+        | State::Confirming { last, .. }
+        | State::Passed { last }) = &self.state
         else {
             return None;
         };
@@ -205,7 +248,7 @@ impl<O: PayloadObserver> BodyState<O> {
             State::Payload { payload, .. } | State::Ending { payload, .. } => {
                 Some(payload.observer.progress())
             }
-            State::Passed { .. } | State::Failed { .. } => None,
+            State::Confirming { .. } | State::Passed { .. } | State::Failed { .. } => None,
         }
     }
 
@@ -214,14 +257,21 @@ impl<O: PayloadObserver> BodyState<O> {
     }
 
     fn finish(&mut self, observer: O, hash: PayloadHash, last: Option<Bytes>) {
-        match observer.finish(hash) {
-            Ok(outcome) => {
-                self.state = State::Passed { last };
-                // Empty until here, since nothing leads out of the two last states.
-                let _ = self.outcome.set(Ok(outcome));
+        match (observer.finish(hash), self.confirm.take()) {
+            (Ok(outcome), None) => self.pass(outcome, last),
+            (Ok(outcome), Some(confirm)) => {
+                let answer = Mutex::new(confirm(&outcome));
+                let confirming = Box::new(Confirming { outcome, answer });
+                self.state = State::Confirming { confirming, last };
             }
-            Err(error) => self.fail(error),
+            (Err(error), _) => self.fail(error),
         }
+    }
+
+    fn pass(&mut self, outcome: O::Outcome, last: Option<Bytes>) {
+        self.state = State::Passed { last };
+        // Empty until here, since nothing leads out of the two last states.
+        let _ = self.outcome.set(Ok(outcome));
     }
 
     #[cold]
@@ -229,6 +279,7 @@ impl<O: PayloadObserver> BodyState<O> {
         let told = error.clone();
         let _ = self.outcome.set(Err(error.clone()));
         self.state = State::Failed { error };
+        self.confirm = None;
         // Last, since it is code of others: if it panics, the body has failed all the same.
         if let Some(hook) = self.hook.take() {
             hook(&told);

@@ -2,7 +2,11 @@
 
 use std::{error, fmt};
 
-use crate::{error::FrameError, verify::Refusal};
+use crate::{
+    error::FrameError,
+    replay::{ReplayError, ReplayStoreError},
+    verify::Refusal,
+};
 
 /// Any error, as bodies and services hand them on.
 pub type BoxError = Box<dyn error::Error + Send + Sync>;
@@ -18,6 +22,8 @@ pub enum BodyError {
     Frame(FrameError),
     /// The request is not verified.
     Refused(Refusal),
+    /// It cannot be known whether the request came before, and so it is not accepted.
+    Unavailable(ReplayStoreError),
 }
 
 impl fmt::Display for BodyError {
@@ -26,6 +32,7 @@ impl fmt::Display for BodyError {
             Self::Body(error) => error.fmt(f),
             Self::Frame(error) => error.fmt(f),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Unavailable(error) => error.fmt(f),
         }
     }
 }
@@ -37,6 +44,7 @@ impl error::Error for BodyError {
             Self::Body(error) => error.source(),
             Self::Frame(error) => error.source(),
             Self::Refused(refusal) => refusal.source(),
+            Self::Unavailable(error) => error.source(),
         }
     }
 }
@@ -50,5 +58,14 @@ impl From<FrameError> for BodyError {
 impl From<Refusal> for BodyError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<ReplayError> for BodyError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Refused(refusal) => Self::Refused(refusal),
+            ReplayError::Unavailable(error) => Self::Unavailable(error),
+        }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     payload::Progress,
     payload_digest::PayloadDigest,
     protocol::PayloadHash,
+    replay::{ReplayCheck, ReplayError, ReplayStoreError},
     verify::{Pending, PendingCheck, Refusal, Verified},
 };
 
@@ -97,7 +98,65 @@ impl<B> VerifyingBody<B> {
     /// when the body is polled.
     #[must_use]
     pub fn on_refusal(mut self, hook: impl FnOnce(&Refusal) + Send + Sync + 'static) -> Self {
+        self.body.state.set_hook(Box::new(move |error| {
+            if let ReplayError::Refused(refusal) = error {
+                hook(refusal);
+            }
+        }));
+        self
+    }
+
+    /// Sets the function that is called, once, if the body is not accepted.
+    #[cfg(feature = "tower")]
+    pub(crate) fn on_failure(
+        mut self,
+        hook: impl FnOnce(&ReplayError) + Send + Sync + 'static,
+    ) -> Self {
         self.body.state.set_hook(Box::new(hook));
+        self
+    }
+
+    /// Accepts the request only once (protocol section 10): `check` is what
+    /// [`ReplayGuard::begin`](crate::replay::ReplayGuard::begin) gave for its head.
+    ///
+    /// At the end of the body, when every other check has passed, the entry of the request is
+    /// committed. The frame with the last byte and the proof wait for that. If the body is refused
+    /// or dropped before, what was reserved is released.
+    ///
+    /// ```
+    /// use framesign::http::{BodyError, VerifyingBody};
+    /// use framesign::replay::{MemoryReplayStore, Outage, ReplayGuard};
+    /// # use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions};
+    /// # use framesign::{http::sign_request, verify::Policy};
+    /// # use http_body_util::{BodyExt, Full};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (policy, now) = (Policy::default(), std::time::SystemTime::now());
+    /// # let credentials = Credentials::new("access", "secret")?;
+    /// # let request = http::Request::put("http://test.com/up").header("content-length", 5);
+    /// # let (mut parts, body) = request.body(Full::from("hello"))?.into_parts();
+    /// # let keys = [SigningKey::derive(&credentials, SigningDate::of(now))];
+    /// # let options = SigningOptions::for_policy(&policy);
+    /// # sign_request(&mut parts, &keys[0], PayloadHash::of(b"hello"), now, &options)?;
+    /// // One for all requests.
+    /// let guard = ReplayGuard::new(MemoryReplayStore::new(1_000_000), Outage::Refuse);
+    ///
+    /// let pending = policy.examine_parts(&parts, now)?.check(&keys)?;
+    /// let check = guard.begin(&pending).await?;
+    /// let body = VerifyingBody::new(body, pending).replay_check(check);
+    /// # let verification = body.verification();
+    /// println!("{:?}", body.collect().await?.to_bytes());
+    /// # assert!(verification.verified().is_ok());
+    /// # let pending = policy.examine_parts(&parts, now)?.check(&keys)?;
+    /// # assert_eq!(guard.begin(&pending).await.unwrap_err().status(), 409);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn replay_check(mut self, check: ReplayCheck) -> Self {
+        self.body.state.set_confirm(Box::new(|verified: &Verified| {
+            let verified = verified.clone();
+            Box::pin(async move { check.finish(&verified).await })
+        }));
         self
     }
 
@@ -133,12 +192,13 @@ impl Verification {
     /// # Errors
     ///
     /// [`NotVerified::Unfinished`] as long as the end has not been read, which is for ever if
-    /// the body was dropped; [`NotVerified::Refused`] if it was refused.
+    /// the body was dropped; [`NotVerified::Refused`] if it was refused;
+    /// [`NotVerified::Unavailable`].
     pub fn verified(&self) -> Result<Verified, NotVerified> {
         match self.0.get() {
             None => Err(NotVerified::Unfinished),
             Some(Ok(verified)) => Ok(verified.clone()),
-            Some(Err(refusal)) => Err(NotVerified::Refused(refusal.clone())),
+            Some(Err(error)) => Err(error.clone().into()),
         }
     }
 }
@@ -150,6 +210,17 @@ pub enum NotVerified {
     Unfinished,
     /// The request was refused.
     Refused(Refusal),
+    /// It cannot be known whether the request came before, and so it is not accepted.
+    Unavailable(ReplayStoreError),
+}
+
+impl From<ReplayError> for NotVerified {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Refused(refusal) => Self::Refused(refusal),
+            ReplayError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
 }
 
 impl fmt::Display for NotVerified {
@@ -159,6 +230,7 @@ impl fmt::Display for NotVerified {
                 "the body has not been read to its end: read it, then ask for the proof",
             ),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Unavailable(error) => error.fmt(f),
         }
     }
 }
@@ -168,20 +240,21 @@ impl error::Error for NotVerified {
         match self {
             Self::Unfinished => None,
             Self::Refused(refusal) => refusal.source(),
+            Self::Unavailable(error) => error.source(),
         }
     }
 }
 
 impl PayloadObserver for PendingCheck {
     type Outcome = Verified;
-    type Error = Refusal;
+    type Error = ReplayError;
 
-    fn count(&mut self, len: u64) -> Result<(), Refusal> {
-        PendingCheck::count(self, len)
+    fn count(&mut self, len: u64) -> Result<(), ReplayError> {
+        Ok(PendingCheck::count(self, len)?)
     }
 
-    fn finish(self, payload: PayloadHash) -> Result<Verified, Refusal> {
-        PendingCheck::finish(self, payload)
+    fn finish(self, payload: PayloadHash) -> Result<Verified, ReplayError> {
+        Ok(PendingCheck::finish(self, payload)?)
     }
 
     fn progress(&self) -> Progress {
@@ -230,8 +303,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`BodyError::Refused`] if the request is not verified, and [`BodyError::Body`] if the body
-    /// inside fails. Nothing of the payload is handed on then.
+    /// [`BodyError::Refused`] if the request is not verified, [`BodyError::Unavailable`] if it
+    /// cannot be known whether it came before, and [`BodyError::Body`] if the body inside fails. Nothing of the payload is handed on then.
     pub async fn buffer(&mut self) -> Result<Verified, BodyError>
     where
         B: Unpin,
@@ -248,7 +321,7 @@ where
             match this.body.state.outcome().get() {
                 None => {}
                 Some(Ok(verified)) => return Poll::Ready(Ok(verified.clone())),
-                Some(Err(refusal)) => break refusal.clone().into(),
+                Some(Err(error)) => break error.clone().into(),
             }
             match ready!(this.body.as_mut().poll_payload(cx)).transpose() {
                 Ok(bytes) => bytes.into_iter().for_each(|bytes| this.buffered.push(bytes)),

@@ -5,6 +5,7 @@ use std::{fmt, net::SocketAddr};
 use http::Method;
 
 use crate::{
+    replay::{ReplayError, ReplayStoreError},
     secrets::StoreError,
     verify::{Refusal, shown},
 };
@@ -39,6 +40,10 @@ pub enum Cause<'a> {
     Cancelled,
     /// Nothing is known of it, since the secrets could not be had.
     Store(&'a StoreError),
+    /// It cannot be known whether it came before, and the guard refuses then
+    /// ([`Outage::Refuse`](crate::replay::Outage::Refuse)). A guard that accepts tells it by
+    /// [`on_outage`](crate::replay::ReplayGuard::on_outage) alone.
+    Replay(&'a ReplayStoreError),
 }
 
 /// The facts about a request beside the cause.
@@ -90,6 +95,15 @@ impl fmt::Display for VerifyFailure<'_> {
     }
 }
 
+impl<'a> From<&'a ReplayError> for Cause<'a> {
+    fn from(error: &'a ReplayError) -> Self {
+        match error {
+            ReplayError::Refused(refusal) => Self::Refused(refusal),
+            ReplayError::Unavailable(error) => Self::Replay(error),
+        }
+    }
+}
+
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -100,6 +114,7 @@ impl fmt::Display for Cause<'_> {
             }
             Self::Cancelled => f.write_str("not verified: dropped before it was proven"),
             Self::Store(error) => write!(f, "not verified: {error}"),
+            Self::Replay(error) => write!(f, "not verified: {error}"),
         }
     }
 }

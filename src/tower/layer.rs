@@ -8,6 +8,7 @@ use tower_layer::Layer;
 use super::{Verify, VerifyFailure, request_verifier::RequestVerifier};
 use crate::{
     offload::HashPool,
+    replay::ReplayGuard,
     secrets::{KeyCache, SecretStore},
     verify::Policy,
 };
@@ -35,8 +36,10 @@ use crate::{
 ///   date, and a [`Verification`](crate::http::Verification), to ask for the proof. A service can
 ///   refuse by the claim before it reads the body: a quota, a size for each access key, the folder
 ///   of a tenant.
-/// - Answers to what is refused are 400, 411, 413 or, for every other reason, one and the same 401,
-///   as problem details (RFC 9457). If the secrets cannot be had it is 503. In HTTP/1.1 they close
+/// - A request is taken as often as it comes, until it is stale. With a
+///   [`replay_guard`](Self::replay_guard) it is taken once.
+/// - Answers to what is refused are 400, 409, 411, 413 or, for every other reason, one and the same
+///   401, as problem details (RFC 9457). If the secrets cannot be had it is 503. In HTTP/1.1 they close
 ///   the connection. In HTTP/2 and HTTP/3 they end the stream, and the server tells the peer to
 ///   stop sending.
 /// - If a payload has been refused by the time the service answers, the answer is replaced by that.
@@ -136,10 +139,37 @@ impl<S> VerifyLayer<S> {
         self
     }
 
-    /// Sets the clock, which is asked once for each request, when its head is complete.
+    /// Sets the clock. It is asked once for each request, when its head is complete, and again for
+    /// the entries of a [`replay_guard`](Self::replay_guard).
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.verifier.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes each request once (protocol section 10); a further one is refused with 409. The clock of
+    /// the layer is that of the guard.
+    ///
+    /// - The entry of a request whose head is proven is reserved before the service is called, and
+    ///   committed when the end of its payload has been read and verified. Of all others it is written
+    ///   when the payload has been verified.
+    /// - What was reserved is released if the payload is refused or cut, or the request is dropped, so
+    ///   that the sender can send the same request again. It stays if the service answers without
+    ///   having read the payload: the request has been acted on then.
+    /// - **What a service does before it has the proof can be brought about again**, by whoever sends
+    ///   a request that was seen and cuts its payload.
+    ///
+    /// ```
+    /// use framesign::{replay::{MemoryReplayStore, Outage, ReplayGuard}, tower::VerifyLayer};
+    /// use framesign::secrets::MemoryStore;
+    ///
+    /// let guard = ReplayGuard::new(MemoryReplayStore::new(1_000_000), Outage::Refuse)
+    ///     .on_outage(|outage| eprintln!("{}: {:?}", outage.error(), outage.outage()));
+    /// let layer = VerifyLayer::new(MemoryStore::new()).replay_guard(guard);
+    /// ```
+    #[must_use]
+    pub fn replay_guard(mut self, guard: ReplayGuard) -> Self {
+        self.verifier.replay = Some(guard);
         self
     }
 
@@ -207,6 +237,7 @@ impl<S> fmt::Debug for VerifyLayer<S> {
             .field("max_buffered_payload", &verifier.max_buffered_payload)
             .field("stream_unproven", &verifier.streams_unproven)
             .field("answer_unproven", &verifier.answers_unproven)
+            .field("replay_guard", &verifier.replay)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     http::{BodyError, BoxError, VerifyingBody},
     offload::HashPool,
     problem::Problem,
+    replay::{ReplayError, ReplayGuard, Reservation},
     secrets::{KeyCache, SecretStore, StoreError},
     verify::{Claim, Policy, Refusal, Verified},
 };
@@ -27,6 +28,7 @@ pub(super) struct RequestVerifier<S> {
     pub(super) log: Arc<dyn Fn(VerifyFailure<'_>) + Send + Sync>,
     pub(super) peer_addr: Arc<FindPeer>,
     pub(super) pool: Option<HashPool>,
+    pub(super) replay: Option<ReplayGuard>,
 }
 
 /// Finds the address of the peer among what a server has added to a request.
@@ -38,6 +40,8 @@ pub(super) struct Admitted<B> {
     /// Method, path and fields are, and a payload that is small.
     pub(super) is_proven: bool,
     pub(super) info: Arc<RequestInfo>,
+    /// What is reserved, so that it stays if the service answers.
+    pub(super) reservation: Option<Arc<Reservation>>,
 }
 
 impl<S> RequestVerifier<S> {
@@ -52,6 +56,7 @@ impl<S> RequestVerifier<S> {
             log: Arc::new(|_| {}),
             peer_addr: Arc::new(|extensions| extensions.get().copied()),
             pool: None,
+            replay: None,
         }
     }
 
@@ -66,7 +71,17 @@ impl<S> RequestVerifier<S> {
 
     fn unavailable(&self, error: &StoreError, info: &RequestInfo) -> Problem {
         self.tell(Cause::Store(error), info);
-        Problem::new(503, "Service Unavailable")
+        Problem::UNAVAILABLE
+    }
+
+    fn not_taken(&self, error: &ReplayError, info: &RequestInfo) -> Problem {
+        self.tell(error.into(), info);
+        error.problem()
+    }
+
+    /// The guard, by the clock of the layer.
+    fn guard(&self) -> Option<ReplayGuard> {
+        Some(self.replay.clone()?.with_clock(self.clock.clone()))
     }
 
     fn info(&self, parts: &Parts) -> RequestInfo {
@@ -81,8 +96,8 @@ impl<S> RequestVerifier<S> {
 
     fn body<B>(&self, body: VerifyingBody<B>, info: &Arc<RequestInfo>) -> VerifyingBody<B> {
         let (log, info) = (self.log.clone(), info.clone());
-        let body = body.on_refusal(move |refusal| {
-            log(VerifyFailure { cause: Cause::Refused(refusal), request: &info });
+        let body = body.on_failure(move |error| {
+            log(VerifyFailure { cause: error.into(), request: &info });
         });
         match &self.pool {
             Some(pool) => body.hash_on(pool),
@@ -130,20 +145,33 @@ impl<S: SecretStore> RequestVerifier<S> {
         }
         let pending = claim.clone().check(&keys).map_err(refuse)?;
         let is_proven = pending.is_head_proven();
-        let mut body = self.body(VerifyingBody::new(body, pending), info);
         let length = claim.content_length().unwrap_or_default();
         let is_small = length <= self.max_buffered_payload;
         // A body without payload too: nobody else may ever look whether it has none.
         let is_buffered = length == 0 || (is_small && !is_proven);
-        if is_buffered {
+        let not_taken = |error| self.not_taken(&error, info);
+        let guard = self.guard();
+        let mut reservation = None;
+        let body = if is_buffered {
+            let mut body = self.body(VerifyingBody::new(body, pending), info);
             let verified = buffered(&mut body).await?;
             // A payload can take its time, and the secret be revoked meanwhile.
             if length > 0 {
                 self.keys.recheck(&verified).await.map_err(unavailable)?.map_err(refuse)?;
             }
-        }
+            if let Some(guard) = guard {
+                guard.accept(&verified).await.map_err(not_taken)?;
+            }
+            body
+        } else if let Some(guard) = guard {
+            let check = guard.begin(&pending).await.map_err(not_taken)?;
+            reservation = check.reservation();
+            self.body(VerifyingBody::new(body, pending).replay_check(check), info)
+        } else {
+            self.body(VerifyingBody::new(body, pending), info)
+        };
         let is_proven = is_proven || is_buffered;
-        Ok((claim, Admitted { body, is_proven, info: info.clone() }))
+        Ok((claim, Admitted { body, is_proven, info: info.clone(), reservation }))
     }
 }
 
@@ -173,6 +201,7 @@ where
     match body.buffer().await {
         Ok(verified) => Ok(verified),
         Err(BodyError::Refused(refusal)) => Err(refusal.problem()),
+        Err(BodyError::Unavailable(_)) => Err(Problem::UNAVAILABLE),
         // The payload is cut, which is what the log is told.
         Err(BodyError::Body(_) | BodyError::Frame(_)) => Err(Problem::BAD_REQUEST),
     }
@@ -190,6 +219,7 @@ impl<S> Clone for RequestVerifier<S> {
             log: self.log.clone(),
             peer_addr: self.peer_addr.clone(),
             pool: self.pool.clone(),
+            replay: self.replay.clone(),
         }
     }
 }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     http::{self as structured, BoxError, NotVerified, VerifyingBody},
+    problem::Problem,
     secrets::SecretStore,
     verify::UNAUTHORIZED,
 };
@@ -75,16 +76,22 @@ where
     let answer = |problem| Ok(structured::response(problem, version).map(ResponseBody::problem));
     // In memory of its own, which is given back before the service takes its time.
     let admitted = Box::pin(verifier.admit(&mut parts, body)).await;
-    let Admitted { body, is_proven, info } = match admitted {
+    let Admitted { body, is_proven, info, reservation } = match admitted {
         Ok(admitted) => admitted,
         Err(problem) => return answer(problem),
     };
     let verification = body.verification();
     let response = inner.call(Request::from_parts(parts, body)).await;
     let is_unproven = !is_proven && !verifier.answers_unproven;
-    match (verification.verified(), response) {
+    let result = verification.verified();
+    // The service has acted on a request whose payload it did not read: it must not come again.
+    if let (Err(NotVerified::Unfinished), Some(reservation)) = (&result, &reservation) {
+        reservation.keep();
+    }
+    match (result, response) {
         // Whatever the service made of it: to the peer all refusals look the same.
         (Err(NotVerified::Refused(refusal)), _) => answer(refusal.problem()),
+        (Err(NotVerified::Unavailable(_)), _) => answer(Problem::UNAVAILABLE),
         (Err(NotVerified::Unfinished), Ok(_)) if is_unproven => {
             verifier.tell(Cause::Unproven, &info);
             answer(UNAUTHORIZED)

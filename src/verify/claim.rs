@@ -6,6 +6,7 @@ use super::{
     Policy, Reason, Refusal, content_digest,
     names::{CONTENT_DIGEST, TIMESTAMP},
     utc_time::UtcTime,
+    validity::Validity,
 };
 use crate::{
     frame::{Head, Reading},
@@ -23,6 +24,7 @@ pub struct Claim {
     pub(super) access_key: Box<[u8]>,
     pub(super) date: SigningDate,
     pub(super) signature: Signature,
+    pub(super) validity: Validity,
     pub(super) digest: Option<PayloadHash>,
     pub(super) content_length: Option<u64>,
     pub(super) payload: PayloadState,
@@ -42,6 +44,29 @@ impl Claim {
     #[must_use]
     pub fn date(&self) -> SigningDate {
         self.date
+    }
+
+    /// The signature that the head carries, which nothing is known of yet.
+    ///
+    /// Whoever has it and the frame can send the frame again: keep it out of logs.
+    #[must_use]
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// The time of signing that the head tells in its one `timestamp` line; `None` if there is no
+    /// such line, which is accepted only if freshness is turned off.
+    #[must_use]
+    pub fn signed_at(&self) -> Option<SystemTime> {
+        self.validity.signed_at()
+    }
+
+    /// The last moment at which the frame is accepted by its date and its time of signing.
+    ///
+    /// Whoever keeps books of the frames that came can forget this one afterwards.
+    #[must_use]
+    pub fn valid_until(&self) -> SystemTime {
+        self.validity.until()
     }
 
     /// The hash that the head claims for its payload in Content-Digest (RFC 9530).
@@ -150,13 +175,14 @@ pub(crate) fn examine(
     let (date, signature) = well_formed(policy, &access_key, &date, &signature)?;
     let now = UtcTime::of(now);
     check_date(policy, date, now)?;
-    check_fresh(policy, request, now)?;
+    let signed_at = time_of_signing(policy, request, now)?;
     check_host(policy, request)?;
     let lines: Vec<_> = request.values(CONTENT_DIGEST).collect();
     Ok(Claim {
         access_key: access_key.as_ref().into(),
         date,
         signature,
+        validity: Validity::new(policy, date, signed_at),
         digest: content_digest::claimed(&lines),
         content_length: request.content_length(),
         payload: PayloadState::of_request(
@@ -221,21 +247,29 @@ fn check_date(policy: &Policy, date: SigningDate, now: UtcTime) -> Result<(), Re
     Err(Refusal::new(Reason::Date, detail))
 }
 
-fn check_fresh(policy: &Policy, request: &impl RequestHead, now: UtcTime) -> Result<(), Refusal> {
-    let Some(age) = policy.age else { return Ok(()) };
+/// The time of signing, held to what the policy asks of it; `None` if no line tells one.
+fn time_of_signing(
+    policy: &Policy,
+    request: &impl RequestHead,
+    now: UtcTime,
+) -> Result<Option<UtcTime>, Refusal> {
+    let mut lines = request.values(TIMESTAMP);
+    let line = match (lines.next(), lines.next()) {
+        (Some(line), None) => Some(line),
+        _ => None,
+    };
+    let signed = line.as_deref().and_then(UtcTime::parse);
+    let Some(age) = policy.age else { return Ok(signed) };
     let (from, to) = (now.before(age), now.after(policy.skew));
     let expected = |found: fmt::Arguments<'_>| {
         let detail = format!("expected a time of signing from {from} to {to}, found {found}");
-        Refusal::new(Reason::Stale, detail)
+        Err(Refusal::new(Reason::Stale, detail))
     };
-    let mut lines = request.values(TIMESTAMP);
-    let (Some(line), None) = (lines.next(), lines.next()) else {
-        return Err(expected(format_args!("none, or more than one")));
-    };
-    match UtcTime::parse(&line) {
-        Some(signed) if from <= signed && signed <= to => Ok(()),
-        Some(signed) => Err(expected(format_args!("{signed}"))),
-        None => Err(expected(format_args!("what is no time"))),
+    match (line, signed) {
+        (_, Some(signed)) if from <= signed && signed <= to => Ok(Some(signed)),
+        (_, Some(signed)) => expected(format_args!("{signed}")),
+        (Some(_), None) => expected(format_args!("what is no time")),
+        (None, None) => expected(format_args!("none, or more than one")),
     }
 }
 

@@ -31,6 +31,7 @@ mod pending;
 mod policy;
 mod refusal;
 mod utc_time;
+mod validity;
 mod verifier;
 
 pub use self::claim::Claim;

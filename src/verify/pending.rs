@@ -1,8 +1,8 @@
 //! The payload of a claim, and the proof at its end.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
-use super::{Claim, Reason, Refusal, claim::shown};
+use super::{Claim, Reason, Refusal, claim::shown, validity::Validity};
 use crate::{
     payload::{PayloadState, Progress},
     protocol::{BufferedSha256, PayloadHash, Signature, SigningDate, SigningKey, StringToSign},
@@ -26,6 +26,7 @@ pub(crate) struct PendingCheck {
     access_key: Box<[u8]>,
     date: SigningDate,
     signature: Signature,
+    validity: Validity,
     failed: Option<Refusal>,
 }
 
@@ -50,6 +51,7 @@ pub struct Verified {
     date: SigningDate,
     payload: PayloadHash,
     signature: Signature,
+    validity: Validity,
     string_to_sign: StringToSign,
 }
 
@@ -71,6 +73,29 @@ impl Verified {
     #[must_use]
     pub fn payload(&self) -> PayloadHash {
         self.payload
+    }
+
+    /// The signature, which was checked.
+    ///
+    /// Frames that sign alike have the same one. Whoever has it and the frame can send the frame
+    /// again: keep it out of logs. `replay::ReplayGuard` takes each only once.
+    #[must_use]
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// The time of signing, from the frame's one `timestamp` line; `None` if there is no such line,
+    /// which is accepted only if freshness is turned off.
+    #[must_use]
+    pub fn signed_at(&self) -> Option<SystemTime> {
+        self.validity.signed_at()
+    }
+
+    /// The last moment at which the frame is accepted by its date and its time of signing. Whoever
+    /// keeps books of the frames that came can forget this one afterwards.
+    #[must_use]
+    pub fn valid_until(&self) -> SystemTime {
+        self.validity.until()
     }
 
     /// Checks the signature again, with the keys of the secrets that are live by now.
@@ -185,13 +210,19 @@ impl Pending {
     /// key signed. Whether the payload is the one that was signed is known at its end, as always.
     #[must_use]
     pub fn is_head_proven(&self) -> bool {
-        matches!(self.check.check, Check::Digest { .. })
+        self.check.is_head_proven()
     }
 
     /// The progress of the payload.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.check.progress()
+    }
+
+    /// The state apart from the hash.
+    #[cfg(feature = "replay")]
+    pub(crate) fn check(&self) -> &PendingCheck {
+        &self.check
     }
 
     /// The parts, for a caller that has the payload hashed elsewhere.
@@ -203,7 +234,7 @@ impl Pending {
 
 impl PendingCheck {
     fn begin(claim: Claim, keys: &[SigningKey]) -> Result<Self, Refusal> {
-        let Claim { access_key, date, signature, digest, mut payload, .. } = claim;
+        let Claim { access_key, date, signature, validity, digest, mut payload, .. } = claim;
         let no_payload = (payload.progress().expected == Some(0)).then(|| PayloadHash::of(b""));
         let check = match digest.or(no_payload) {
             Some(digest) => {
@@ -213,7 +244,7 @@ impl PendingCheck {
             }
             None => Check::Signature(keys.into()),
         };
-        Ok(Self { payload, check, access_key, date, signature, failed: None })
+        Ok(Self { payload, check, access_key, date, signature, validity, failed: None })
     }
 
     /// Counts the next bytes of the payload; refuses those beyond its end.
@@ -251,8 +282,27 @@ impl PendingCheck {
                 string_to_sign
             }
         };
-        let Self { access_key, date, signature, .. } = self;
-        Ok(Verified { access_key, date, payload, signature, string_to_sign })
+        let Self { access_key, date, signature, validity, .. } = self;
+        Ok(Verified { access_key, date, payload, signature, validity, string_to_sign })
+    }
+
+    pub(crate) fn is_head_proven(&self) -> bool {
+        matches!(self.check, Check::Digest { .. })
+    }
+
+    #[cfg(feature = "replay")]
+    pub(crate) fn access_key(&self) -> &[u8] {
+        &self.access_key
+    }
+
+    #[cfg(feature = "replay")]
+    pub(crate) fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    #[cfg(feature = "replay")]
+    pub(crate) fn valid_until(&self) -> SystemTime {
+        self.validity.until()
     }
 
     pub(crate) fn progress(&self) -> Progress {

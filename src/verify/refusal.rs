@@ -34,6 +34,8 @@ pub enum Reason {
     Signature,
     /// The payload is not the one whose hash was claimed.
     Digest,
+    /// The frame came before, and the verifier takes each only once (protocol section 10).
+    Replayed,
 }
 
 impl Reason {
@@ -41,7 +43,8 @@ impl Reason {
     ///
     /// [`Frame`](Self::Frame) stands first, where the head is read; the payload's end is checked
     /// between [`Signature`](Self::Signature) and [`Digest`](Self::Digest).
-    pub const ALL: [Self; 12] = [
+    /// [`Replayed`](Self::Replayed) is the last check of the head, and the last of the end.
+    pub const ALL: [Self; 13] = [
         Self::Frame,
         Self::MissingField,
         Self::RepeatedField,
@@ -54,6 +57,7 @@ impl Reason {
         Self::DigestRequired,
         Self::Signature,
         Self::Digest,
+        Self::Replayed,
     ];
 
     /// The reason's name in logs, JSON and test vectors, such as `unknown-key`.
@@ -72,6 +76,7 @@ impl Reason {
             Self::DigestRequired => "digest-required",
             Self::Signature => "signature",
             Self::Digest => "digest",
+            Self::Replayed => "replayed",
         }
     }
 }
@@ -96,8 +101,8 @@ pub const WANT_CONTENT_DIGEST: &str = "sha-256=10";
 /// A frame that is not verified.
 ///
 /// Its message is for the log: it names the check and both times if a time is wrong. A peer is
-/// told the [`status`](Self::status) alone, so that all refusals but `frame`, `too-large` and
-/// `digest-required` look the same to it.
+/// told the [`status`](Self::status) alone, so that all refusals but `frame`, `too-large`,
+/// `digest-required` and `replayed` look the same to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     reason: Reason,
@@ -107,7 +112,7 @@ pub struct Refusal {
 
 impl Refusal {
     #[cold]
-    pub(super) fn new(reason: Reason, detail: impl Into<Box<str>>) -> Self {
+    pub(crate) fn new(reason: Reason, detail: impl Into<Box<str>>) -> Self {
         Self { reason, detail: detail.into(), frame: None }
     }
 
@@ -123,7 +128,7 @@ impl Refusal {
         self.frame.as_deref()
     }
 
-    /// The status for the peer (RFC 9110 section 15): 400, 411, 413 or 401.
+    /// The status for the peer (RFC 9110 section 15): 400, 409, 411, 413 or 401.
     ///
     /// To 401 belongs `WWW-Authenticate` with [`WWW_AUTHENTICATE`], to `digest-required`
     /// `Want-Content-Digest` with [`WANT_CONTENT_DIGEST`]. [`http1_response`](Self::http1_response)
@@ -162,6 +167,7 @@ impl Refusal {
             (Reason::DigestRequired, _) => {
                 Problem::BAD_REQUEST.with("want-content-digest", WANT_CONTENT_DIGEST)
             }
+            (Reason::Replayed, _) => Problem::new(409, "Conflict"),
             _ => UNAUTHORIZED,
         }
     }

@@ -51,6 +51,29 @@ impl UtcTime {
         since_epoch(date.to_datetime(civil::Time::midnight())) / DAY
     }
 
+    /// The last nanosecond of `date` in UTC.
+    pub(crate) fn end_of(date: civil::Date) -> Self {
+        Self((Self::day_of(date) + 1) * DAY - 1)
+    }
+
+    /// The same moment as the system tells it; beyond what it can tell, a moment that no clock
+    /// shows.
+    pub(crate) fn to_system_time(self) -> SystemTime {
+        let span = |nanoseconds: i128| {
+            let seconds = u64::try_from(nanoseconds / SECOND).unwrap_or(u64::MAX);
+            let nanoseconds = u32::try_from(nanoseconds % SECOND).unwrap_or_default();
+            Duration::new(seconds, nanoseconds)
+        };
+        let epoch = SystemTime::UNIX_EPOCH;
+        if self.0 < 0 {
+            return epoch.checked_sub(span(-self.0)).unwrap_or(epoch);
+        }
+        epoch.checked_add(span(self.0)).unwrap_or(epoch + Self::FAR_FUTURE)
+    }
+
+    /// Some 35,000 years.
+    const FAR_FUTURE: Duration = Duration::from_secs(1 << 40);
+
     /// Reads `YYYY-MM-DDTHH:MM:SS`, optionally `.` and one to nine digits, then `Z` or an offset
     /// `+HH:MM` or `-HH:MM`: RFC 3339 in upper case, without second 60, never rounded.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
@@ -192,6 +215,25 @@ mod tests {
         assert_eq!(format!("{last:.3}"), "2023-08-01T12:00:00.999Z", "a time is never rounded up");
         let beyond = UtcTime::of(SystemTime::UNIX_EPOCH).after(Duration::MAX);
         assert!(beyond.to_string().starts_with("9999-12-31T23:59:59"));
+    }
+
+    #[test]
+    fn moments_go_to_the_system_and_back() {
+        for text in
+            ["1969-12-31T23:59:59.999999999Z", "1970-01-01T00:00:00Z", "2023-08-01T12:00:00.5Z"]
+        {
+            let moment = UtcTime::parse(text.as_bytes()).unwrap();
+            assert_eq!(UtcTime::of(moment.to_system_time()), moment, "{text}");
+        }
+        let epoch = UtcTime::of(SystemTime::UNIX_EPOCH);
+        let (first, last) = (epoch.before(Duration::MAX), epoch.after(Duration::MAX));
+        assert!(first.to_system_time() <= SystemTime::UNIX_EPOCH);
+        assert!(
+            last.to_system_time()
+                > UtcTime::end_of(jiff::civil::date(9999, 12, 31)).to_system_time()
+        );
+        let end = UtcTime::end_of(jiff::civil::date(1970, 1, 1));
+        assert_eq!((end.day(), end.after(Duration::from_nanos(1)).day()), (0, 1));
     }
 
     #[test]

@@ -102,13 +102,20 @@ where
         }
     }
 
+    /// The frame while its payload is on its way; `None` until the head is whole, or after a
+    /// refusal. It tells if the head is proven, and `replay::ReplayGuard` begins with it.
+    #[must_use]
+    pub fn pending(&self) -> Option<&Pending> {
+        match &self.state {
+            State::Payload(pending) => Some(pending),
+            State::Head | State::Failed(_) => None,
+        }
+    }
+
     /// The progress of the payload; `None` until the head is whole, or after a refusal.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        match &self.state {
-            State::Payload(pending) => Some(pending.progress()),
-            State::Head | State::Failed(_) => None,
-        }
+        self.pending().map(Pending::progress)
     }
 
     fn advance<'a>(&mut self, chunk: &'a [u8]) -> Result<(bool, &'a [u8]), Refusal> {

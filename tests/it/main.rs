@@ -16,6 +16,8 @@ mod http;
 mod memory;
 mod mutations;
 mod naive;
+#[cfg(feature = "replay")]
+mod once;
 #[cfg(feature = "verify")]
 mod proof;
 mod properties;

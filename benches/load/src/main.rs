@@ -20,6 +20,7 @@ mod parts;
 mod process;
 mod programs;
 mod reference;
+mod replay;
 mod replicas;
 mod request;
 mod results;
@@ -79,6 +80,9 @@ enum Figures {
     Replicas,
     /// Uploads in parts over three replicas behind HAProxy, each of which is killed, and one S3 server
     UploadReplicas,
+    /// Many processes over one Redis, and racers that send each frame several times: each is accepted
+    /// once, while processes and Redis are killed
+    Replay(replay::Replay),
     /// Serves as the reference made of hyper
     #[command(hide = true)]
     Reference,
@@ -134,6 +138,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::Uploads(uploads) => uploads.run(&setup),
         Figures::Replicas => replicas::run(&setup),
         Figures::UploadReplicas => upload_replicas::run(&setup),
+        Figures::Replay(replay) => replay.run(&setup),
         Figures::Reference => Ok(()),
     }
 }

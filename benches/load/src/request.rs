@@ -41,6 +41,22 @@ impl Request {
         }
     }
 
+    /// A signed frame that is to be verified.
+    pub(crate) fn verify(address: SocketAddr, frame: &[u8]) -> Self {
+        let head = format!(
+            "POST /verify HTTP/1.1\r\nHost: {address}\r\nContent-Type: message/http\r\n\
+             Content-Length: {}\r\n\r\n",
+            frame.len()
+        );
+        Self { head: head.into(), tail: frame.into(), ..Self::raw(&[]) }
+    }
+
+    /// A request that is written already.
+    pub(crate) fn raw(request: &[u8]) -> Self {
+        let (head, tail, expected) = (request.into(), vec![], vec![]);
+        Self { head, zeros: 0, tail, expected, time: Duration::ZERO }
+    }
+
     /// Has the body sent evenly over `time`.
     pub(crate) fn over(mut self, time: Duration) -> Self {
         self.time = time;

@@ -7,6 +7,8 @@ mod keys;
 #[cfg(feature = "verify")]
 mod last_piece;
 mod offload;
+#[cfg(feature = "replay")]
+mod once;
 mod pipelines;
 mod readers;
 mod reads;

@@ -39,7 +39,7 @@ pub(super) fn sealed(head: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The head of an upload to `path` with these fields.
-fn head(path: &str, fields: &str, payload: &[u8]) -> Vec<u8> {
+pub(super) fn head(path: &str, fields: &str, payload: &[u8]) -> Vec<u8> {
     let length = payload.len();
     let head =
         format!("PUT {path} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {length}\r\n\r\n");

@@ -16,6 +16,8 @@ mod flips;
 #[cfg(feature = "tower")]
 mod layer;
 #[cfg(feature = "tower")]
+mod once;
+#[cfg(feature = "tower")]
 mod proven;
 #[cfg(all(feature = "tower", feature = "client"))]
 mod sending;

@@ -84,8 +84,9 @@ Examples:
   framesign verify --at 2023-08-01T12:00:00Z --json upload.signed.http
 
 Reasons: frame, missing-field, repeated-field, malformed-field, date, stale, host, unknown-key,
-too-large, digest-required, signature, digest. They are checked in this order, frame and signature
-at the end of the payload as well.
+too-large, digest-required, signature, digest, replayed. They are checked in this order, frame and
+signature at the end of the payload as well. This command remembers no frames, so that none is
+replayed to it.
 
 With --json it prints {\"file\":…,\"valid\":true} or
 {\"file\":…,\"valid\":false,\"reason\":…,\"message\":…}.

@@ -61,6 +61,7 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
         rules: Rules::strict(),
         policy: Policy::default(),
         uploads: None,
+        replay: None,
     };
     let environment =
         Environment::new(|name| (name == "SECRET").then(|| "0123456789abcdef".into()));

@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Command, ValueEnum, ValueHint};
+use framesign::replay::Outage;
 use framesign_upload::server::Limits as UploadLimits;
 
 use crate::{
@@ -12,7 +13,9 @@ use crate::{
         reading::ReadingOptions,
         seconds::{seconds, seconds_or_none},
     },
-    serve::state::settings::{Limits, Settings, TlsFiles, UploadSettings},
+    serve::state::settings::{
+        Limits, ReplayPlace, ReplaySettings, Settings, TlsFiles, UploadSettings,
+    },
 };
 
 /// Answer token, signing and verifying requests over HTTP
@@ -37,6 +40,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     pub(crate) uploads: UploadOptions,
+
+    #[command(flatten)]
+    pub(crate) replays: ReplayOptions,
 
     #[command(flatten)]
     pub(crate) shutdown: ShutdownOptions,
@@ -177,6 +183,31 @@ pub(crate) struct UploadOptions {
     pub(crate) uploads_per_access_key: usize,
 }
 
+/// Replays.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Replays")]
+pub(crate) struct ReplayOptions {
+    /// Take each signed frame once, in /verify and in uploads, and remember those that came: `memory`,
+    /// or a Redis or Valkey that instances share, at redis://HOST:PORT, rediss:// with TLS, or
+    /// redis-cluster://HOST:PORT,HOST:PORT
+    #[arg(long, value_name = "STORE")]
+    pub(crate) replay: Option<ReplayPlace>,
+
+    /// Do this with frames while the store cannot be asked: `refuse` them with 503, or `accept` them;
+    /// must be said with a URL, and memory that is full refuses unless it is said
+    #[arg(long, value_name = "WHAT", requires = "replay", hide_possible_values = true)]
+    pub(crate) replay_outage: Option<ReplayOutage>,
+
+    /// Give the store at most this long for an answer
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
+    pub(crate) replay_timeout: Duration,
+
+    /// Remember at most N frames in memory
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) replay_max_entries: u32,
+}
+
 /// The graceful shutdown.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Shutdown")]
@@ -217,6 +248,13 @@ pub(crate) enum LogLevel {
     Debug,
 }
 
+/// What is done while the store of replays cannot be asked.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReplayOutage {
+    Refuse,
+    Accept,
+}
+
 /// A number of bytes, or any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ByteLimit(pub(crate) Option<u64>);
@@ -229,6 +267,7 @@ two names: NAME holds it, NAME_FILE names a file that does. One line end at its 
   FRAMESIGN_ACCESS_KEY           of /sign and /verify, which answer 404 without, and of uploads
   FRAMESIGN_SECRET_KEY           its secret key; at least 16 bytes
   FRAMESIGN_SECRET_KEY_PREVIOUS  the one before, which /verify still takes
+  FRAMESIGN_REPLAY_PASSWORD      of the Redis or Valkey of --replay, if it has one
 
 Every option has a variable of its name: --max-body is FRAMESIGN_MAX_BODY.
 
@@ -253,6 +292,7 @@ impl Options {
             rules: self.reading.rules()?,
             policy: self.reading.limit(self.policy.policy())?,
             uploads: self.upload_settings(),
+            replay: self.replay_settings()?,
         };
         check_guard(&settings, self.callers.allow_anonymous)?;
         Ok(settings)
@@ -280,6 +320,26 @@ impl Options {
             ..UploadLimits::default()
         };
         Some(UploadSettings { place: options.uploads.clone()?, limits })
+    }
+
+    fn replay_settings(&self) -> Result<Option<ReplaySettings>, FatalError> {
+        let options = &self.replays;
+        let Some(place) = options.replay.clone() else { return Ok(None) };
+        let outage = match (options.replay_outage, &place) {
+            (Some(ReplayOutage::Refuse), _) | (None, ReplayPlace::Memory) => Outage::Refuse,
+            (Some(ReplayOutage::Accept), _) => Outage::Accept,
+            (None, ReplayPlace::Url(_)) => {
+                let problem = "--replay-outage: expected `refuse` or `accept` with a store that can \
+                               be away, found neither";
+                return Err(FatalError::Configuration(problem.into()));
+            }
+        };
+        Ok(Some(ReplaySettings {
+            place,
+            outage,
+            timeout: options.replay_timeout,
+            max_entries: options.replay_max_entries as usize,
+        }))
     }
 
     fn limits(&self) -> Limits {

@@ -1,7 +1,10 @@
 //! The counters. No number depends on another, so that none needs a lock.
 
 use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -49,8 +52,29 @@ pub(crate) struct Metrics {
     pub(crate) hashed_bytes: AtomicU64,
     pub(crate) valid: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) replays: Arc<ReplayCounters>,
     pub(crate) reloads_done: AtomicU64,
     pub(crate) reloads_failed: AtomicU64,
+}
+
+/// The numbers of frames that came before, or of which that could not be known.
+#[derive(Debug, Default)]
+pub(crate) struct ReplayCounters {
+    pub(crate) replayed: AtomicU64,
+    pub(crate) outages_refused: AtomicU64,
+    pub(crate) outages_accepted: AtomicU64,
+}
+
+impl ReplayCounters {
+    pub(crate) fn replayed(&self) {
+        self.replayed.fetch_add(1, Relaxed);
+    }
+
+    /// The store could not be asked of a frame.
+    pub(crate) fn outage(&self, is_accepted: bool) {
+        let counter = if is_accepted { &self.outages_accepted } else { &self.outages_refused };
+        counter.fetch_add(1, Relaxed);
+    }
 }
 
 /// The numbers of a route.
@@ -170,6 +194,7 @@ impl Default for Metrics {
             hashed_bytes: AtomicU64::new(0),
             valid: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            replays: Arc::default(),
             reloads_done: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
         }

@@ -29,6 +29,13 @@ pub(crate) fn json(metrics: &Metrics) -> Value {
             "valid": metrics.valid.load(Relaxed),
             "refused": metrics.refused.load(Relaxed),
         },
+        "replays": {
+            "refused": metrics.replays.replayed.load(Relaxed),
+            "outages": {
+                "refused": metrics.replays.outages_refused.load(Relaxed),
+                "accepted": metrics.replays.outages_accepted.load(Relaxed),
+            },
+        },
         "reloads": {
             "done": metrics.reloads_done.load(Relaxed),
             "failed": metrics.reloads_failed.load(Relaxed),

@@ -41,6 +41,19 @@ impl Text {
             ("{result=\"refused\"}", metrics.refused.load(Relaxed)),
         ];
         self.counter("framesign_verifications", "Frames that were verified", &results)?;
+        let replays = &metrics.replays;
+        let replayed = replays.replayed.load(Relaxed);
+        self.counter(
+            "framesign_replays",
+            "Frames refused since they came before",
+            &[("", replayed)],
+        )?;
+        let results = [
+            ("{result=\"refused\"}", replays.outages_refused.load(Relaxed)),
+            ("{result=\"accepted\"}", replays.outages_accepted.load(Relaxed)),
+        ];
+        let help = "Frames for which the store of replays could not be asked";
+        self.counter("framesign_replay_outages", help, &results)?;
         let results = [
             ("{result=\"done\"}", metrics.reloads_done.load(Relaxed)),
             ("{result=\"failed\"}", metrics.reloads_failed.load(Relaxed)),

@@ -9,7 +9,8 @@ use axum::{
 };
 use framesign::{
     FrameHasher,
-    verify::{Claim, Refusal, Verifier},
+    replay::ReplayError,
+    verify::{Claim, Reason, Refusal, Verifier},
 };
 use serde::Serialize;
 use tracing::info;
@@ -24,6 +25,8 @@ use crate::serve::{
 
 /// RFC 9112 section 10.1.
 const MESSAGE_HTTP: &str = "message/http";
+
+const NO_REPLAY_STORE: &str = "it cannot be known at the moment whether the frame came before";
 
 #[derive(Serialize)]
 struct SignResponse {
@@ -78,8 +81,18 @@ pub(crate) async fn verify(
     }
     let result = refusal.map_or_else(|| verifier.finish(), Err).and_then(|verified| {
         // A secret can be revoked while the payload is on its way.
-        verified.recheck(&live(verified.access_key(), verified.date()))
+        verified.recheck(&live(verified.access_key(), verified.date()))?;
+        Ok(verified)
     });
+    let result = match (result, &app.state.replay) {
+        // Nothing was acted on before the end of the frame, so that it need not be reserved.
+        (Ok(proof), Some(guard)) => match guard.accept(&proof).await {
+            Ok(()) => Ok(()),
+            Err(ReplayError::Refused(refusal)) => Err(refusal),
+            Err(_) => return Err(Problem::unavailable(NO_REPLAY_STORE)),
+        },
+        (result, _) => result.map(|_| ()),
+    };
     note(&app, &request_id, &result);
     Ok(response::json(&VerifyResponse { valid: result.is_ok() }))
 }
@@ -125,6 +138,9 @@ fn no_keys() -> Problem {
 fn note(app: &AppState, request_id: &RequestId, result: &Result<(), Refusal>) {
     app.state.metrics.verified(result.is_ok());
     if let Err(refusal) = result {
+        if refusal.reason() == Reason::Replayed {
+            app.state.metrics.replays.replayed();
+        }
         let (request_id, reason) = (request_id.as_str(), refusal.reason().as_str());
         info!(request_id, reason, %refusal, "a frame was refused");
     }

@@ -55,6 +55,15 @@ impl Environment {
         checked(name, self.value(name, warnings)?.filter(|secret| !secret.is_empty()))
     }
 
+    /// The secret `name`, which others have made, of any length; an empty one is none.
+    pub(crate) fn any_secret(
+        &self,
+        name: &str,
+        warnings: &mut Warnings,
+    ) -> Result<Option<SecretBytes>, FatalError> {
+        Ok(self.value(name, warnings)?.filter(|secret| !secret.is_empty()))
+    }
+
     /// Reads a value that is no secret, but comes in the same ways.
     pub(crate) fn public(&self, name: &str) -> Result<Option<SecretBytes>, FatalError> {
         self.value(name, &mut Warnings::default())

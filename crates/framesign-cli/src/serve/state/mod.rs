@@ -3,6 +3,7 @@
 pub(crate) mod environment;
 pub(crate) mod readiness;
 pub(crate) mod reloadable;
+pub(crate) mod replay;
 pub(crate) mod secrets;
 pub(crate) mod service_state;
 pub(crate) mod settings;

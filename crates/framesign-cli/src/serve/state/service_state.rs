@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use framesign::replay::ReplayGuard;
+
 use crate::{
     exit::FatalError,
     serve::{
@@ -10,8 +12,14 @@ use crate::{
         metrics::counters::Metrics,
         net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
-            environment::Environment, readiness::Readiness, reloadable::Reloadable,
-            secrets::Secrets, settings::Settings, uploads::UploadReceiver, warnings::Warnings,
+            environment::Environment,
+            readiness::Readiness,
+            reloadable::Reloadable,
+            replay,
+            secrets::Secrets,
+            settings::Settings,
+            uploads::{Once, UploadReceiver},
+            warnings::Warnings,
         },
     },
 };
@@ -32,6 +40,8 @@ pub(crate) struct ServiceState {
     pub(crate) tls: Option<Acceptor>,
     /// `None` if no uploads are received.
     pub(crate) uploads: Option<UploadReceiver>,
+    /// `None` if frames are taken as often as they come.
+    pub(crate) replay: Option<ReplayGuard>,
 }
 
 impl ServiceState {
@@ -45,18 +55,26 @@ impl ServiceState {
         let callers = settings.callers.as_deref();
         let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
         let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, warnings)?));
+        let metrics = Metrics::default();
+        let replay = settings
+            .replay
+            .as_ref()
+            .map(|replay| replay::guard(replay, &environment, &metrics.replays, warnings));
+        let replay = replay.transpose()?;
+        let once = replay.as_ref().map(|guard| Once { guard, counters: &metrics.replays });
         let uploads = settings.uploads.as_ref();
         Ok(Self {
             uploads: uploads
-                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &secrets))
+                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &secrets, once))
                 .transpose()?,
+            replay,
             secrets,
             tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
             settings,
             environment,
             read_budget: ReadBudget::default(),
             hasher: BodyHasher::new(),
-            metrics: Metrics::default(),
+            metrics,
             readiness: Readiness::default(),
             callers: callers.map(Reloadable::new),
         })

@@ -1,8 +1,8 @@
 //! The settings of the service: its options, checked.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use framesign::{Rules, verify::Policy};
+use framesign::{Rules, replay::Outage, verify::Policy};
 
 /// The settings of the service. Nothing in them changes, and nothing in them is a secret.
 #[derive(Debug)]
@@ -21,6 +21,34 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     /// `None` if no uploads are received.
     pub(crate) uploads: Option<UploadSettings>,
+    /// `None` if frames are taken as often as they come.
+    pub(crate) replay: Option<ReplaySettings>,
+}
+
+/// Where frames that came are remembered.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplaySettings {
+    pub(crate) place: ReplayPlace,
+    pub(crate) outage: Outage,
+    /// For an answer of a store that is elsewhere.
+    pub(crate) timeout: Duration,
+    /// In memory.
+    pub(crate) max_entries: usize,
+}
+
+/// The store of frames that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ReplayPlace {
+    Memory,
+    Url(String),
+}
+
+impl FromStr for ReplayPlace {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(if text == "memory" { Self::Memory } else { Self::Url(text.into()) })
+    }
 }
 
 /// Where uploads are received, and their limits.

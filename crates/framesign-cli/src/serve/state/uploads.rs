@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use framesign::{
+    replay::ReplayGuard,
     secrets::{KeyCache, Secret, SecretStore, StoreError as SecretsError},
     tower::Cause,
-    verify::Policy,
+    verify::{Policy, Reason},
 };
 use framesign_upload::server::{Directory, Service, Store, StoreError, Swept, Uploads};
 use tokio::time;
@@ -13,7 +14,10 @@ use tracing::{info, warn};
 
 use crate::{
     exit::FatalError,
-    serve::state::{reloadable::Reloadable, secrets::Secrets, settings::UploadSettings},
+    serve::{
+        metrics::counters::ReplayCounters,
+        state::{reloadable::Reloadable, secrets::Secrets, settings::UploadSettings},
+    },
 };
 
 /// The time between two sweeps of what was left.
@@ -24,6 +28,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 pub(crate) struct UploadReceiver {
     pub(crate) service: Service<LiveSecrets>,
     uploads: Uploads,
+}
+
+/// The guard that takes each request once, and what counts those that came before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Once<'a> {
+    pub(crate) guard: &'a ReplayGuard,
+    pub(crate) counters: &'a Arc<ReplayCounters>,
 }
 
 /// The secrets that are live at the moment.
@@ -40,6 +51,7 @@ impl UploadReceiver {
         settings: &UploadSettings,
         policy: &Policy,
         secrets: &Arc<Reloadable<Secrets>>,
+        once: Option<Once<'_>>,
     ) -> Result<Self, FatalError> {
         if secrets.current().frames().is_none() {
             let problem = "--uploads: expected FRAMESIGN_ACCESS_KEY and FRAMESIGN_SECRET_KEY, which \
@@ -51,9 +63,16 @@ impl UploadReceiver {
         let log = |error: &StoreError| warn!(%error, "uploads");
         let uploads = Uploads::shared(store, settings.limits).on_store_error(log);
         let keys = Arc::new(KeyCache::new(LiveSecrets(Arc::clone(secrets))));
-        let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |layer| {
-            layer.on_failure(|failure| {
+        let counters = once.map(|once| Arc::clone(once.counters));
+        let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |mut layer| {
+            if let Some(once) = once {
+                layer = layer.replay_guard(once.guard.clone());
+            }
+            layer.on_failure(move |failure| {
                 if let Cause::Refused(refusal) = failure.cause() {
+                    if let (Reason::Replayed, Some(counters)) = (refusal.reason(), &counters) {
+                        counters.replayed();
+                    }
                     let reason = refusal.reason().as_str();
                     info!(reason, %failure, "a request was refused");
                 } else {

@@ -84,6 +84,15 @@ fn both_formats_have_the_same_numbers() {
         ("framesign_http_requests_in_flight", &numbers["requests"]["in_flight"]),
         ("framesign_verifications_total{result=\"valid\"}", &numbers["verifications"]["valid"]),
         ("framesign_verifications_total{result=\"refused\"}", &numbers["verifications"]["refused"]),
+        ("framesign_replays_total", &numbers["replays"]["refused"]),
+        (
+            "framesign_replay_outages_total{result=\"refused\"}",
+            &numbers["replays"]["outages"]["refused"],
+        ),
+        (
+            "framesign_replay_outages_total{result=\"accepted\"}",
+            &numbers["replays"]["outages"]["accepted"],
+        ),
         ("framesign_reloads_total{result=\"done\"}", &numbers["reloads"]["done"]),
         ("framesign_reloads_total{result=\"failed\"}", &numbers["reloads"]["failed"]),
     ] {

@@ -14,6 +14,7 @@ mod metrics;
 mod openapi;
 mod operators;
 mod problems;
+mod replay;
 mod request;
 mod revocation;
 mod schema;

@@ -1,0 +1,153 @@
+//! A store in memory, for one process.
+
+use std::{
+    fmt,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::SystemTime,
+};
+
+use super::{
+    Holder, ReplayEntry, ReplayStore, ReplayStoreError,
+    shard::{Reserved, Shard},
+};
+
+/// Keeps entries in memory: for one process, and until it ends.
+///
+/// - It holds a bounded number of entries. If it is full, a further frame is one for which the store
+///   cannot be asked: the [`Outage`](super::Outage) of the guard says what is done. No entry that
+///   counts gives way, else whoever can sign could push out the entries of others.
+/// - An entry takes some 160 bytes; a store of 1,000,000 entries takes up to about 160 MB when it is
+///   full, and nothing for entries that are not there.
+/// - Entries that have expired are removed a few at a time, whenever a further one is reserved.
+///
+/// Processes that verify the same frames need a store that they share: `RedisReplayStore`, say.
+pub struct MemoryReplayStore {
+    max_entries: usize,
+    entries: AtomicUsize,
+    shards: Box<[Mutex<Shard>]>,
+}
+
+/// The number of shards. A map that grows moves what it holds while its lock is held; of so many
+/// each moves little, so that nobody waits for long.
+const SHARDS: usize = 64;
+
+impl MemoryReplayStore {
+    /// An empty store with room for `max_entries`.
+    ///
+    /// Entries stay for as long as frames are accepted by their time: with the default policy at
+    /// most 30 minutes, so that 1,000,000 are enough for 555 frames a second.
+    #[must_use]
+    pub fn new(max_entries: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { max_entries, entries: AtomicUsize::new(0), shards }
+    }
+
+    /// The number of entries, those among them that have expired and are not removed yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.load(Relaxed)
+    }
+
+    /// Returns `true` if there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn hold(
+        &self,
+        entry: &ReplayEntry,
+        holder: Holder,
+        now: SystemTime,
+    ) -> Result<bool, ReplayStoreError> {
+        let mut shard = self.shard(entry);
+        self.purge(&mut shard, now);
+        if self.len() >= self.max_entries {
+            drop(shard);
+            self.purge_all(now);
+            shard = self.shard(entry);
+        }
+        match shard.reserve(entry, holder, now, || self.take_place()) {
+            Reserved::Held => Ok(true),
+            Reserved::Taken => Ok(false),
+            Reserved::Full => Err(ReplayStoreError::new(format!(
+                "expected fewer than {} entries in memory, found as many",
+                self.max_entries
+            ))),
+        }
+    }
+
+    /// Counts a further entry, if there is room.
+    fn take_place(&self) -> bool {
+        let is_room = |entries| (entries < self.max_entries).then_some(entries + 1);
+        self.entries.fetch_update(Relaxed, Relaxed, is_room).is_ok()
+    }
+
+    fn purge(&self, shard: &mut Shard, now: SystemTime) {
+        self.entries.fetch_sub(shard.purge(now), Relaxed);
+    }
+
+    /// Removes a few from each shard: one that is asked seldom may hold what has expired long ago.
+    fn purge_all(&self, now: SystemTime) {
+        for shard in &self.shards {
+            self.purge(&mut lock(shard), now);
+        }
+    }
+
+    fn shard(&self, entry: &ReplayEntry) -> MutexGuard<'_, Shard> {
+        // Names are hashes, so that any of their bytes spreads them.
+        lock(&self.shards[usize::from(entry.name()[0]) % SHARDS])
+    }
+}
+
+// A shard is whole whenever its lock is free: nothing under the lock panics half-way.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ReplayStore for MemoryReplayStore {
+    async fn reserve(
+        &self,
+        entry: &ReplayEntry,
+        holder: Holder,
+        now: SystemTime,
+    ) -> Result<bool, ReplayStoreError> {
+        self.hold(entry, holder, now)
+    }
+
+    /// An entry that is reserved stays until it expires, so that nothing changes in it.
+    async fn commit(
+        &self,
+        entry: &ReplayEntry,
+        holder: Holder,
+        now: SystemTime,
+    ) -> Result<bool, ReplayStoreError> {
+        Ok(self.shard(entry).is_of_no_other(entry, holder, now))
+    }
+
+    async fn accept(
+        &self,
+        entry: &ReplayEntry,
+        holder: Holder,
+        now: SystemTime,
+    ) -> Result<bool, ReplayStoreError> {
+        self.hold(entry, holder, now)
+    }
+
+    fn release(&self, entry: &ReplayEntry, holder: Holder) {
+        let is_released = self.shard(entry).release(entry, holder);
+        self.entries.fetch_sub(usize::from(is_released), Relaxed);
+    }
+}
+
+impl fmt::Debug for MemoryReplayStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryReplayStore")
+            .field("max_entries", &self.max_entries)
+            .field("entries", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+//! The connection to a server, or to the nodes of a cluster.
+
+use std::time::Duration;
+
+use redis::{
+    Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisResult, TlsCertificates,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+    cluster::{ClusterClient, ClusterConfig},
+    cluster_async::ClusterConnection,
+    io::tcp::TcpSettings,
+};
+
+use super::settings::{RedisSettings, RedisSettingsError};
+
+/// A connection that all questions share. Clones are the same one.
+#[derive(Clone)]
+pub(super) enum Connection {
+    Single(ConnectionManager),
+    Cluster(ClusterConnection),
+}
+
+/// The questions that can wait to be written: about as many as a service answers at a time.
+const QUEUE: usize = 1024;
+
+impl Connection {
+    /// Connects with the first question.
+    pub(super) fn new(settings: &RedisSettings) -> Result<Self, RedisSettingsError> {
+        choose_tls();
+        let connection =
+            if settings.is_cluster { Self::cluster(settings) } else { Self::single(settings) };
+        connection.map_err(RedisSettingsError::new)
+    }
+
+    fn single(settings: &RedisSettings) -> RedisResult<Self> {
+        // There is one, unless it is a cluster.
+        let url = settings.urls.first().map(|url| &**url).unwrap_or_default();
+        let info = connection_info(url, settings)?;
+        let client = match &settings.root_certificates {
+            Some(_) => Client::build_with_tls(info, certificates(settings))?,
+            None => Client::open(info)?,
+        };
+        // One attempt to connect answers all that wait for it. The next question makes another one, so
+        // that nobody waits for a server that refuses, and one that is back is found at once.
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_pipeline_buffer_size(QUEUE)
+            .set_connection_timeout(Some(settings.timeout))
+            .set_response_timeout(Some(settings.timeout));
+        Ok(Self::Single(ConnectionManager::new_lazy_with_config(client, config)?))
+    }
+
+    fn cluster(settings: &RedisSettings) -> RedisResult<Self> {
+        let nodes = settings.urls.iter().map(|url| connection_info(url, settings));
+        let nodes = nodes.collect::<RedisResult<Vec<_>>>()?;
+        let builder = ClusterClient::builder(nodes)
+            .tcp_settings(tcp_settings(settings.timeout))
+            .connection_timeout(settings.timeout)
+            .response_timeout(settings.timeout);
+        let client = match &settings.root_certificates {
+            Some(_) => builder.certs(certificates(settings)).build()?,
+            None => builder.build()?,
+        };
+        let connection = client.get_pending_async_connection_with_config(ClusterConfig::new());
+        Ok(Self::Cluster(connection))
+    }
+
+    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        match self.clone() {
+            Self::Single(mut connection) => command.query_async(&mut connection).await,
+            Self::Cluster(mut connection) => command.query_async(&mut connection).await,
+        }
+    }
+}
+
+fn connection_info(url: &str, settings: &RedisSettings) -> RedisResult<ConnectionInfo> {
+    let info = url.into_connection_info()?.set_tcp_settings(tcp_settings(settings.timeout));
+    let Some(password) = &settings.password else { return Ok(info) };
+    let redis = info.redis_settings().clone().set_password(password.as_str());
+    Ok(info.set_redis_settings(redis))
+}
+
+fn certificates(settings: &RedisSettings) -> TlsCertificates {
+    TlsCertificates { client_tls: None, root_cert: settings.root_certificates.clone() }
+}
+
+/// A server that vanished without a word must not hold up its connection for as long as the kernel
+/// sends again.
+fn tcp_settings(timeout: Duration) -> TcpSettings {
+    let settings = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(timeout.max(Duration::from_secs(1)) * 4);
+    settings
+}
+
+/// A feature of another package can leave the choice of the TLS provider to the program: ring, then,
+/// unless the program has chosen.
+fn choose_tls() {
+    // An error says that it is chosen already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
