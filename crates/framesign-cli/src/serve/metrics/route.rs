@@ -32,8 +32,8 @@ impl Route {
     ];
 
     /// The route of a path as it stands in the router.
-    pub(crate) fn of(path: Option<&str>) -> Self {
-        let name = path.and_then(|path| path.strip_prefix('/')).unwrap_or_default();
+    pub(crate) fn of(path: &str) -> Self {
+        let name = path.strip_prefix('/').unwrap_or_default();
         // The name is a parameter of the path, or its first segment.
         let name = name.split_once('/').map_or(name, |(first, _)| first);
         let name = name.strip_suffix(".json").unwrap_or(name);

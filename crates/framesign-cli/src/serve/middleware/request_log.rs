@@ -24,12 +24,20 @@ use crate::serve::{
     },
     net::peer::Peer,
     routes::problem::Problem,
-    state::service_state::ServiceState,
+    state::server_state::ServerState,
 };
+
+/// The state of the layer around every request.
+#[derive(Clone, Debug)]
+pub(crate) struct LogState {
+    pub(crate) server: Arc<ServerState>,
+    /// The route of requests that the router has no path for.
+    pub(crate) unmatched: Route,
+}
 
 /// Surrounds every request.
 pub(crate) async fn log_request(
-    State(state): State<Arc<ServiceState>>,
+    State(state): State<LogState>,
     mut request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
@@ -38,7 +46,7 @@ pub(crate) async fn log_request(
     request.extensions_mut().insert(CallerName::default());
     let (version, unread) = (request.version(), UnreadBody::attach(&mut request));
     let mut log = RequestLog::begin(&state, &request, request_id);
-    let checked = request_head::check_head(&request, &state.settings.limits)
+    let checked = request_head::check_head(&request, &state.server.limits)
         .and_then(|()| request_head::check_host(&request));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
@@ -69,7 +77,7 @@ fn finish(response: &mut Response<Body>, request_id: &RequestId) {
 /// A request that is being answered. If its connection or the service ends before that, it ends by
 /// being dropped.
 struct RequestLog<'a> {
-    state: &'a ServiceState,
+    server: &'a ServerState,
     begun: Instant,
     request_id: RequestId,
     method: Method,
@@ -80,15 +88,15 @@ struct RequestLog<'a> {
 }
 
 impl<'a> RequestLog<'a> {
-    fn begin(state: &'a ServiceState, request: &Request<Body>, request_id: RequestId) -> Self {
+    fn begin(state: &'a LogState, request: &Request<Body>, request_id: RequestId) -> Self {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        state.metrics.request_begun();
+        state.server.metrics.request_begun();
         Self {
-            state,
+            server: &state.server,
             begun: Instant::now(),
             request_id,
             method: request.method().clone(),
-            route: Route::of(path),
+            route: path.map_or(state.unmatched, Route::of),
             peer: request.extensions().get().cloned(),
             caller: request.extensions().get().cloned(),
             has_ended: false,
@@ -103,7 +111,7 @@ impl<'a> RequestLog<'a> {
     /// Notes the `status` of the answer, or the `outcome` of a request that got none.
     fn write(&self, status: Option<u16>, outcome: Option<&str>) {
         let took = self.begun.elapsed();
-        self.state.metrics.request_ended(self.route, status, took);
+        self.server.metrics.request_ended(self.route, status, took);
         let request_id = self.request_id.as_str();
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
         let caller = self.caller.as_ref().and_then(CallerName::get);
@@ -121,7 +129,7 @@ impl<'a> RequestLog<'a> {
 impl Drop for RequestLog<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            let is_cut = self.state.readiness.is_cutting();
+            let is_cut = self.server.readiness.is_cutting();
             self.write(None, Some(if is_cut { "cut" } else { "aborted" }));
         }
     }

@@ -1,9 +1,11 @@
 //! The routes and their answers.
 
+pub(crate) mod app;
 pub(crate) mod app_state;
 mod content_negotiation;
 mod frames;
 mod health;
+pub(crate) mod library_problem;
 mod metrics;
 mod openapi;
 pub(crate) mod problem;

@@ -1,4 +1,4 @@
-//! The state that all connections and requests share.
+//! The state that all requests of the service share.
 
 use std::sync::Arc;
 
@@ -7,29 +7,24 @@ use crate::{
     serve::{
         admission::callers::Callers,
         hashing::body_hasher::BodyHasher,
-        metrics::counters::Metrics,
-        net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
-            environment::Environment, readiness::Readiness, reloadable::Reloadable,
-            secrets::Secrets, settings::Settings, uploads::UploadReceiver, warnings::Warnings,
+            environment::Environment, reloadable::Reloadable, secrets::Secrets,
+            server_state::ServerState, settings::Settings, uploads::UploadReceiver,
+            warnings::Warnings,
         },
     },
 };
 
-/// The state that all connections and requests share.
+/// The state that all requests share.
 #[derive(Debug)]
 pub(crate) struct ServiceState {
+    pub(crate) server: Arc<ServerState>,
     pub(crate) settings: Settings,
     environment: Environment,
-    pub(crate) metrics: Metrics,
-    pub(crate) read_budget: ReadBudget,
     pub(crate) hasher: BodyHasher,
-    pub(crate) readiness: Readiness,
     pub(crate) secrets: Arc<Reloadable<Secrets>>,
     /// `None` if everybody may call.
     pub(crate) callers: Option<Reloadable<Callers>>,
-    /// `None` if connections come in clear.
-    pub(crate) tls: Option<Acceptor>,
     /// `None` if no uploads are received.
     pub(crate) uploads: Option<UploadReceiver>,
 }
@@ -51,28 +46,23 @@ impl ServiceState {
                 .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &secrets))
                 .transpose()?,
             secrets,
-            tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
+            server: Arc::new(ServerState::new(&settings.server, warnings)?),
             settings,
             environment,
-            read_budget: ReadBudget::default(),
             hasher: BodyHasher::new(),
-            metrics: Metrics::default(),
-            readiness: Readiness::default(),
             callers: callers.map(Reloadable::new),
         })
     }
 
     /// Reads secrets, callers and certificates again. What cannot be read stays as it was.
     pub(crate) fn reload(&self) {
-        let metrics = &self.metrics;
+        let metrics = &self.server.metrics;
         let secrets = self.secrets.current();
         self.secrets
             .reload("secrets", metrics, |warnings| secrets.read_again(&self.environment, warnings));
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
             callers.reload("callers", metrics, |warnings| Callers::read(path, warnings));
         }
-        if let Some(tls) = &self.tls {
-            tls.reload(metrics);
-        }
+        self.server.reload();
     }
 }
