@@ -39,7 +39,7 @@ pub(crate) struct SigningKeyOptions {
 }
 
 /// One access key and its secret key.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub(crate) struct KeyPairOptions {
     /// The access key
@@ -102,6 +102,13 @@ impl KeyPairOptions {
         let added = secret.and_then(|secret| store.add(access_key, secret));
         added.map_err(|error| self.unusable(error))?;
         Ok(store)
+    }
+
+    /// The pair as what signs.
+    #[cfg(feature = "serve")]
+    pub(crate) fn credentials(&self) -> Result<Credentials, FatalError> {
+        let (access_key, secret_key) = self.keys()?;
+        Credentials::new(access_key, &secret_key).map_err(|error| self.unusable(error))
     }
 
     /// The access key and the secret key.

@@ -13,11 +13,12 @@ pub(crate) enum Route {
     Readyz,
     Metrics,
     Openapi,
+    Upstream,
     Other,
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Token,
         Self::Sign,
         Self::Verify,
@@ -28,6 +29,7 @@ impl Route {
         Self::Readyz,
         Self::Metrics,
         Self::Openapi,
+        Self::Upstream,
         Self::Other,
     ];
 
@@ -52,15 +54,13 @@ impl Route {
             Self::Readyz => "readyz",
             Self::Metrics => "metrics",
             Self::Openapi => "openapi",
+            Self::Upstream => "upstream",
             Self::Other => "other",
         }
     }
 
     /// Returns whether the route is for operators.
     pub(crate) const fn is_of_operators(self) -> bool {
-        !matches!(
-            self,
-            Self::Token | Self::Sign | Self::Verify | Self::Files | Self::Uploads | Self::Other
-        )
+        matches!(self, Self::Health | Self::Livez | Self::Readyz | Self::Metrics | Self::Openapi)
     }
 }

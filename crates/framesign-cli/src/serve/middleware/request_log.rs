@@ -23,7 +23,7 @@ use crate::serve::{
         request_id::{RequestId, X_REQUEST_ID},
     },
     net::peer::Peer,
-    routes::problem::Problem,
+    routes::{problem::Problem, upstream_answer::OfUpstream},
     state::server_state::ServerState,
 };
 
@@ -63,12 +63,18 @@ pub(crate) async fn log_request(
     response
 }
 
-/// Renders a problem, and adds the fields that every answer has.
+/// Renders a problem, and adds the fields that every answer has. One of an upstream gets the id of the
+/// request, unless it has one.
 fn finish(response: &mut Response<Body>, request_id: &RequestId) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = problem.render(request_id.as_str()).into();
     }
+    let is_of_upstream = response.extensions().get::<OfUpstream>().is_some();
     let fields = response.headers_mut();
+    if is_of_upstream {
+        fields.entry(X_REQUEST_ID).or_insert_with(|| request_id.0.clone());
+        return;
+    }
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(X_REQUEST_ID, request_id.0.clone());

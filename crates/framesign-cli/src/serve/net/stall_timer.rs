@@ -21,6 +21,11 @@ impl StallTimer {
         Self { timeout, timer: None, is_running: false }
     }
 
+    /// The longest time of waiting.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// What was waited for is there.
     pub(crate) fn stop(&mut self) {
         self.is_running = false;

@@ -13,3 +13,4 @@ mod response;
 pub(crate) mod router;
 mod token;
 mod uploads;
+pub(crate) mod upstream_answer;

@@ -13,36 +13,36 @@ use tempfile::TempDir;
 use super::{Connection, Service};
 
 /// The name that services have in these certificates.
-pub(super) const NAME: &str = "localhost";
+pub(crate) const NAME: &str = "localhost";
 
 /// Who signs certificates.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key.
-pub(super) struct Identity {
+pub(crate) struct Identity {
     certificate: rcgen::Certificate,
     key: KeyPair,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub(super) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([NAME.to_owned()]).unwrap();
         Identity { certificate: params.signed_by(&key, &self.0).unwrap(), key }
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A client that trusts this authority, has perhaps an identity, and speaks `protocols`.
-    pub(super) fn client(&self, identity: Option<&Identity>, protocols: &[&str]) -> ClientConfig {
+    pub(crate) fn client(&self, identity: Option<&Identity>, protocols: &[&str]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -62,51 +62,51 @@ impl Authority {
 }
 
 impl Identity {
-    pub(super) fn der(&self) -> &[u8] {
+    pub(crate) fn der(&self) -> &[u8] {
         self.certificate.der()
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.certificate.pem()
     }
 
-    pub(super) fn key_pem(&self) -> String {
+    pub(crate) fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 }
 
 /// The files of a service, removed at the end.
-pub(super) struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     /// The files of `identity`.
-    pub(super) fn of(identity: &Identity) -> Self {
+    pub(crate) fn of(identity: &Identity) -> Self {
         let files = Self::new();
         files.put(identity);
         files
     }
 
-    pub(super) fn put(&self, identity: &Identity) {
+    pub(crate) fn put(&self, identity: &Identity) {
         self.write("certificate.pem", &identity.pem());
         self.write("key.pem", &identity.key_pem());
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         path.into_os_string().into_string().unwrap()
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Starts a service with the files that [`put`](Self::put) wrote.
-    pub(super) fn serve(&self, options: &[&str]) -> Service {
+    pub(crate) fn serve(&self, options: &[&str]) -> Service {
         let certificate = self.path("certificate.pem").into_os_string().into_string().unwrap();
         let key = self.path("key.pem").into_os_string().into_string().unwrap();
         let of_files = ["--tls-certificate", &certificate, "--tls-key", &key];
@@ -114,10 +114,10 @@ impl Files {
     }
 }
 
-pub(super) type Encrypted = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Encrypted = StreamOwned<ClientConnection, TcpStream>;
 
 /// Connects; the handshake begins with the first byte that is sent or read.
-pub(super) fn connect(service: &Service, client: ClientConfig) -> Connection<Encrypted> {
+pub(crate) fn connect(service: &Service, client: ClientConfig) -> Connection<Encrypted> {
     let name = ServerName::try_from(NAME).unwrap();
     let session = ClientConnection::new(Arc::new(client), name).unwrap();
     Connection::over(StreamOwned::new(session, service.connect().stream))

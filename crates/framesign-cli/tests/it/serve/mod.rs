@@ -1,10 +1,10 @@
 //! The service, through its binary and over real sockets.
 
 mod callers;
-mod certificates;
+pub(crate) mod certificates;
 mod client;
 mod connections;
-mod documents;
+pub(crate) mod documents;
 mod files;
 mod frames;
 mod http2;
