@@ -28,6 +28,22 @@ impl PayloadHash {
         let hash = ItemSerializer::new().bare_item(&self.as_bytes()[..]).finish();
         format!("sha-256={hash}")
     }
+
+    /// The hash that `lines` claim, the values of all Content-Digest fields of a message: the last
+    /// `sha-256` member of the dictionary (RFC 9530 section 2; protocol section 9). `None` if there is
+    /// none, or if they are something else than a dictionary.
+    ///
+    /// ```
+    /// use framesign::PayloadHash;
+    ///
+    /// let hash = PayloadHash::of(b"hello");
+    /// assert_eq!(PayloadHash::from_content_digest(&[hash.content_digest()]), Some(hash));
+    /// assert_eq!(PayloadHash::from_content_digest(&["sha-512=:x:"]), None);
+    /// ```
+    #[must_use]
+    pub fn from_content_digest(lines: &[impl AsRef<[u8]>]) -> Option<Self> {
+        claimed(lines)
+    }
 }
 
 /// The claimed hash: the last `sha-256` member of all `lines`, if they are a dictionary of

@@ -4,6 +4,8 @@
 
 mod commands;
 mod exit;
+#[cfg(feature = "serve")]
+mod gateway;
 mod input;
 mod options;
 mod output;

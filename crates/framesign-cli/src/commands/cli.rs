@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "upload")]
 use crate::commands::upload;
 #[cfg(feature = "serve")]
-use crate::commands::{healthcheck, serve};
+use crate::commands::{gateway, healthcheck, serve};
 use crate::{
     commands::{completions, explain, man, sign, verify},
     exit::{Exit, FatalError},
@@ -36,6 +36,8 @@ enum Command {
     #[cfg(feature = "serve")]
     Serve(Box<serve::Options>),
     #[cfg(feature = "serve")]
+    Gateway(Box<gateway::Options>),
+    #[cfg(feature = "serve")]
     Healthcheck(healthcheck::Options),
     #[command(hide = true)]
     Completions(completions::Options),
@@ -53,7 +55,9 @@ impl Cli {
     fn definition() -> clap::Command {
         let command = Self::command();
         #[cfg(feature = "serve")]
-        let command = command.mut_subcommand("serve", serve::with_environment);
+        let command = command
+            .mut_subcommand("serve", serve::with_environment)
+            .mut_subcommand("gateway", serve::with_environment);
         command
     }
 }
@@ -90,10 +94,12 @@ pub(crate) fn run() -> ExitCode {
 
 fn read_and_dispatch() -> Result<Exit, FatalError> {
     // Reading the arguments takes milliseconds, in which a signal would end the process without
-    // ceremony. The first argument is enough to know the service: no option stands before it.
+    // ceremony. The first argument is enough to know a server: no option stands before it.
     #[cfg(feature = "serve")]
     let signals = match env::args_os().nth(1) {
-        Some(command) if command == "serve" => Some(serve::install_signals()?),
+        Some(command) if command == "serve" || command == "gateway" => {
+            Some(serve::install_signals()?)
+        }
         _ => None,
     };
     let cli = Cli::read().map_err(FatalError::Arguments)?;
@@ -106,6 +112,10 @@ fn read_and_dispatch() -> Result<Exit, FatalError> {
         #[cfg(feature = "serve")]
         Command::Serve(options) => {
             serve::run(options, signals.map_or_else(serve::install_signals, Ok)?)
+        }
+        #[cfg(feature = "serve")]
+        Command::Gateway(options) => {
+            gateway::run(options, signals.map_or_else(serve::install_signals, Ok)?)
         }
         #[cfg(feature = "serve")]
         Command::Healthcheck(options) => healthcheck::run(options),

@@ -4,6 +4,8 @@ mod cli;
 mod completions;
 mod explain;
 #[cfg(feature = "serve")]
+mod gateway;
+#[cfg(feature = "serve")]
 mod healthcheck;
 mod man;
 #[cfg(feature = "serve")]

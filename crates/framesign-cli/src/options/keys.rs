@@ -39,7 +39,7 @@ pub(crate) struct SigningKeyOptions {
 }
 
 /// One access key and its secret key.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub(crate) struct KeyPairOptions {
     /// The access key
@@ -105,7 +105,7 @@ impl KeyPairOptions {
     }
 
     /// The pair, to sign with.
-    #[cfg(feature = "upload")]
+    #[cfg(any(feature = "serve", feature = "upload"))]
     pub(crate) fn credentials(&self) -> Result<Credentials, FatalError> {
         let (access_key, secret_key) = self.keys()?;
         Credentials::new(access_key, &secret_key).map_err(|error| self.unusable(error))

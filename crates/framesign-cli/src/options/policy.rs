@@ -37,6 +37,13 @@ pub(crate) struct PolicyOptions {
 }
 
 impl PolicyOptions {
+    /// The same for a server that takes bodies of at most `max_body` bytes.
+    #[cfg(feature = "serve")]
+    pub(crate) fn policy_within(&self, max_body: Option<u64>) -> Policy {
+        let limits = [self.max_payload, max_body].into_iter().flatten();
+        limits.min().map_or_else(|| self.policy(), |bytes| self.policy().max_payload(bytes))
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = Policy::default().skew(Duration::from_secs(self.skew));
         policy = if self.no_freshness {

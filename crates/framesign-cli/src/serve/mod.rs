@@ -10,13 +10,13 @@
 //! `net` knows nothing of what is asked, and all after it nothing of sockets. `state` and `metrics`
 //! are what all of them share; [`run`] puts them together.
 
-mod admission;
-mod body;
+pub(crate) mod admission;
+pub(crate) mod body;
 mod hashing;
-mod metrics;
-mod middleware;
+pub(crate) mod metrics;
+pub(crate) mod middleware;
 pub(crate) mod net;
-mod routes;
+pub(crate) mod routes;
 mod service;
 pub(crate) mod state;
 

@@ -1,4 +1,4 @@
-//! Runs the service: from its listeners to the end of its last request.
+//! Runs a server: from its listeners to the end of its last request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,15 +9,15 @@ use crate::{
     exit::Exit,
     serve::{
         net::{connection::Server, drain::Drain, listener, operator_listener},
-        routes::router,
-        state::{service_state::ServiceState, settings::Settings},
+        routes::app::App,
+        state::{server_state::ServerState, settings::ShutdownTimes},
     },
 };
 
 /// The longest time that answers to operators take after the end of all else.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// The sockets that the service accepts connections on.
+/// The sockets that a server accepts connections on.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     /// The listener of callers; also of operators, if they have none of their own.
@@ -28,7 +28,7 @@ pub(crate) struct Listeners {
     pub(crate) max_connections: usize,
 }
 
-/// Serves until `shutdown` resolves, and lets requests finish then. If it resolves a second time
+/// Serves `app` until `shutdown` resolves, and lets requests finish then. If it resolves a second time
 /// before they have, the service ends at once. `shutdown` returns what the log calls its cause.
 ///
 /// Calls `before_cut` before requests are cut, each of which writes a line of the log.
@@ -36,14 +36,12 @@ pub(crate) struct Listeners {
 /// Returns [`Exit::Failed`] if the end was forced, or if requests were cut at the deadline.
 pub(crate) async fn run(
     listeners: Listeners,
-    state: Arc<ServiceState>,
+    app: App,
+    state: Arc<ServerState>,
     mut shutdown: impl AsyncFnMut() -> &'static str,
     before_cut: impl Fn(),
 ) -> Exit {
-    if let Some(uploads) = state.uploads.clone() {
-        task::spawn(uploads.sweep());
-    }
-    let drains = listeners.accept(&state);
+    let drains = listeners.accept(app, &state);
     let cause = shutdown().await;
     // Before its line of the log, so that who reads the line sees the service as not ready.
     state.readiness.start_shutdown();
@@ -60,12 +58,12 @@ pub(crate) async fn run(
 
 impl Listeners {
     /// Begins to accept connections.
-    fn accept(self, state: &Arc<ServiceState>) -> Drains {
+    fn accept(self, app: App, state: &Arc<ServerState>) -> Drains {
         let drains = Drains::default();
-        let main = Server::new(router::main(state), Arc::clone(state), state.tls.clone());
+        let main = Server::new(app.main, Arc::clone(state), state.tls.clone());
         task::spawn(listener::serve(self.main, main, self.max_connections, drains.main.clone()));
         if let Some(listener) = self.admin {
-            let admin = Server::new(router::admin(state), Arc::clone(state), None);
+            let admin = Server::new(app.admin, Arc::clone(state), None);
             task::spawn(operator_listener::serve(listener, admin, drains.admin.clone()));
         }
         drains
@@ -79,10 +77,10 @@ struct Drains {
     admin: Drain,
 }
 
-async fn finish(state: &ServiceState, drains: &Drains, before_cut: impl Fn()) -> Exit {
-    let Settings { shutdown_delay, shutdown_timeout, .. } = state.settings;
-    time::sleep(shutdown_delay).await;
-    let is_done = drains.main.finish(shutdown_timeout).await;
+async fn finish(state: &ServerState, drains: &Drains, before_cut: impl Fn()) -> Exit {
+    let ShutdownTimes { delay, timeout } = state.shutdown;
+    time::sleep(delay).await;
+    let is_done = drains.main.finish(timeout).await;
     let requests = if is_done { 0 } else { cut(state, &drains.main, before_cut).await };
     // Operators see how it goes to the end.
     if !drains.admin.finish(LAST_ANSWERS).await {
@@ -97,7 +95,7 @@ async fn finish(state: &ServiceState, drains: &Drains, before_cut: impl Fn()) ->
 
 /// Cuts the requests that have no answer, so that each has its line in the log. Returns how many
 /// there were.
-async fn cut(state: &ServiceState, drain: &Drain, before_cut: impl Fn()) -> usize {
+async fn cut(state: &ServerState, drain: &Drain, before_cut: impl Fn()) -> usize {
     state.readiness.start_cutting();
     before_cut();
     let requests = drain.cut().await;

@@ -11,11 +11,13 @@ use tokio::{
 };
 
 use super::{
-    Listeners, run,
+    Listeners,
+    routes::router::app,
+    run,
     state::{
         environment::Environment,
         service_state::ServiceState,
-        settings::{Limits, Settings},
+        settings::{Limits, ServerSettings, Settings, ShutdownTimes},
         warnings::Warnings,
     },
 };
@@ -42,22 +44,23 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
     let main = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = main.local_addr().unwrap();
     let settings = Settings {
-        listen: address,
-        admin_listen: None,
+        server: ServerSettings {
+            listen: address,
+            admin_listen: None,
+            tls: None,
+            limits: Limits {
+                max_body: Some(1024),
+                max_request_head: 8 * 1024,
+                head_timeout: PATIENCE,
+                idle_timeout: PATIENCE,
+                min_rate: 0,
+                max_connections: 8,
+                max_requests: 8,
+            },
+            shutdown: ShutdownTimes { delay: Duration::ZERO, timeout: shutdown_timeout },
+        },
         callers: None,
         max_requests_per_caller: 8,
-        tls: None,
-        limits: Limits {
-            max_body: Some(1024),
-            max_request_head: 8 * 1024,
-            head_timeout: PATIENCE,
-            idle_timeout: PATIENCE,
-            min_rate: 0,
-            max_connections: 8,
-            max_requests: 8,
-        },
-        shutdown_delay: Duration::ZERO,
-        shutdown_timeout,
         rules: Rules::strict(),
         policy: Policy::default(),
         uploads: None,
@@ -82,7 +85,8 @@ impl Service {
             Some(cause) => cause,
             None => future::pending().await,
         };
-        let exit = run(listeners, state, shutdown, || has_cut.set(true)).await;
+        let (app, server) = (app(&state), Arc::clone(&state.server));
+        let exit = run(listeners, app, server, shutdown, || has_cut.set(true)).await;
         (exit, has_cut.get())
     }
 }
@@ -93,7 +97,7 @@ impl Handle {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let head = "POST /token HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
         stream.write_all(format!("{head}hel").as_bytes()).await.unwrap();
-        wait_until(|| self.state.metrics.requests_in_flight() == 1).await;
+        wait_until(|| self.state.server.metrics.requests_in_flight() == 1).await;
         stream
     }
 }
@@ -120,7 +124,7 @@ async fn request_in_progress_is_answered_before_the_end() {
     let client = async {
         let mut stream = handle.begin().await;
         handle.shutdown.send("the test").unwrap();
-        wait_until(|| handle.state.readiness.is_shutting_down()).await;
+        wait_until(|| handle.state.server.readiness.is_shutting_down()).await;
         stream.write_all(b"lo").await.unwrap();
         rest(stream).await
     };

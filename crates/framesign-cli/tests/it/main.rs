@@ -7,6 +7,8 @@
 )]
 
 mod cli;
+#[cfg(feature = "serve")]
+mod gateway;
 mod import_cycles;
 #[cfg(feature = "serve")]
 mod serve;

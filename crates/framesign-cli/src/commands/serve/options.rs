@@ -14,7 +14,8 @@ use crate::{
         seconds::{seconds, seconds_or_none},
     },
     serve::state::settings::{
-        Limits, ReplayPlace, ReplaySettings, Settings, TlsFiles, UploadSettings,
+        Limits, ReplayPlace, ReplaySettings, ServerSettings, Settings, ShutdownTimes, TlsFiles,
+        UploadSettings,
     },
 };
 
@@ -281,14 +282,15 @@ impl Options {
     /// Checks the options that concern the service.
     pub(crate) fn settings(&self) -> Result<Settings, FatalError> {
         let settings = Settings {
-            listen: self.listening.listen,
-            admin_listen: self.listening.admin_listen,
+            server: ServerSettings {
+                listen: self.listening.listen,
+                admin_listen: self.listening.admin_listen,
+                tls: self.tls.files(),
+                limits: self.limits.limits(),
+                shutdown: self.shutdown.times(),
+            },
             callers: self.callers.callers.clone(),
             max_requests_per_caller: self.callers.max_requests_per_caller as usize,
-            tls: self.tls_files(),
-            limits: self.limits(),
-            shutdown_delay: self.shutdown.shutdown_delay,
-            shutdown_timeout: self.shutdown.shutdown_timeout,
             rules: self.reading.rules()?,
             policy: self.reading.limit(self.policy.policy())?,
             uploads: self.upload_settings(),
@@ -296,14 +298,6 @@ impl Options {
         };
         check_guard(&settings, self.callers.allow_anonymous)?;
         Ok(settings)
-    }
-
-    fn tls_files(&self) -> Option<TlsFiles> {
-        Some(TlsFiles {
-            certificate: self.tls.tls_certificate.clone()?,
-            key: self.tls.tls_key.clone()?,
-            client_ca: self.tls.tls_client_ca.clone(),
-        })
     }
 
     fn upload_settings(&self) -> Option<UploadSettings> {
@@ -341,17 +335,35 @@ impl Options {
             max_entries: options.replay_max_entries as usize,
         }))
     }
+}
 
-    fn limits(&self) -> Limits {
+impl TlsOptions {
+    pub(crate) fn files(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            certificate: self.tls_certificate.clone()?,
+            key: self.tls_key.clone()?,
+            client_ca: self.tls_client_ca.clone(),
+        })
+    }
+}
+
+impl LimitOptions {
+    pub(crate) fn limits(&self) -> Limits {
         Limits {
-            max_body: self.limits.max_body.0,
-            max_request_head: self.limits.max_request_head as usize,
-            head_timeout: self.limits.head_timeout,
-            idle_timeout: self.limits.idle_timeout,
-            min_rate: self.limits.min_rate,
-            max_connections: self.limits.max_connections as usize,
-            max_requests: self.limits.max_requests as usize,
+            max_body: self.max_body.0,
+            max_request_head: self.max_request_head as usize,
+            head_timeout: self.head_timeout,
+            idle_timeout: self.idle_timeout,
+            min_rate: self.min_rate,
+            max_connections: self.max_connections as usize,
+            max_requests: self.max_requests as usize,
         }
+    }
+}
+
+impl ShutdownOptions {
+    pub(crate) fn times(&self) -> ShutdownTimes {
+        ShutdownTimes { delay: self.shutdown_delay, timeout: self.shutdown_timeout }
     }
 }
 
@@ -362,14 +374,18 @@ fn check_guard(settings: &Settings, allow_anonymous: bool) -> Result<(), FatalEr
         let problem = "expected --callers or --allow-anonymous, found both";
         return Err(FatalError::Configuration(problem.into()));
     }
-    let asks_certificates = settings.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-    if settings.listen.ip().is_loopback() || has_callers || asks_certificates || allow_anonymous {
+    let asks_certificates = settings.server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    if settings.server.listen.ip().is_loopback()
+        || has_callers
+        || asks_certificates
+        || allow_anonymous
+    {
         return Ok(());
     }
     Err(FatalError::Configuration(format!(
         "--listen {}: expected --callers or --tls-client-ca where more than loopback can call, \
          found neither; --allow-anonymous answers everybody",
-        settings.listen
+        settings.server.listen
     )))
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct AdmissionPermit {
 
 impl Admission {
     pub(crate) fn new(state: Arc<ServiceState>) -> Self {
-        let permits = Arc::new(Semaphore::new(state.settings.limits.max_requests));
+        let permits = Arc::new(Semaphore::new(state.server.limits.max_requests));
         Self { state, permits, caller_permits: Arc::default() }
     }
 

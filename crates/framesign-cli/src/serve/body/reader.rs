@@ -123,7 +123,7 @@ impl MinRate {
 }
 
 /// RFC 9112 section 6.1: a coding that is not known. hyper takes off the chunks and leaves it.
-fn check_transfer_coding(fields: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_transfer_coding(fields: &HeaderMap) -> Result<(), Problem> {
     let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
     if fields.get_all(header::TRANSFER_ENCODING).iter().all(is_chunked) {
         return Ok(());

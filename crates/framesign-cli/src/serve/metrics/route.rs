@@ -13,11 +13,12 @@ pub(crate) enum Route {
     Readyz,
     Metrics,
     Openapi,
+    Upstream,
     Other,
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Token,
         Self::Sign,
         Self::Verify,
@@ -28,12 +29,13 @@ impl Route {
         Self::Readyz,
         Self::Metrics,
         Self::Openapi,
+        Self::Upstream,
         Self::Other,
     ];
 
     /// The route of a path as it stands in the router.
-    pub(crate) fn of(path: Option<&str>) -> Self {
-        let name = path.and_then(|path| path.strip_prefix('/')).unwrap_or_default();
+    pub(crate) fn of(path: &str) -> Self {
+        let name = path.strip_prefix('/').unwrap_or_default();
         // The name is a parameter of the path, or its first segment.
         let name = name.split_once('/').map_or(name, |(first, _)| first);
         let name = name.strip_suffix(".json").unwrap_or(name);
@@ -52,15 +54,13 @@ impl Route {
             Self::Readyz => "readyz",
             Self::Metrics => "metrics",
             Self::Openapi => "openapi",
+            Self::Upstream => "upstream",
             Self::Other => "other",
         }
     }
 
     /// Returns whether the route is for operators.
     pub(crate) const fn is_of_operators(self) -> bool {
-        !matches!(
-            self,
-            Self::Token | Self::Sign | Self::Verify | Self::Files | Self::Uploads | Self::Other
-        )
+        matches!(self, Self::Health | Self::Livez | Self::Readyz | Self::Metrics | Self::Openapi)
     }
 }

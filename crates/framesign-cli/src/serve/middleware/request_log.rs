@@ -23,13 +23,21 @@ use crate::serve::{
         request_id::{RequestId, X_REQUEST_ID},
     },
     net::peer::Peer,
-    routes::problem::Problem,
-    state::service_state::ServiceState,
+    routes::{problem::Problem, upstream_answer::OfUpstream},
+    state::server_state::ServerState,
 };
+
+/// The state of the layer around every request.
+#[derive(Clone, Debug)]
+pub(crate) struct LogState {
+    pub(crate) server: Arc<ServerState>,
+    /// The route of requests that the router has no path for.
+    pub(crate) unmatched: Route,
+}
 
 /// Surrounds every request.
 pub(crate) async fn log_request(
-    State(state): State<Arc<ServiceState>>,
+    State(state): State<LogState>,
     mut request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
@@ -38,7 +46,7 @@ pub(crate) async fn log_request(
     request.extensions_mut().insert(CallerName::default());
     let (version, unread) = (request.version(), UnreadBody::attach(&mut request));
     let mut log = RequestLog::begin(&state, &request, request_id);
-    let checked = request_head::check_head(&request, &state.settings.limits)
+    let checked = request_head::check_head(&request, &state.server.limits)
         .and_then(|()| request_head::check_host(&request));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
@@ -55,12 +63,18 @@ pub(crate) async fn log_request(
     response
 }
 
-/// Renders a problem, and adds the fields that every answer has.
+/// Renders a problem, and adds the fields that every answer has. One of an upstream gets the id of the
+/// request, unless it has one.
 fn finish(response: &mut Response<Body>, request_id: &RequestId) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = problem.render(request_id.as_str()).into();
     }
+    let is_of_upstream = response.extensions().get::<OfUpstream>().is_some();
     let fields = response.headers_mut();
+    if is_of_upstream {
+        fields.entry(X_REQUEST_ID).or_insert_with(|| request_id.0.clone());
+        return;
+    }
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(X_REQUEST_ID, request_id.0.clone());
@@ -69,7 +83,7 @@ fn finish(response: &mut Response<Body>, request_id: &RequestId) {
 /// A request that is being answered. If its connection or the service ends before that, it ends by
 /// being dropped.
 struct RequestLog<'a> {
-    state: &'a ServiceState,
+    server: &'a ServerState,
     begun: Instant,
     request_id: RequestId,
     method: Method,
@@ -80,15 +94,15 @@ struct RequestLog<'a> {
 }
 
 impl<'a> RequestLog<'a> {
-    fn begin(state: &'a ServiceState, request: &Request<Body>, request_id: RequestId) -> Self {
+    fn begin(state: &'a LogState, request: &Request<Body>, request_id: RequestId) -> Self {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        state.metrics.request_begun();
+        state.server.metrics.request_begun();
         Self {
-            state,
+            server: &state.server,
             begun: Instant::now(),
             request_id,
             method: request.method().clone(),
-            route: Route::of(path),
+            route: path.map_or(state.unmatched, Route::of),
             peer: request.extensions().get().cloned(),
             caller: request.extensions().get().cloned(),
             has_ended: false,
@@ -103,7 +117,7 @@ impl<'a> RequestLog<'a> {
     /// Notes the `status` of the answer, or the `outcome` of a request that got none.
     fn write(&self, status: Option<u16>, outcome: Option<&str>) {
         let took = self.begun.elapsed();
-        self.state.metrics.request_ended(self.route, status, took);
+        self.server.metrics.request_ended(self.route, status, took);
         let request_id = self.request_id.as_str();
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
         let caller = self.caller.as_ref().and_then(CallerName::get);
@@ -121,7 +135,7 @@ impl<'a> RequestLog<'a> {
 impl Drop for RequestLog<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            let is_cut = self.state.readiness.is_cutting();
+            let is_cut = self.server.readiness.is_cutting();
             self.write(None, Some(if is_cut { "cut" } else { "aborted" }));
         }
     }

@@ -33,7 +33,7 @@ use crate::serve::{
         tls,
         unwritten_response::until_written,
     },
-    state::service_state::ServiceState,
+    state::server_state::ServerState,
 };
 
 /// HTTP/2: how long a client has to say that it has seen the end of the connection.
@@ -42,15 +42,15 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Serves connections of one listener.
 pub(crate) struct Server {
     app: Router,
-    state: Arc<ServiceState>,
+    state: Arc<ServerState>,
     tls: Option<tls::Acceptor>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
 
 impl Server {
-    pub(crate) fn new(app: Router, state: Arc<ServiceState>, tls: Option<tls::Acceptor>) -> Self {
-        let limits = &state.settings.limits;
+    pub(crate) fn new(app: Router, state: Arc<ServerState>, tls: Option<tls::Acceptor>) -> Self {
+        let limits = &state.limits;
         let (http1, http2) = (http::http1(limits), http::http2(limits));
         Self { app, state, tls, http1, http2 }
     }
@@ -66,7 +66,7 @@ impl Server {
         let _open = Open::count(&self.state);
         // Answers go out at once. A socket on which this fails is gone, as the first read will say.
         let _ = stream.set_nodelay(true);
-        let socket = TimedSocket::new(stream, self.state.settings.limits.idle_timeout);
+        let socket = TimedSocket::new(stream, self.state.limits.idle_timeout);
         match &self.tls {
             None => {
                 let peer = Peer { address, certificate: None };
@@ -103,7 +103,7 @@ impl Server {
         socket: TimedSocket,
         address: SocketAddr,
     ) -> Option<TlsStream<TimedSocket>> {
-        let patience = self.state.settings.limits.head_timeout;
+        let patience = self.state.limits.head_timeout;
         match time::timeout(patience, tls.accept(socket)).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => debug!(peer = %address, "the TLS handshake failed: {error}"),
@@ -163,7 +163,7 @@ impl Server {
             }
         });
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
-        let limits = &self.state.settings.limits;
+        let limits = &self.state.limits;
         let ended = tokio::select! {
             biased;
             ended = until_idle(connection, &idle_timer, limits.head_timeout, drain) => ended,
@@ -214,10 +214,10 @@ fn note_end(address: SocketAddr, ended: hyper::Result<()>) {
 }
 
 /// Counts a connection as open, whatever ends it.
-struct Open(Arc<ServiceState>);
+struct Open(Arc<ServerState>);
 
 impl Open {
-    fn count(state: &Arc<ServiceState>) -> Self {
+    fn count(state: &Arc<ServerState>) -> Self {
         state.metrics.connection_opened();
         Self(Arc::clone(state))
     }

@@ -28,7 +28,8 @@ struct IdleState {
     in_progress: usize,
     /// When the last of them ended.
     idle_since: Instant,
-    /// Since when answers wait to be written, by their number.
+    /// Since when answers wait to be written, by their number. One that waits for what it is made
+    /// from is not among them.
     unwritten: BTreeMap<u64, Instant>,
     /// The number of answers that have begun to wait.
     answers: u64,
@@ -112,9 +113,9 @@ impl IdleState {
         (self.in_progress == 0).then_some(self.idle_since)
     }
 
-    /// Since when the oldest of the answers waits.
+    /// Since when the answer waits of which nothing was written for the longest time.
     fn unwritten_since(&self) -> Option<Instant> {
-        self.unwritten.values().next().copied()
+        self.unwritten.values().min().copied()
     }
 }
 
@@ -127,6 +128,25 @@ impl RequestGuard {
         state.unwritten.insert(number, Instant::now());
         drop(state);
         UnwrittenResponse { request: self, number }
+    }
+}
+
+impl UnwrittenResponse {
+    /// More of the answer is there, and waits to be written.
+    pub(crate) fn wait_for_client(&self) {
+        self.request.0.state().unwritten.insert(self.number, Instant::now());
+    }
+
+    /// The client has taken all that is there: it is not waited for.
+    pub(crate) fn wait_for_source(&self) {
+        self.request.0.state().unwritten.remove(&self.number);
+    }
+
+    /// The client has taken a piece.
+    pub(crate) fn written(&self) {
+        if let Some(since) = self.request.0.state().unwritten.get_mut(&self.number) {
+            *since = Instant::now();
+        }
     }
 }
 
@@ -206,6 +226,28 @@ mod tests {
         };
         let ((), ended) = tokio::join!(others, ended);
         assert_eq!(ended, PATIENCE * 3 / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_of_hours_is_waited_for_as_long_as_it_goes_on() {
+        let (idle_timer, begun) = (IdleTimer::default(), Instant::now());
+        let answer = idle_timer.start_request().answered();
+        let pieces = async {
+            for _ in 0..10 {
+                // The client takes its time, and then what the answer is made from.
+                sleep(PATIENCE * 2 / 3).await;
+                answer.written();
+                sleep(PATIENCE * 2 / 3).await;
+                answer.wait_for_source();
+                sleep(2 * PATIENCE).await;
+                answer.wait_for_client();
+            }
+        };
+        tokio::select! {
+            () = pieces => {}
+            () = idle_timer.unwritten_for(PATIENCE) => panic!("after {:?}", begun.elapsed()),
+        }
+        idle_timer.unwritten_for(PATIENCE).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,5 +11,6 @@ pub(crate) mod operator_listener;
 pub(crate) mod peer;
 pub(crate) mod read_budget;
 mod socket;
+pub(crate) mod stall_timer;
 pub(crate) mod tls;
 mod unwritten_response;

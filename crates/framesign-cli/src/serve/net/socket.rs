@@ -12,8 +12,10 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
+
+use crate::serve::net::stall_timer::StallTimer;
 
 /// The time and the bytes that a client may go on sending after the last answer. A socket
 /// that is closed while bytes of the client are unread resets the connection, and the client may
@@ -25,17 +27,9 @@ const LINGER_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct TimedSocket {
     stream: TcpStream,
-    /// The longest time that a write waits for the client to read.
-    timeout: Duration,
-    /// Runs while a write waits; made when one first does, and kept for the next.
-    write_timer: WriteTimer,
+    /// Runs while a write waits for the client to read.
+    write_timer: StallTimer,
     close_state: CloseState,
-}
-
-#[derive(Debug, Default)]
-struct WriteTimer {
-    timer: Option<Pin<Box<Sleep>>>,
-    is_running: bool,
 }
 
 /// The sides of the socket that are closed.
@@ -55,7 +49,7 @@ enum CloseState {
 
 impl TimedSocket {
     pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, timeout, write_timer: WriteTimer::default(), close_state: CloseState::Open }
+        Self { stream, write_timer: StallTimer::new(timeout), close_state: CloseState::Open }
     }
 
     /// Ends a write that has waited too long.
@@ -66,11 +60,11 @@ impl TimedSocket {
     ) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(result) => {
-                self.write_timer.is_running = false;
+                self.write_timer.stop();
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                ready!(self.write_timer.poll(cx, self.timeout));
+                ready!(self.write_timer.poll(cx));
                 Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "expected the client to read, which it did not",
@@ -89,18 +83,6 @@ impl TimedSocket {
             _ => CloseState::Closed,
         };
         Poll::Ready(result)
-    }
-}
-
-impl WriteTimer {
-    /// Ready when this has been asked for as long as `timeout`, without a pause.
-    fn poll(&mut self, cx: &mut Context<'_>, timeout: Duration) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        if !self.is_running {
-            self.is_running = true;
-            timer.as_mut().reset(Instant::now() + timeout);
-        }
-        timer.as_mut().poll(cx)
     }
 }
 

@@ -95,7 +95,7 @@ fn mismatch(files: &TlsFiles, error: &rustls::Error) -> FatalError {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FatalError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FatalError> {
     let file = secret_file::read(path, MAX_LEN).map_err(|error| FatalError::file(path, error))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes()).collect();
     match certificates {

@@ -36,7 +36,13 @@ struct UnwrittenBody {
 /// Bytes that are dropped when they are written.
 struct UnwrittenBytes {
     bytes: Bytes,
-    _unwritten: Arc<UnwrittenResponse>,
+    unwritten: Arc<UnwrittenResponse>,
+}
+
+impl Drop for UnwrittenBytes {
+    fn drop(&mut self) {
+        self.unwritten.written();
+    }
 }
 
 impl HttpBody for UnwrittenBody {
@@ -48,9 +54,13 @@ impl HttpBody for UnwrittenBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
+        match frame {
+            Poll::Pending => self.unwritten.wait_for_source(),
+            Poll::Ready(_) => self.unwritten.wait_for_client(),
+        }
         let owned = |bytes| {
             let unwritten = Arc::clone(&self.unwritten);
-            Bytes::from_owner(UnwrittenBytes { bytes, _unwritten: unwritten })
+            Bytes::from_owner(UnwrittenBytes { bytes, unwritten })
         };
         frame.map_ok(|frame| frame.map_data(owned))
     }

@@ -107,7 +107,7 @@ fn begin(
     let keys = keys.ok_or_else(no_keys)?;
     content_negotiation::choose(request.headers(), &[response::JSON])?;
     check_type(request.headers())?;
-    let body = BodyReader::new(request, &app.state.settings.limits, &app.state.metrics)?;
+    let body = BodyReader::new(request, &app.state.server.limits, &app.state.server.metrics)?;
     Ok((permit, body, keys))
 }
 
@@ -136,10 +136,10 @@ fn no_keys() -> Problem {
 }
 
 fn note(app: &AppState, request_id: &RequestId, result: &Result<(), Refusal>) {
-    app.state.metrics.verified(result.is_ok());
+    app.state.server.metrics.verified(result.is_ok());
     if let Err(refusal) = result {
         if refusal.reason() == Reason::Replayed {
-            app.state.metrics.replays.replayed();
+            app.state.server.metrics.replays.replayed();
         }
         let (request_id, reason) = (request_id.as_str(), refusal.reason().as_str());
         info!(request_id, reason, %refusal, "a frame was refused");

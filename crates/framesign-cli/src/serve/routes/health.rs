@@ -1,6 +1,8 @@
 //! The health of the service: `/health`, `/livez` and `/readyz`
 //! (draft-inadarei-api-health-check).
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::State,
@@ -9,7 +11,10 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::serve::routes::{app_state::AppState, content_negotiation, problem::Problem, response};
+use crate::serve::{
+    routes::{content_negotiation, problem::Problem, response},
+    state::server_state::ServerState,
+};
 
 /// Section 3 of the draft.
 #[derive(Serialize)]
@@ -29,16 +34,16 @@ const OFFERS: [&str; 2] = ["application/health+json", response::JSON];
 
 /// Answers whether the service takes requests, with numbers that say how it does.
 pub(crate) async fn health(
-    State(app): State<AppState>,
+    State(server): State<Arc<ServerState>>,
     fields: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
-    let metrics = &app.state.metrics;
+    let metrics = &server.metrics;
     let checks = json!({
         "uptime": [observed("system", metrics.uptime().as_secs(), "s")],
         "requests:in-flight": [observed("component", metrics.requests_in_flight(), "requests")],
         "connections:open": [observed("component", metrics.connections(), "connections")],
     });
-    answer(&fields, app.state.readiness.is_shutting_down(), Some(checks))
+    answer(&fields, server.readiness.is_shutting_down(), Some(checks))
 }
 
 /// Answers whether the process is alive: always, as long as it answers.
@@ -48,10 +53,10 @@ pub(crate) async fn livez(fields: HeaderMap) -> Result<Response<Body>, Problem> 
 
 /// Answers whether further requests are welcome.
 pub(crate) async fn readyz(
-    State(app): State<AppState>,
+    State(server): State<Arc<ServerState>>,
     fields: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
-    answer(&fields, app.state.readiness.is_shutting_down(), None)
+    answer(&fields, server.readiness.is_shutting_down(), None)
 }
 
 fn answer(

@@ -1,5 +1,7 @@
 //! `GET /metrics`: the numbers of the service.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::State,
@@ -8,18 +10,19 @@ use axum::{
 
 use crate::serve::{
     metrics,
-    routes::{app_state::AppState, content_negotiation, problem::Problem, response},
+    routes::{content_negotiation, problem::Problem, response},
+    state::server_state::ServerState,
 };
 
 /// Answers with JSON, or with `OpenMetrics` for a client that asks for it.
 pub(crate) async fn metrics(
-    State(app): State<AppState>,
+    State(server): State<Arc<ServerState>>,
     fields: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     const OPENMETRICS: &str = "application/openmetrics-text";
     const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    let numbers = &app.state.metrics;
+    let numbers = &server.metrics;
     let mut response = match content_negotiation::choose(&fields, &[response::JSON, OPENMETRICS])? {
         OPENMETRICS => response::of(StatusCode::OK, MEDIA_TYPE, metrics::openmetrics(numbers)),
         _ => response::of(StatusCode::OK, response::JSON, metrics::json(numbers).to_string()),

@@ -1,9 +1,11 @@
 //! The routes and their answers.
 
+pub(crate) mod app;
 pub(crate) mod app_state;
 mod content_negotiation;
 mod frames;
 mod health;
+pub(crate) mod library_problem;
 mod metrics;
 mod openapi;
 pub(crate) mod problem;
@@ -11,3 +13,4 @@ mod response;
 pub(crate) mod router;
 mod token;
 mod uploads;
+pub(crate) mod upstream_answer;

@@ -27,7 +27,7 @@ pub(crate) async fn token(
 ) -> Result<Response<Body>, Problem> {
     let _permit = app.admission.admit(&request)?;
     content_negotiation::choose(request.headers(), &[response::JSON])?;
-    let mut body = BodyReader::new(request, &app.state.settings.limits, &app.state.metrics)?;
+    let mut body = BodyReader::new(request, &app.state.server.limits, &app.state.server.metrics)?;
     let mut tokens = app.state.secrets.current().tokens();
     while let Some(piece) = body.next().await? {
         tokens = app.state.hasher.update(tokens, piece).await.map_err(|_| Problem::panicked())?;

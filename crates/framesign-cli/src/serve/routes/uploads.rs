@@ -4,16 +4,14 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{Response, header},
+    http::Response,
     middleware::{self, Next},
 };
 use framesign_upload::server::HeldWhileAnswered;
-use http_body_util::{BodyExt, Collected};
-use serde_json::{Map, Value};
 
 use crate::serve::{
     middleware::request_id::RequestId,
-    routes::{app_state::AppState, problem::Problem, response},
+    routes::{app_state::AppState, library_problem::with_request_id, problem::Problem},
     state::uploads::UploadReceiver,
 };
 
@@ -36,23 +34,4 @@ async fn surround(
     request.extensions_mut().insert(permit);
     let request_id = RequestId::of(&request);
     Ok(with_request_id(next.run(request).await, &request_id).await)
-}
-
-/// Gives a problem of the service what every problem of this program has: the id of the request, and
-/// a detail, which the library does not tell.
-async fn with_request_id(response: Response<Body>, request_id: &RequestId) -> Response<Body> {
-    let is_problem = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|media_type| media_type == "application/problem+json");
-    if !is_problem {
-        return response;
-    }
-    let (parts, body) = response.into_parts();
-    // A problem is in memory, so it neither fails nor is large.
-    let bytes = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-    let mut members: Map<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
-    members.entry("detail").or_insert("the request was refused; the log has the reason".into());
-    members.insert("request_id".into(), request_id.as_str().into());
-    Response::from_parts(parts, response::text(&members).into())
 }

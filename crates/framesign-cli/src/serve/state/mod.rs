@@ -5,6 +5,7 @@ pub(crate) mod readiness;
 pub(crate) mod reloadable;
 pub(crate) mod replay;
 pub(crate) mod secrets;
+pub(crate) mod server_state;
 pub(crate) mod service_state;
 pub(crate) mod settings;
 pub(crate) mod uploads;

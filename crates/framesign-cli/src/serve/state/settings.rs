@@ -7,14 +7,9 @@ use framesign::{Rules, replay::Outage, verify::Policy};
 /// The settings of the service. Nothing in them changes, and nothing in them is a secret.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) listen: SocketAddr,
-    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) server: ServerSettings,
     pub(crate) callers: Option<PathBuf>,
     pub(crate) max_requests_per_caller: usize,
-    pub(crate) tls: Option<TlsFiles>,
-    pub(crate) limits: Limits,
-    pub(crate) shutdown_delay: Duration,
-    pub(crate) shutdown_timeout: Duration,
     /// The rules that frames of `/sign` are read by.
     pub(crate) rules: Rules,
     /// The checks of frames of `/verify`, and of requests that upload.
@@ -49,6 +44,25 @@ impl FromStr for ReplayPlace {
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(if text == "memory" { Self::Memory } else { Self::Url(text.into()) })
     }
+}
+
+/// The settings of a server, whatever it answers.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) limits: Limits,
+    pub(crate) shutdown: ShutdownTimes,
+}
+
+/// The times of the end of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShutdownTimes {
+    /// How long it goes on accepting.
+    pub(crate) delay: Duration,
+    /// How long requests may take after that.
+    pub(crate) timeout: Duration,
 }
 
 /// Where uploads are received, and their limits.

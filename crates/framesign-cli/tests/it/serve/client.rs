@@ -123,7 +123,8 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    fn take(&mut self, len: usize) -> Vec<u8> {
+    /// The next `len` bytes, as they are.
+    pub(crate) fn take(&mut self, len: usize) -> Vec<u8> {
         while self.received.len() < len {
             self.read_more();
         }

@@ -11,24 +11,20 @@ const PAGE: &str = include_str!("../../../../../docs/operations.md");
 
 #[test]
 fn every_option_is_documented_with_its_variable_and_default() {
-    let documented: BTreeMap<_, _> = rows("| option | variable | default | meaning |")
+    let documented: BTreeMap<_, _> = rows(PAGE, "| option | variable | default | meaning |")
         .map(|row| (unquoted(row[0]), (unquoted(row[1]), row[2].to_owned())))
         .collect();
-    let there: BTreeMap<_, _> = options()
+    let there: BTreeMap<_, _> = options("serve")
         .into_iter()
-        .map(|(option, default)| {
-            let none = if option.contains(' ') { "none" } else { "off" };
-            let default = default.unwrap_or_else(|| none.into());
-            (option.clone(), (variable(&option), default))
-        })
+        .map(|(option, default)| (option.clone(), (variable(&option), default)))
         .collect();
     assert_eq!(documented, there);
 }
 
 #[test]
 fn every_variable_that_is_named_is_read() {
-    let help = help();
-    let options: BTreeSet<_> = options().keys().map(|option| variable(option)).collect();
+    let help = help("serve");
+    let options: BTreeSet<_> = options("serve").keys().map(|option| variable(option)).collect();
     let is_of = |c: char| c.is_ascii_uppercase() || c == '_';
     let named = PAGE.split(|c| !is_of(c)).filter(|word| word.starts_with("FRAMESIGN_"));
     for name in named {
@@ -40,7 +36,7 @@ fn every_variable_that_is_named_is_read() {
 
 #[test]
 fn every_metric_is_documented_with_its_labels_and_type() {
-    let documented: BTreeMap<_, _> = rows("| metric | type | meaning |")
+    let documented: BTreeMap<_, _> = rows(PAGE, "| metric | type | meaning |")
         .map(|row| (unquoted(row[0]), row[1].to_owned()))
         .collect();
     assert_eq!(documented, metrics());
@@ -50,7 +46,7 @@ fn every_metric_is_documented_with_its_labels_and_type() {
 fn every_route_that_is_documented_is_there() {
     let service = Service::start(&[]);
     let mut count = 0;
-    for row in rows("| route | answers | |") {
+    for row in rows(PAGE, "| route | answers | |") {
         for route in row[0].split(", ").map(unquoted) {
             let (method, path) = route.split_once(' ').unwrap();
             let answer = service.request(format!("OPTIONS {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -68,7 +64,7 @@ fn every_route_of_uploads_that_is_documented_is_there() {
     command.env("FRAMESIGN_ACCESS_KEY", "key").env("FRAMESIGN_SECRET_KEY", "sixteen bytes or more");
     let service = Service::run(&mut command);
     let mut count = 0;
-    for row in rows("| upload route | answers |") {
+    for row in rows(PAGE, "| upload route | answers |") {
         for route in row[0].split(", ").map(unquoted) {
             let (method, path) = route.split_once(' ').unwrap();
             let answer = service.request(format!("OPTIONS {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -80,8 +76,11 @@ fn every_route_of_uploads_that_is_documented_is_there() {
 }
 
 /// The cells of the table that begins with `head`, row by row.
-fn rows(head: &str) -> impl Iterator<Item = Vec<&'static str>> {
-    let (_, table) = PAGE.split_once(head).unwrap_or_else(|| panic!("{head} is not there"));
+pub(crate) fn rows(
+    page: &'static str,
+    head: &str,
+) -> impl Iterator<Item = Vec<&'static str>> + use<> {
+    let (_, table) = page.split_once(head).unwrap_or_else(|| panic!("{head} is not there"));
     let lines = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
 }
@@ -96,15 +95,18 @@ fn variable(option: &str) -> String {
     format!("FRAMESIGN_{}", name.replace('-', "_").to_uppercase())
 }
 
-fn help() -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_framesign"));
-    let output = command.env_clear().args(["serve", "--help"]).output().unwrap();
+fn help(command: &str) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_framesign"));
+    let output = program.env_clear().args([command, "--help"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Every option with what its value is called, and its default where it has one.
-fn options() -> BTreeMap<String, Option<String>> {
-    let help = help();
+/// Options, with what their values are called, and their defaults.
+pub(crate) type Options = BTreeMap<String, String>;
+
+/// Every option of a command.
+pub(crate) fn options(command: &str) -> Options {
+    let help = help(command);
     let (_, options) = help.split_once("\nOptions:").or(help.split_once("Usage:")).unwrap();
     let mut found = BTreeMap::new();
     let mut text = String::new();
@@ -112,7 +114,10 @@ fn options() -> BTreeMap<String, Option<String>> {
         // What comes before is of the option whose line this is.
         match line.trim().strip_prefix("--") {
             Some(name) => {
-                found.insert(format!("--{}", name.replace(['<', '>'], "")), default(&text));
+                let option = format!("--{}", name.replace(['<', '>'], ""));
+                let none = if option.contains(' ') { "none" } else { "off" };
+                let default = default(&text).unwrap_or_else(|| none.into());
+                found.insert(option, default);
                 text.clear();
             }
             None => text = format!("{} {text}", line.trim()),

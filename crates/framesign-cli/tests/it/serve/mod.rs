@@ -4,7 +4,7 @@ mod callers;
 pub(crate) mod certificates;
 mod client;
 mod connections;
-mod documents;
+pub(crate) mod documents;
 mod files;
 mod frames;
 mod http2;

@@ -1,0 +1,138 @@
+//! What a gateway answers with: every path is the upstream's.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Request, Response, Version, header},
+    response::IntoResponse,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    exit::FatalError,
+    gateway::{
+        body::{client::ClientBody, held::HeldBody},
+        checks,
+        handover::Handover,
+        inbound::Inbound,
+        outbound::Outbound,
+        settings::{Direction, GatewaySettings},
+        spool::Spool,
+        upstream::client::Upstream,
+    },
+    serve::{
+        metrics::route::Route,
+        middleware::request_id::RequestId,
+        routes::{
+            app::{App, RouteState, for_operators, surrounded, surrounded_as},
+            library_problem::with_request_id,
+            problem::Problem,
+            upstream_answer::OfUpstream,
+        },
+        state::{server_state::ServerState, warnings::Warnings},
+    },
+};
+
+/// A gateway.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) server: Arc<ServerState>,
+    permits: Arc<Semaphore>,
+    way: Way,
+}
+
+/// Which way requests go.
+#[derive(Debug)]
+enum Way {
+    In(Box<Inbound>),
+    Out(Box<Outbound>),
+}
+
+impl Gateway {
+    /// Reads the files that `settings` name.
+    pub(crate) fn new(
+        settings: GatewaySettings,
+        warnings: &mut Warnings,
+    ) -> Result<Self, FatalError> {
+        let server = Arc::new(ServerState::new(&settings.server, warnings)?);
+        let upstream = Upstream::new(&settings.upstream)?;
+        let spool = settings.spool.as_ref().map(Spool::open).transpose()?;
+        let claimed = settings.spool.as_ref().is_some_and(|spool| spool.takes_claimed);
+        let mut host = settings.upstream_host;
+        let way = match settings.direction {
+            Direction::Inbound(inbound) => {
+                let handover = Handover { server: Arc::clone(&server), upstream, host };
+                Way::In(Box::new(Inbound::new(*inbound, handover, spool, claimed)?))
+            }
+            Direction::Outbound(source) => {
+                let own = || HeaderValue::try_from(upstream.authority().as_str()).ok();
+                host = host.or_else(own);
+                let handover = Handover { server: Arc::clone(&server), upstream, host };
+                Way::Out(Box::new(Outbound::new(source, handover, spool, claimed)?))
+            }
+        };
+        let permits = Arc::new(Semaphore::new(server.limits.max_requests));
+        Ok(Self { server, permits, way })
+    }
+
+    /// Reads certificates and keys again. What cannot be read stays as it was.
+    pub(crate) fn reload(&self) {
+        match &self.way {
+            Way::In(inbound) => inbound.reload(),
+            Way::Out(outbound) => outbound.reload(),
+        }
+        self.server.reload();
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
+    }
+}
+
+impl RouteState for Arc<Gateway> {
+    fn server(&self) -> &Arc<ServerState> {
+        &self.server
+    }
+}
+
+/// What `gateway` answers with.
+pub(crate) fn app(gateway: &Arc<Gateway>) -> App {
+    let main = Router::new().fallback(answer);
+    App {
+        main: surrounded_as(main, Arc::clone(gateway), Route::Upstream),
+        admin: surrounded(for_operators(Router::new()), Arc::clone(&gateway.server)),
+    }
+}
+
+/// Answers a request, which is counted until its answer has ended.
+async fn answer(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    checks::check(&request)?;
+    let permit = gateway.permit()?;
+    let (version, request_id) = (request.version(), RequestId::of(&request));
+    let request = request.map(|body| ClientBody::new(body, Arc::clone(&gateway.server)));
+    let end = request.body().end();
+    let answer = match &gateway.way {
+        Way::In(inbound) => inbound.answer(request).await,
+        Way::Out(outbound) => outbound.answer(request).await,
+    };
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    if response.extensions().get::<OfUpstream>().is_some() {
+        // RFC 9112 section 9.3: what is left of a body that is answered early is not read.
+        if !end.is_whole() && version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        return Ok(response.map(|body| Body::new(HeldBody::new(body, permit))));
+    }
+    if let Some(failure) = end.failure() {
+        return Err(failure.problem());
+    }
+    let is_rendered = response.extensions().get::<Problem>().is_none();
+    Ok(if is_rendered { with_request_id(response, &request_id).await } else { response })
+}

@@ -1,0 +1,50 @@
+//! The state of a server, whatever it answers: the service and the gateway have it in common.
+
+use crate::{
+    exit::FatalError,
+    serve::{
+        metrics::counters::Metrics,
+        net::{read_budget::ReadBudget, tls::Acceptor},
+        state::{
+            readiness::Readiness,
+            settings::{Limits, ServerSettings, ShutdownTimes},
+            warnings::Warnings,
+        },
+    },
+};
+
+/// The state that the connections and requests of a server share.
+#[derive(Debug)]
+pub(crate) struct ServerState {
+    pub(crate) limits: Limits,
+    pub(crate) shutdown: ShutdownTimes,
+    pub(crate) metrics: Metrics,
+    pub(crate) read_budget: ReadBudget,
+    pub(crate) readiness: Readiness,
+    /// `None` if connections come in clear.
+    pub(crate) tls: Option<Acceptor>,
+}
+
+impl ServerState {
+    /// Reads the certificates that `settings` name.
+    pub(crate) fn new(
+        settings: &ServerSettings,
+        warnings: &mut Warnings,
+    ) -> Result<Self, FatalError> {
+        Ok(Self {
+            tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
+            limits: settings.limits,
+            shutdown: settings.shutdown,
+            metrics: Metrics::default(),
+            read_budget: ReadBudget::default(),
+            readiness: Readiness::default(),
+        })
+    }
+
+    /// Reads the certificates again. What cannot be read stays as it was.
+    pub(crate) fn reload(&self) {
+        if let Some(tls) = &self.tls {
+            tls.reload(&self.metrics);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Bodies that are taken into files first: bounded, and nothing is left of them.
+
+use std::fs;
+
+use super::{Recorder, Setup, Signed, noise, wait_until};
+
+const LARGE: usize = 700_000;
+
+/// The names in the folder of the gateway.
+fn names(setup: &Setup) -> Vec<String> {
+    let entries = fs::read_dir(setup.folder.path()).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn large_bodies_without_a_digest_arrive_byte_for_byte() {
+    let setup = Setup::inbound(&["--spool", "."]);
+    for len in [65_536, 65_537, 262_144, 262_145, LARGE] {
+        let answer = setup.answer(Signed::put("/", noise(len)).unclaimed().bytes());
+        assert_eq!((answer.status, answer.text()), (200, len.to_string().as_str()));
+        let received = setup.upstream.whole().pop().unwrap();
+        assert!(received.body == noise(len));
+        assert_eq!(received.field("content-length"), Some(len.to_string().as_str()));
+        assert_eq!(received.values("framesign-access-key").len(), 1);
+    }
+    assert_eq!(names(&setup), ["secrets.toml"]);
+}
+
+#[test]
+fn body_that_was_tampered_with_is_not_heard_of() {
+    let setup = Setup::inbound(&["--spool", ".", "--spool-claimed"]);
+    for is_claimed in [true, false] {
+        let body = noise(LARGE);
+        let request = Signed::put("/", &body);
+        let request = if is_claimed { request } else { request.unclaimed() };
+        for at in [0, LARGE / 2, LARGE - 1] {
+            let mut tampered = body.clone();
+            tampered[at] ^= 1;
+            let answer = setup.answer([request.head(), tampered].concat());
+            assert_eq!(answer.status, 401, "{at}");
+        }
+        let mut connection = setup.connect();
+        connection.send(request.head());
+        connection.send(&body[..LARGE / 2]);
+        connection.finish_sending();
+        assert_eq!(connection.answer().status, 400);
+        assert!(setup.upstream.received().is_empty());
+        assert_eq!(setup.answer(request.bytes()).status, 200);
+        assert!(setup.upstream.only().body == body);
+        return_to_start(&setup);
+        break_off_for_next(&setup, is_claimed);
+    }
+}
+
+/// Nothing is left: no name, no open file.
+fn return_to_start(setup: &Setup) {
+    assert_eq!(names(setup), ["secrets.toml"]);
+    wait_until(|| spooled(setup) == 0, "its files to be closed");
+}
+
+/// The files that are open.
+fn spooled(setup: &Setup) -> usize {
+    let files = fs::read_dir(format!("/proc/{}/fd", setup.gateway.id())).unwrap();
+    let targets = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    let folder = setup.folder.path().canonicalize().unwrap();
+    targets.filter(|target| target.starts_with(&folder)).count()
+}
+
+/// The next round counts from none.
+fn break_off_for_next(setup: &Setup, is_claimed: bool) {
+    let whole = setup.upstream.whole();
+    assert_eq!(whole.len(), 1, "{is_claimed}");
+    setup.upstream.forget();
+}
+
+#[test]
+fn all_files_together_are_bounded() {
+    let upstream = Recorder::with(|exchange| {
+        exchange.read_body();
+        exchange.answer_length()
+    });
+    let setup = Setup::before(upstream, &["--spool", ".", "--spool-max", "1000000"]);
+    let large = Signed::put("/", noise(LARGE)).unclaimed();
+    let mut first = setup.connect();
+    first.send(large.head());
+    first.send(&large.body()[..1000]);
+    // Its whole length is kept for it.
+    wait_until(|| spooled(&setup) == 1, "its file");
+    assert_eq!(setup.answer(large.bytes()).status, 503);
+    let answer = setup.answer(Signed::put("/", noise(1_000_001)).unclaimed().bytes());
+    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("1")));
+    assert_eq!(setup.answer(Signed::put("/", noise(LARGE)).bytes()).status, 200);
+    first.send(&large.body()[1000..]);
+    assert_eq!(first.answer().status, 200);
+    assert_eq!(setup.answer(large.bytes()).status, 200);
+    return_to_start(&setup);
+}
+
+#[test]
+fn client_that_is_gone_leaves_nothing() {
+    let setup = Setup::inbound(&["--spool", ".", "--spool-max", "1000000"]);
+    let large = Signed::put("/", noise(LARGE)).unclaimed();
+    let mut first = setup.connect();
+    first.send(large.head());
+    first.send(&large.body()[..300_000]);
+    wait_until(|| spooled(&setup) == 1, "its file");
+    drop(first);
+    wait_until(|| setup.answer(large.bytes()).status == 200, "room again");
+    return_to_start(&setup);
+}
+
+#[test]
+fn folder_that_is_not_there_is_a_wrong_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = super::inbound(&folder, "http://127.0.0.1:1", &["--spool", "missing"]);
+    let output = command.output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.starts_with("framesign: missing: No such file"), "{err}");
+}

@@ -1,0 +1,181 @@
+//! TLS, HTTP/2 and unix sockets on both sides.
+
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixListener,
+    sync::Arc,
+    thread,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, client::conn::http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::ServerName};
+use tokio_rustls::TlsConnector;
+
+use super::{HOST, Recorder, Setup, Signed, noise};
+use crate::serve::{
+    Service,
+    certificates::{Authority, Files, NAME, connect},
+};
+
+/// A gateway with TLS before a recording upstream.
+fn encrypted(authority: &Authority) -> Setup {
+    let files = Files::of(&authority.identity());
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| files.path(name));
+    let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+    Setup::before(Recorder::start(), &["--tls-certificate", certificate, "--tls-key", key])
+}
+
+#[test]
+fn requests_come_over_tls() {
+    let authority = Authority::new();
+    let setup = encrypted(&authority);
+    let mut connection = connect(&setup.gateway, authority.client(None, &["http/1.1"]));
+    connection.send(Signed::put("/", noise(100_000)).bytes());
+    assert_eq!(connection.answer().status, 200);
+    let received = setup.upstream.only();
+    assert_eq!(received.field("x-forwarded-proto"), Some("https"));
+    assert!(received.body == noise(100_000));
+}
+
+/// The fields of a signed head, as HTTP/2 has them.
+fn request(signed: &Signed) -> Request<Full<Bytes>> {
+    let head = String::from_utf8(signed.head()).unwrap();
+    let mut lines = head.lines();
+    let mut line = lines.next().unwrap().split(' ');
+    let (method, target) = (line.next().unwrap(), line.next().unwrap());
+    let mut builder = Request::builder().method(method).uri(format!("https://{HOST}{target}"));
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        if !name.eq_ignore_ascii_case("host") {
+            builder = builder.header(name, value);
+        }
+    }
+    builder.body(Full::from(signed.body().to_vec())).unwrap()
+}
+
+#[test]
+fn requests_of_http_2_go_on_as_http_1() {
+    let authority = Authority::new();
+    let setup = encrypted(&authority);
+    let right = Signed::put("/a?b", noise(100_000));
+    let small = Signed::put("/small", noise(100)).unclaimed();
+    let mut tampered = Signed::put("/c", noise(100_000));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let statuses = runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(setup.gateway.address).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(authority.client(None, &["h2"])));
+        let stream = connector.connect(ServerName::try_from(NAME).unwrap(), stream).await.unwrap();
+        let builder = http2::Builder::new(TokioExecutor::new());
+        let (mut requests, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let tampered_head = request(&tampered);
+        tampered = Signed::put("/c", {
+            let mut body = noise(100_000);
+            body[99_999] ^= 1;
+            body
+        });
+        let (parts, _) = tampered_head.into_parts();
+        let tampered = Request::from_parts(parts, Full::from(tampered.body().to_vec()));
+        let mut statuses = Vec::new();
+        for request in [request(&right), request(&small), tampered] {
+            let response = requests.send_request(request).await.unwrap();
+            statuses.push(response.status().as_u16());
+            response.into_body().collect().await.unwrap();
+        }
+        statuses
+    });
+    assert_eq!(statuses, [200, 200, 401]);
+    let whole = setup.upstream.whole();
+    assert_eq!(whole.len(), 2);
+    assert!(whole[0].body == noise(100_000));
+    assert_eq!(whole[0].field("host"), Some(HOST));
+    assert_eq!((whole[0].target.as_str(), whole[0].field("via")), ("/a?b", Some("2 framesign")));
+}
+
+/// An upstream over TLS that answers one request with 200.
+fn upstream_over_tls(authority: &Authority) -> std::net::SocketAddr {
+    let identity = authority.identity();
+    let chain = vec![rustls::pki_types::CertificateDer::from(identity.der().to_vec())];
+    let key =
+        rustls::pki_types::pem::PemObject::from_pem_slice(identity.key_pem().as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let session = ServerConnection::new(Arc::new(config)).unwrap();
+        answer_one(StreamOwned::new(session, stream));
+    });
+    address
+}
+
+/// Reads a request of no body, and answers.
+fn answer_one(mut stream: impl Read + Write) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            // The gateway does not trust the certificate.
+            _ => return,
+        }
+    }
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let _ = stream.flush();
+}
+
+#[test]
+fn upstream_over_tls_has_a_certificate_that_is_trusted() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    for (trusted, status) in [(&authority, 200), (&other, 502)] {
+        let address = upstream_over_tls(&authority);
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        std::fs::write(&ca, trusted.pem()).unwrap();
+        let url = format!("https://{NAME}:{}", address.port());
+        let options = ["--upstream-ca", ca.to_str().unwrap()];
+        let gateway = Service::run(&mut super::inbound(&folder, &url, &options));
+        assert_eq!(gateway.request(Signed::get("/").bytes()).status, status);
+    }
+}
+
+#[test]
+fn upstream_that_does_not_shake_hands_is_a_time_out() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, Authority::new().pem()).unwrap();
+    let url = format!("https://{NAME}:{}", listener.local_addr().unwrap().port());
+    let options = ["--upstream-ca", ca.to_str().unwrap(), "--connect-timeout", "0.3"];
+    let gateway = Service::run(&mut super::inbound(&folder, &url, &options));
+    assert_eq!(gateway.request(Signed::get("/").bytes()).status, 504);
+}
+
+#[test]
+fn https_needs_the_authorities() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = super::inbound(&folder, "https://h", &[]).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("expected --upstream-ca with https, found none"), "{err}");
+}
+
+#[test]
+fn upstream_may_be_a_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let answering = thread::spawn(move || answer_one(listener.accept().unwrap().0));
+    let url = format!("unix:{}", path.display());
+    let gateway = Service::run(&mut super::inbound(&folder, &url, &[]));
+    let answer = gateway.request(Signed::get("/").bytes());
+    assert_eq!((answer.status, answer.text()), (200, "ok"));
+    answering.join().unwrap();
+}
