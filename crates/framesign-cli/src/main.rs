@@ -7,6 +7,8 @@ mod exit;
 mod input;
 mod options;
 mod output;
+#[cfg(feature = "remote")]
+mod remote;
 #[cfg(feature = "serve")]
 mod serve;
 mod text;

@@ -43,6 +43,7 @@ pub(crate) async fn run(
     if let Some(uploads) = state.uploads.clone() {
         task::spawn(uploads.sweep());
     }
+    task::spawn(Arc::clone(&state).watch_secrets());
     let drains = listeners.accept(&state);
     let cause = shutdown().await;
     // Before its line of the log, so that who reads the line sees the service as not ready.

@@ -45,6 +45,7 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
         listen: address,
         admin_listen: None,
         callers: None,
+        secrets: None,
         max_requests_per_caller: 8,
         tls: None,
         limits: Limits {

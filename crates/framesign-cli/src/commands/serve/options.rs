@@ -30,6 +30,9 @@ pub(crate) struct Options {
     pub(crate) callers: CallerOptions,
 
     #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
     pub(crate) tls: TlsOptions,
 
     #[command(flatten)]
@@ -74,7 +77,7 @@ pub(crate) struct ListeningOptions {
 #[command(next_help_heading = "Callers")]
 pub(crate) struct CallerOptions {
     /// Answer only callers with a bearer token of FILE; TOML: "NAME" = ["token", "older
-    /// token"]
+    /// token"], or a table NAME with tokens and what the caller may do
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) callers: Option<PathBuf>,
 
@@ -86,6 +89,19 @@ pub(crate) struct CallerOptions {
     #[arg(long, value_name = "N", default_value_t = 256)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_requests_per_caller: u32,
+}
+
+const SECRETS_HELP: &str = "\
+Sign and verify frames of the access keys in FILE, in place of FRAMESIGN_ACCESS_KEY; TOML: \
+\"ACCESS KEY\" = [\"secret\", \"older secret\"], and an empty list where it is revoked; read again \
+when it changes";
+
+/// The keys of frames.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys of frames")]
+pub(crate) struct KeyOptions {
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = SECRETS_HELP)]
+    pub(crate) secrets: Option<PathBuf>,
 }
 
 /// Encryption.
@@ -245,6 +261,7 @@ impl Options {
             listen: self.listening.listen,
             admin_listen: self.listening.admin_listen,
             callers: self.callers.callers.clone(),
+            secrets: self.keys.secrets.clone(),
             max_requests_per_caller: self.callers.max_requests_per_caller as usize,
             tls: self.tls_files(),
             limits: self.limits(),

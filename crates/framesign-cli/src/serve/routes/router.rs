@@ -17,11 +17,12 @@ use crate::serve::{
     middleware::request_log::log_request,
     routes::{
         app_state::AppState,
-        frames::{sign, verify},
+        frames::verify,
         health::{health, livez, readyz},
         metrics::metrics,
         openapi::openapi,
         problem::Problem,
+        sign::sign,
         token::token,
         uploads,
     },

@@ -1,6 +1,8 @@
 //! The state that all connections and requests share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::{task, time};
 
 use crate::{
     exit::FatalError,
@@ -10,11 +12,15 @@ use crate::{
         metrics::counters::Metrics,
         net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
-            environment::Environment, readiness::Readiness, reloadable::Reloadable,
-            secrets::Secrets, settings::Settings, uploads::UploadReceiver, warnings::Warnings,
+            environment::Environment, file_stamp::FileStamp, readiness::Readiness,
+            reloadable::Reloadable, secrets::Secrets, settings::Settings, uploads::UploadReceiver,
+            warnings::Warnings,
         },
     },
 };
+
+/// The time between two looks at the file of `--secrets`.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The state that all connections and requests share.
 #[derive(Debug)]
@@ -44,7 +50,8 @@ impl ServiceState {
     ) -> Result<Self, FatalError> {
         let callers = settings.callers.as_deref();
         let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
-        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, warnings)?));
+        let file = settings.secrets.as_deref();
+        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, file, warnings)?));
         let uploads = settings.uploads.as_ref();
         Ok(Self {
             uploads: uploads
@@ -65,14 +72,42 @@ impl ServiceState {
     /// Reads secrets, callers and certificates again. What cannot be read stays as it was.
     pub(crate) fn reload(&self) {
         let metrics = &self.metrics;
-        let secrets = self.secrets.current();
-        self.secrets
-            .reload("secrets", metrics, |warnings| secrets.read_again(&self.environment, warnings));
+        self.reload_secrets();
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
             callers.reload("callers", metrics, |warnings| Callers::read(path, warnings));
         }
         if let Some(tls) = &self.tls {
             tls.reload(metrics);
+        }
+    }
+
+    /// Reads secrets again. If they cannot be read they stay as they were.
+    fn reload_secrets(&self) {
+        let secrets = self.secrets.current();
+        let file = self.settings.secrets.as_deref();
+        self.secrets.reload("secrets", &self.metrics, |warnings| {
+            secrets.read_again(&self.environment, file, warnings)
+        });
+    }
+
+    /// Reads secrets again whenever the file of `--secrets` has changed. Returns only if there is none.
+    pub(crate) async fn watch_secrets(self: Arc<Self>) {
+        let Some(file) = self.settings.secrets.clone() else { return };
+        let mut seen = self.secrets.current().stamp;
+        let mut interval = time::interval(LOOK_EVERY);
+        loop {
+            interval.tick().await;
+            let (state, file) = (Arc::clone(&self), file.clone());
+            // Files may be slow, as those of a network are.
+            let look = move || {
+                let stamp = FileStamp::of(&file);
+                if stamp != seen {
+                    state.reload_secrets();
+                }
+                stamp
+            };
+            // A panic of it is in the log.
+            seen = task::spawn_blocking(look).await.unwrap_or(seen);
         }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) callers: Option<PathBuf>,
+    /// The access keys whose frames are signed and verified; `None` if the environment names one.
+    pub(crate) secrets: Option<PathBuf>,
     pub(crate) max_requests_per_caller: usize,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) limits: Limits,
