@@ -252,7 +252,7 @@ pub use self::protocol::{
 pub use self::sign::{sign, sign_reader};
 pub use self::signer::Signer;
 #[cfg(feature = "verify")]
-pub use self::signing::{SignableHead, SigningError, SigningOptions, sign_head};
+pub use self::signing::{SignableHead, SigningError, SigningOptions, UnsignedHead, sign_head};
 
 /// The examples of the documents, which the tests run.
 #[cfg(doctest)]

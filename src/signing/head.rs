@@ -1,13 +1,16 @@
 //! The head of a signed frame, as bytes.
 
-use std::{fmt, ops::Range, slice, time::SystemTime};
+use std::{fmt, slice, time::SystemTime};
 
-use super::{SigningError, SigningOptions, fields, nonce::NONCE};
+use super::{
+    SigningError, SigningOptions,
+    unsigned::{UnsignedHead, whole},
+};
 use crate::{
     frame::{Head, HeadReader},
-    payload::{self, PayloadLength, PayloadState},
-    protocol::{PayloadHash, SigningKey},
-    verify::{CONTENT_DIGEST, FieldNames, Policy, RequestHead, TIMESTAMP},
+    payload::{PayloadLength, PayloadState},
+    protocol::{PayloadHash, Signature, SigningKey},
+    verify::{Policy, RequestHead},
 };
 
 /// Makes the head of a signed frame, to be sent before the payload whose hash is `payload`.
@@ -83,21 +86,8 @@ pub fn sign_head(
 #[derive(Clone)]
 pub struct SignableHead<'a> {
     key: &'a SigningKey,
-    now: SystemTime,
-    options: &'a SigningOptions,
-    /// The whole head, with zeros in the places of the digest and the signature.
-    bytes: Vec<u8>,
-    /// The place of an added digest.
-    digest: Option<Range<usize>>,
-    /// The hash that was claimed before.
-    claimed: Option<PayloadHash>,
-    /// The length of the head as it was.
-    head_len: u64,
-    payload_len: Option<u64>,
+    head: UnsignedHead<'a>,
 }
-
-/// Digits that hold the place of the signature.
-const SIGNATURE: [u8; 64] = [b'0'; 64];
 
 impl<'a> SignableHead<'a> {
     /// Adds to `head` all fields but the values that need the payload.
@@ -111,19 +101,8 @@ impl<'a> SignableHead<'a> {
         now: SystemTime,
         options: &'a SigningOptions,
     ) -> Result<Self, SigningError> {
-        fields::check_access_key(key.access_key())?;
-        let mut reader = HeadReader::new(options.rules().clone());
-        let parsed = whole(&mut reader, head)?;
-        fields::check_unsigned(&parsed, options.field_names())?;
-        let (claimed, is_there) = fields::content_digest(&parsed);
-        let adds_digest = options.adds_content_digest() && !is_there;
-        let nonce = fields::new_nonce(&parsed, options)?;
-        let (bytes, digest) =
-            with_fields(&parsed, key, now, options.field_names(), adds_digest, nonce.as_deref());
-        // The limits count what was added.
-        whole(&mut HeadReader::new(options.rules().clone()), &bytes)?;
-        let (head_len, payload_len) = (parsed.head_len(), parsed.expected());
-        Ok(Self { key, now, options, bytes, digest, claimed, head_len, payload_len })
+        let head = UnsignedHead::new(head, key.access_key(), key.date(), now, options)?;
+        Ok(Self { key, head })
     }
 
     /// The head with its signature, to be sent before the payload whose hash is `payload`.
@@ -131,45 +110,35 @@ impl<'a> SignableHead<'a> {
     /// # Errors
     ///
     /// Those of [`sign_head`] that need the payload.
-    pub fn sign(mut self, payload: PayloadHash) -> Result<Vec<u8>, SigningError> {
-        payload::check_hash(self.payload_len, payload, self.head_len)?;
-        fields::check_claim(self.claimed, payload)?;
-        if let Some(place) = self.digest.take() {
-            self.put(place, payload.content_digest().as_bytes());
+    pub fn sign(self, payload: PayloadHash) -> Result<Vec<u8>, SigningError> {
+        let Self { key, head } = self;
+        let (now, options) = (head.now, head.options);
+        let signed = head.complete(payload, |unsigned| {
+            let mut reader = HeadReader::new(options.rules().clone());
+            Ok::<_, SigningError>(signature(key, &whole(&mut reader, unsigned)?, payload))
+        })?;
+        if let Some(policy) = options.policy() {
+            examine(policy, key, now, &signed)?;
         }
-        let signature = self.signature(payload)?;
-        let end = self.bytes.len() - b"\r\n\r\n".len();
-        self.put(end - SIGNATURE.len()..end, signature.as_bytes());
-        if let Some(policy) = self.options.policy() {
-            self.examine(policy)?;
-        }
-        Ok(self.bytes)
+        Ok(signed)
     }
+}
 
-    /// Replaces bytes by as many others.
-    fn put(&mut self, place: Range<usize>, bytes: &[u8]) {
-        debug_assert_eq!(place.len(), bytes.len(), "zeros are replaced by as many bytes");
-        self.bytes.splice(place, bytes.iter().copied());
-    }
+fn signature(key: &SigningKey, head: &Head<'_>, payload: PayloadHash) -> Signature {
+    let length = PayloadLength::new(head.head_len(), head.expected());
+    key.sign(&PayloadState::of_request(head, None, length).string_to_sign(payload))
+}
 
-    fn signature(&self, payload: PayloadHash) -> Result<String, SigningError> {
-        let mut reader = HeadReader::new(self.options.rules().clone());
-        let head = whole(&mut reader, &self.bytes)?;
-        let left_out = Some(self.options.field_names().signature());
-        let mut signed = PayloadState::of_request(
-            &head,
-            left_out,
-            PayloadLength::new(head.head_len(), head.expected()),
-        );
-        Ok(self.key.sign(&signed.string_to_sign(payload)).to_string())
-    }
-
-    /// Holds what was made to the policy of its verifier.
-    fn examine(&self, policy: &Policy) -> Result<(), SigningError> {
-        let mut reader = HeadReader::new(policy.rules().clone());
-        let claim = policy.examine(&whole(&mut reader, &self.bytes)?, self.now)?;
-        Ok(claim.check(slice::from_ref(self.key)).map(drop)?)
-    }
+/// Holds what was made to the policy of its verifier.
+fn examine(
+    policy: &Policy,
+    key: &SigningKey,
+    now: SystemTime,
+    signed: &[u8],
+) -> Result<(), SigningError> {
+    let mut reader = HeadReader::new(policy.rules().clone());
+    let claim = policy.examine(&whole(&mut reader, signed)?, now)?;
+    Ok(claim.check(slice::from_ref(key)).map(drop)?)
 }
 
 impl fmt::Debug for SignableHead<'_> {
@@ -177,46 +146,4 @@ impl fmt::Debug for SignableHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignableHead").field("key", self.key).finish_non_exhaustive()
     }
-}
-
-/// The head that `bytes` are, and nothing else.
-fn whole<'a>(reader: &'a mut HeadReader, bytes: &'a [u8]) -> Result<Head<'a>, SigningError> {
-    let truncated = reader.truncated(bytes.len() as u64);
-    let head = reader.read(bytes)?.ok_or(truncated)?;
-    if head.as_bytes().len() < bytes.len() {
-        return Err(payload::trailing_at(head.head_len()).into());
-    }
-    Ok(head)
-}
-
-/// The head with its fields, and the place of the digest in it.
-fn with_fields(
-    head: &Head<'_>,
-    key: &SigningKey,
-    now: SystemTime,
-    names: &FieldNames,
-    adds_digest: bool,
-    nonce: Option<&str>,
-) -> (Vec<u8>, Option<Range<usize>>) {
-    let mut bytes = head.as_bytes().to_vec();
-    bytes.truncate(bytes.len() - b"\r\n".len());
-    let mut add = |name: &str, value: &str| {
-        let [name, value] = [name, value].map(str::as_bytes);
-        bytes.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
-        let end = bytes.len() - b"\r\n".len();
-        end - value.len()..end
-    };
-    if head.values(TIMESTAMP).next().is_none() {
-        add(TIMESTAMP, &fields::timestamp(now));
-    }
-    let zeros = PayloadHash::from_bytes([0; 32]).content_digest();
-    let digest = adds_digest.then(|| add(CONTENT_DIGEST, &zeros));
-    add(names.access_key(), key.access_key());
-    add(names.date(), &key.date().to_string());
-    if let Some(nonce) = nonce {
-        add(NONCE, nonce);
-    }
-    add(names.signature(), &String::from_utf8_lossy(&SIGNATURE));
-    bytes.extend_from_slice(b"\r\n");
-    (bytes, digest)
 }

@@ -5,6 +5,7 @@ mod fields;
 mod head;
 mod nonce;
 mod options;
+mod unsigned;
 
 pub use self::error::SigningError;
 #[cfg(feature = "http")]
@@ -15,3 +16,4 @@ pub use self::head::{SignableHead, sign_head};
 #[cfg(feature = "http")]
 pub(crate) use self::nonce::NONCE;
 pub use self::options::SigningOptions;
+pub use self::unsigned::UnsignedHead;

@@ -9,7 +9,30 @@ use sfv::{
     },
 };
 
-use crate::protocol::PayloadHash;
+use super::names::CONTENT_DIGEST;
+use crate::{frame::Head, protocol::PayloadHash};
+
+impl Head<'_> {
+    /// The hash that the head claims for its payload in Content-Digest (RFC 9530; protocol
+    /// section 9), which may be another one than the payload's.
+    ///
+    /// ```
+    /// use framesign::{PayloadHash, Rules, frame::HeadReader};
+    ///
+    /// let hash = PayloadHash::of(b"hello");
+    /// let field = format!("Content-Digest: {}", hash.content_digest());
+    /// let head = format!("PUT / HTTP/1.1\r\nHost: h\r\n{field}\r\nContent-Length: 5\r\n\r\n");
+    /// let mut reader = HeadReader::new(Rules::strict());
+    /// let head = reader.read(head.as_bytes())?.expect("the head is whole");
+    /// assert_eq!(head.content_digest(), Some(hash));
+    /// # Ok::<(), framesign::FrameError>(())
+    /// ```
+    #[must_use]
+    pub fn content_digest(&self) -> Option<PayloadHash> {
+        let lines: Vec<_> = self.values(CONTENT_DIGEST).collect();
+        claimed(&lines)
+    }
+}
 
 impl PayloadHash {
     /// The value of a Content-Digest field that claims this hash (RFC 9530 section 2): base64 with

@@ -29,9 +29,7 @@ mod slow;
 mod upload_replicas;
 
 use cores::Cores;
-use measure::{
-    file, large, overload, pipe, requests, slow as slow_clients, upload_parts, uploads,
-};
+use measure::{file, large, overload, pipe, requests, slow as slow_clients, upload_parts, uploads};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;

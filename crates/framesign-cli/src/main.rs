@@ -9,6 +9,8 @@ mod gateway;
 mod input;
 mod options;
 mod output;
+#[cfg(feature = "remote")]
+mod remote;
 #[cfg(feature = "serve")]
 mod serve;
 mod text;

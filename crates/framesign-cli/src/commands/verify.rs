@@ -110,9 +110,6 @@ enum VerifyError {
     Unread(io::Error),
 }
 
-/// The most bytes of a file of secrets, as of one that a service reads.
-const MAX_LEN: usize = 1024 * 1024;
-
 /// Verifies the file.
 pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let secrets = options.keys.store()?;
@@ -154,7 +151,7 @@ impl SecretsOptions {
 
 /// Reads the file once: one frame is checked, so it is not read again.
 fn from_file(path: &Path) -> Result<MemoryStore, FatalError> {
-    let bytes = secret_file::read_argument(path, MAX_LEN)?;
+    let bytes = secret_file::read_argument(path, secret_file::MAX_TABLE_LEN)?;
     MemoryStore::from_toml(&bytes).map_err(|error| FatalError::file(path, error))
 }
 

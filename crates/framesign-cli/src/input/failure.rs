@@ -4,6 +4,8 @@ use std::{fmt, io};
 
 use framesign::{ApiMisuse, FrameError, SigningError};
 
+#[cfg(feature = "remote")]
+use crate::remote::RemoteError;
 use crate::{exit::Exit, output::Failure};
 
 /// Why one frame has no result.
@@ -15,6 +17,9 @@ pub(crate) enum InputFailure {
     Unsignable(ApiMisuse),
     /// The frame cannot be read.
     Io(io::Error),
+    /// The service that is to sign it does not.
+    #[cfg(feature = "remote")]
+    Remote(RemoteError),
 }
 
 impl Failure for InputFailure {
@@ -25,6 +30,10 @@ impl Failure for InputFailure {
                 ApiMisuse::SignedAlready | ApiMisuse::ContentDigest | ApiMisuse::Nonce,
             ) => Exit::Refused,
             Self::Unsignable(_) => Exit::Misused,
+            #[cfg(feature = "remote")]
+            Self::Remote(error) if error.is_of_frame() => Exit::Refused,
+            #[cfg(feature = "remote")]
+            Self::Remote(_) => Exit::Failed,
             Self::Io(_) => Exit::Failed,
         }
     }
@@ -34,6 +43,8 @@ impl Failure for InputFailure {
             Self::Refused(error) => error.kind().as_str(),
             Self::Unsignable(_) => "input",
             Self::Io(_) => "io",
+            #[cfg(feature = "remote")]
+            Self::Remote(_) => "remote",
         }
     }
 
@@ -41,6 +52,8 @@ impl Failure for InputFailure {
         match self {
             Self::Refused(error) => Some(error.offset()),
             Self::Unsignable(_) | Self::Io(_) => None,
+            #[cfg(feature = "remote")]
+            Self::Remote(_) => None,
         }
     }
 }
@@ -51,6 +64,8 @@ impl fmt::Display for InputFailure {
             Self::Refused(error) => error.fmt(f),
             Self::Unsignable(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
+            #[cfg(feature = "remote")]
+            Self::Remote(error) => error.fmt(f),
         }
     }
 }
@@ -75,5 +90,12 @@ impl From<SigningError> for InputFailure {
 impl From<io::Error> for InputFailure {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+#[cfg(feature = "remote")]
+impl From<RemoteError> for InputFailure {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(error)
     }
 }

@@ -20,6 +20,10 @@ use crate::{
 /// not read to its end.
 pub(crate) const MAX_LEN: usize = 64 * 1024;
 
+/// The most bytes of a file with the secrets of access keys, or the tokens of callers: 100,000 of them
+/// take some 10 MB.
+pub(crate) const MAX_TABLE_LEN: usize = 16 * 1024 * 1024;
+
 /// The attempts to read a file that is being changed, and the pause between them: so
 /// that one that is copied to its place is read when it is there.
 const ATTEMPTS: usize = 20;

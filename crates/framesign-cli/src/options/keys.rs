@@ -57,6 +57,12 @@ impl SigningKeyOptions {
         self.derive(access_key, &secret_key, self.date.unwrap_or_else(|| SigningDate::of(now)))
     }
 
+    /// The access key, which must be given.
+    #[cfg(feature = "remote")]
+    pub(crate) fn required_access_key(&self) -> Result<&str, FatalError> {
+        self.pair.required_access_key()
+    }
+
     /// Derives the key that a frame names, if its secret key is given: without an access key, or
     /// with the same.
     pub(crate) fn key_of(
@@ -113,13 +119,16 @@ impl KeyPairOptions {
 
     /// The access key and the secret key.
     fn keys(&self) -> Result<(&str, Zeroizing<String>), FatalError> {
-        let access_key = self.access_key.as_deref();
-        let access_key =
-            access_key.ok_or_else(|| missing("access", "--access-key or FRAMESIGN_ACCESS_KEY"))?;
+        let access_key = self.required_access_key()?;
         let secret_key = self.secret_key()?;
         let secret_key = secret_key
             .ok_or_else(|| missing("secret", "FRAMESIGN_SECRET_KEY or --secret-key-file"))?;
         Ok((access_key, secret_key))
+    }
+
+    fn required_access_key(&self) -> Result<&str, FatalError> {
+        let access_key = self.access_key.as_deref();
+        access_key.ok_or_else(|| missing("access", "--access-key or FRAMESIGN_ACCESS_KEY"))
     }
 
     /// The secret key, if one is given.

@@ -60,6 +60,7 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
             shutdown: ShutdownTimes { delay: Duration::ZERO, timeout: shutdown_timeout },
         },
         callers: None,
+        secrets: None,
         max_requests_per_caller: 8,
         rules: Rules::strict(),
         policy: Policy::default(),

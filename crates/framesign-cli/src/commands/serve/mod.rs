@@ -41,11 +41,19 @@ pub(crate) fn run(options: &Options, signals: Signals) -> Result<Exit, FatalErro
 
 fn served(state: &Arc<ServiceState>) -> Served {
     let reloaded = Arc::clone(state);
+    let watched = Arc::clone(state);
     let uploads = state.uploads.clone();
     Served {
         state: Arc::clone(&state.server),
         app: app(state),
         reload: Box::new(move || reloaded.reload()),
-        background: uploads.map(|uploads| Box::pin(uploads.sweep()) as _),
+        background: Some(Box::pin(async {
+            let sweep = async {
+                if let Some(uploads) = uploads {
+                    uploads.sweep().await;
+                }
+            };
+            tokio::join!(sweep, watched.watch_secrets());
+        })),
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Options {
     pub(crate) callers: CallerOptions,
 
     #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
     pub(crate) tls: TlsOptions,
 
     #[command(flatten)]
@@ -81,7 +84,7 @@ pub(crate) struct ListeningOptions {
 #[command(next_help_heading = "Callers")]
 pub(crate) struct CallerOptions {
     /// Answer only callers with a bearer token of FILE; TOML: "NAME" = ["token", "older
-    /// token"]
+    /// token"], or a table NAME with tokens and what the caller may do
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) callers: Option<PathBuf>,
 
@@ -93,6 +96,19 @@ pub(crate) struct CallerOptions {
     #[arg(long, value_name = "N", default_value_t = 256)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_requests_per_caller: u32,
+}
+
+const SECRETS_HELP: &str = "\
+Sign and verify frames of the access keys in FILE, in place of FRAMESIGN_ACCESS_KEY; TOML: \
+\"ACCESS KEY\" = [\"secret\", \"older secret\"], and an empty list where it is revoked; read again \
+when it changes";
+
+/// The keys of frames.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys of frames")]
+pub(crate) struct KeyOptions {
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = SECRETS_HELP)]
+    pub(crate) secrets: Option<PathBuf>,
 }
 
 /// Encryption.
@@ -290,6 +306,7 @@ impl Options {
                 shutdown: self.shutdown.times(),
             },
             callers: self.callers.callers.clone(),
+            secrets: self.keys.secrets.clone(),
             max_requests_per_caller: self.callers.max_requests_per_caller as usize,
             rules: self.reading.rules()?,
             policy: self.reading.limit(self.policy.policy())?,

@@ -7,9 +7,10 @@ use std::{
     time::SystemTime,
 };
 
-use framesign::{FrameHasher, Head, PayloadHash, SignableHead, SigningKey, SigningOptions};
+use framesign::{FrameHasher, Head, PayloadHash, SigningDate, SigningOptions, UnsignedHead};
 
 use crate::{
+    commands::sign::{by_hash, signer::Signer},
     exit::FatalError,
     input::{
         failure::InputFailure,
@@ -19,9 +20,11 @@ use crate::{
     },
 };
 
-/// The key, the time and the options that frames are signed with.
+/// Who signs frames, for whom, when, and with which options.
 pub(crate) struct Emitter {
-    pub(crate) key: SigningKey,
+    pub(crate) signer: Signer,
+    pub(crate) access_key: String,
+    pub(crate) date: SigningDate,
     pub(crate) now: SystemTime,
     pub(crate) options: SigningOptions,
 }
@@ -36,7 +39,7 @@ pub(crate) enum EmitError {
 
 /// The result of the first reading of a frame.
 struct Hashed<'a> {
-    head: SignableHead<'a>,
+    head: UnsignedHead<'a>,
     /// The length of the head as it was.
     head_len: u64,
     payload: PayloadHash,
@@ -50,6 +53,16 @@ impl Emitter {
             Some(file) => self.emit_file(input, file),
             None => self.emit_pipe(input),
         }
+    }
+
+    /// Writes the signed head of a payload that is elsewhere, and has the hash `payload`.
+    pub(crate) fn emit_head(&self, input: &Input, payload: PayloadHash) -> Result<(), EmitError> {
+        let on_head = |head: Head<'_>| self.unsigned(head);
+        let (head, _) = by_hash::read(input, self.options.rules(), payload, on_head)?;
+        let head = self.sign(head, payload)?;
+        let mut stdout = io::stdout().lock();
+        put(&mut stdout, &head)?;
+        stdout.flush().map_err(|error| EmitError::Fatal(FatalError::Output(error)))
     }
 
     fn emit_file(&self, input: &Input, mut file: File) -> Result<(), EmitError> {
@@ -89,7 +102,7 @@ impl Emitter {
         read_ahead::for_each_chunk(source, |chunk| {
             let update = hasher.update(chunk)?;
             if let Some(found) = update.head {
-                head = Some((self.signable(found)?, found.as_bytes().len() as u64));
+                head = Some((self.unsigned(found)?, found.as_bytes().len() as u64));
             }
             keep(update.payload)?;
             payload_len += update.payload.len() as u64;
@@ -103,15 +116,22 @@ impl Emitter {
         Ok(Hashed { head, head_len, payload, payload_len })
     }
 
-    fn signable(&self, head: Head<'_>) -> Result<SignableHead<'_>, InputFailure> {
-        Ok(SignableHead::new(head.as_bytes(), &self.key, self.now, &self.options)?)
+    fn unsigned(&self, head: Head<'_>) -> Result<UnsignedHead<'_>, InputFailure> {
+        let head = head.as_bytes();
+        Ok(UnsignedHead::new(head, &self.access_key, self.date, self.now, &self.options)?)
+    }
+
+    fn sign(&self, head: UnsignedHead<'_>, payload: PayloadHash) -> Result<Vec<u8>, InputFailure> {
+        head.sign_with(payload, |head| {
+            self.signer.sign_head(head, payload, self.date, self.options.rules())
+        })
     }
 
     /// Writes the head with its signature, and the payload, which `file` is at. What is written is
     /// hashed again: the file may have changed since the first reading, its times set back.
     fn write(&self, hashed: Hashed<'_>, file: File) -> Result<(), EmitError> {
         let Hashed { head, payload, payload_len, .. } = hashed;
-        let head = head.sign(payload).map_err(InputFailure::from)?;
+        let head = self.sign(head, payload)?;
         let mut written = FrameHasher::new(self.options.rules().clone());
         let mut stdout = io::stdout().lock();
         let mut emit = |bytes: &[u8]| {

@@ -1,15 +1,26 @@
 //! `framesign sign`: the signature of each frame.
 
+mod by_hash;
 mod emit;
+mod signer;
 
+#[cfg(feature = "remote")]
+use std::path::PathBuf;
 use std::{fmt, time::SystemTime};
 
 use clap::{Args, ValueHint};
-use framesign::{Rules, Signature, SigningOptions, StringToSign};
+#[cfg(feature = "remote")]
+use framesign::SigningDate;
+use framesign::{Head, PayloadHash, Rules, Signature, SigningOptions, StringToSign};
 use serde::Serialize;
 
+#[cfg(feature = "remote")]
+use crate::remote::{Client, RemoteSigner};
 use crate::{
-    commands::sign::emit::{EmitError, Emitter},
+    commands::sign::{
+        emit::{EmitError, Emitter},
+        signer::Signer,
+    },
     exit::{Exit, FatalError},
     input::{failure::InputFailure, frame, source::Input},
     options::frame::FrameOptions,
@@ -50,8 +61,36 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NONCE", requires = "emit", conflicts_with = "no_nonce")]
     nonce: Option<String>,
 
+    /// Sign heads alone, up to the empty line that ends them, with this SHA-256 of the payload in place
+    /// of the payload: 64 lower-case hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    payload_hash: Option<PayloadHash>,
+
+    #[cfg(feature = "remote")]
+    #[command(flatten)]
+    remote: RemoteOptions,
+
     #[command(flatten)]
     signing: FrameOptions,
+}
+
+/// The service that signs.
+#[cfg(feature = "remote")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Remote")]
+struct RemoteOptions {
+    /// Have the framesign service at URL sign, in place of a secret key: it is sent the heads and the
+    /// hashes of the payloads, no payload; https, or http on loopback
+    #[arg(long, value_name = "URL", conflicts_with_all = ["secret_key_file", "date"])]
+    remote: Option<String>,
+
+    /// The bearer token of the caller, in FILE or a pipe; one line end at its end does not count
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "remote")]
+    caller_token_file: Option<PathBuf>,
+
+    /// Trust the authorities in FILE, in PEM, in place of those that the system trusts
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "remote")]
+    remote_ca_file: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
@@ -60,11 +99,14 @@ Examples:
   framesign sign --date 20230801 --json *.http
   make-request | framesign sign --secret-key-file key.txt
   framesign sign --emit upload.http > upload.signed.http
+  framesign sign --remote https://sign.example.org --caller-token-file token.txt upload.http
+  framesign sign --payload-hash \"$(sha256sum < upload | cut -c 1-64)\" head.http
 
 --emit takes one FILE and reads it twice. If it changes meanwhile the exit status is 3, and what was
 written is not a valid frame: do not send it. A pipe is kept in a temporary file, on disk if TMPDIR is
 on disk, so that memory stays small. Nothing is written of a frame that is refused. A timestamp,
 content-digest or dynata-nonce that is there is kept; a content-digest of another payload is refused.
+With --payload-hash FILE is a head, and the signed head is written.
 
 With --json each line is {\"file\":…,\"signature\":…,\"string_to_sign\":…}
 or {\"file\":…,\"error\":{\"kind\":…,\"message\":…,\"offset\":…}}.
@@ -90,15 +132,15 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     if options.emit {
         return emit(options);
     }
-    let key = options.signing.keys.signing_key_at(SystemTime::now())?;
+    let signer = options.signer(SystemTime::now())?;
     let rules = options.signing.reading.rules()?;
     let mut output = Output::new(options.signing.json);
     let mut worst = Exit::Done;
     for file in &options.files {
-        let exit = match string_to_sign(file, &rules) {
-            Ok(string_to_sign) => output.result(&SignResult {
+        let exit = match sign(file, &rules, options.payload_hash, &signer) {
+            Ok((signature, string_to_sign)) => output.result(&SignResult {
                 file,
-                signature: key.sign(&string_to_sign),
+                signature,
                 string_to_sign,
                 is_one_of_several: options.files.len() > 1,
             }),
@@ -115,9 +157,20 @@ fn emit(options: &Options) -> Result<Exit, FatalError> {
         return Err(FatalError::Configuration(format!("--emit: expected one file, found {count}")));
     };
     let now = SystemTime::now();
-    let key = options.signing.keys.signing_key_at(now)?;
-    let emitter = Emitter { key, now, options: signing_options(options)? };
-    match emitter.emit(file) {
+    let signer = options.signer(now)?;
+    let (access_key, date) = match &signer {
+        Signer::Key(key) => (key.access_key().to_owned(), key.date()),
+        #[cfg(feature = "remote")]
+        Signer::Remote(_) => {
+            (options.signing.keys.required_access_key()?.to_owned(), SigningDate::of(now))
+        }
+    };
+    let emitter = Emitter { signer, access_key, date, now, options: signing_options(options)? };
+    let result = match options.payload_hash {
+        Some(payload) => emitter.emit_head(file, payload),
+        None => emitter.emit(file),
+    };
+    match result {
         Ok(()) => Ok(Exit::Done),
         Err(EmitError::Failure(failure)) => Ok(Output::new(false).failure(file, &failure)?),
         Err(EmitError::Fatal(stop)) => Err(stop),
@@ -140,8 +193,50 @@ fn signing_options(options: &Options) -> Result<SigningOptions, FatalError> {
     }
 }
 
-fn string_to_sign(file: &Input, rules: &Rules) -> Result<StringToSign, InputFailure> {
-    Ok(frame::read(file, rules, |_| ())?.finish()?)
+/// Signs a file: a frame, or a head whose payload has a hash that is known.
+fn sign(
+    file: &Input,
+    rules: &Rules,
+    payload: Option<PayloadHash>,
+    signer: &Signer,
+) -> Result<(Signature, StringToSign), InputFailure> {
+    let (head, payload, string_to_sign) = match payload {
+        Some(payload) => {
+            let on_head = |head: Head<'_>| Ok(head.as_bytes().to_vec());
+            let (head, string_to_sign) = by_hash::read(file, rules, payload, on_head)?;
+            (head, payload, string_to_sign)
+        }
+        None => read_whole(file, rules)?,
+    };
+    let signature = signer.sign(&head, payload, &string_to_sign, None)?;
+    Ok((signature, string_to_sign))
+}
+
+/// Reads a frame for its head, the hash of its payload, and its string to sign.
+fn read_whole(
+    file: &Input,
+    rules: &Rules,
+) -> Result<(Vec<u8>, PayloadHash, StringToSign), InputFailure> {
+    let mut head = Vec::new();
+    let hasher = frame::read(file, rules, |whole| head = whole.as_bytes().to_vec())?;
+    let payload = hasher.payload_hash();
+    let string_to_sign = hasher.finish()?;
+    #[expect(clippy::expect_used, reason = "what has no whole head cannot be finished")]
+    Ok((head, payload.expect("the head is whole"), string_to_sign))
+}
+
+impl Options {
+    /// Who signs: the service that is named, or the key of the day that `now` is in.
+    fn signer(&self, now: SystemTime) -> Result<Signer, FatalError> {
+        #[cfg(feature = "remote")]
+        if let Some(url) = &self.remote.remote {
+            let (token, ca) = (&self.remote.caller_token_file, &self.remote.remote_ca_file);
+            let client = Client::new("--remote", url, token.as_deref(), ca.as_deref())?;
+            let remote = RemoteSigner::new(client, self.signing.keys.access_key())?;
+            return Ok(Signer::Remote(Box::new(remote)));
+        }
+        self.signing.keys.signing_key_at(now).map(Signer::Key)
+    }
 }
 
 impl fmt::Display for SignResult<'_> {

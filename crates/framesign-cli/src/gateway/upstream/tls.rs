@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 
-use crate::{exit::FatalError, gateway::settings::UpstreamSettings, serve::net::tls};
+use crate::{exit::FatalError, gateway::settings::UpstreamSettings, input::certificates};
 
 /// The configuration of connections to the upstream `host`, whose certificate is of an authority in
 /// the file of the settings.
@@ -17,7 +17,7 @@ pub(crate) fn client(
         return Err(FatalError::Configuration(problem.into()));
     };
     let mut roots = RootCertStore::empty();
-    for certificate in tls::certificates(path)? {
+    for certificate in certificates::read(path)? {
         roots.add(certificate).map_err(|error| {
             FatalError::file(path, format_args!("expected certificates of authorities: {error}"))
         })?;

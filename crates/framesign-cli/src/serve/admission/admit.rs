@@ -1,6 +1,6 @@
 //! Admits requests before anything of a body is read.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     body::Body,
@@ -9,7 +9,11 @@ use axum::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::serve::{
-    admission::caller_permits::{CallerPermit, CallerPermits},
+    admission::{
+        caller_permits::{CallerPermit, CallerPermits},
+        callers::Caller,
+        permissions::{Permissions, Right},
+    },
     middleware::caller_name::CallerName,
     net::peer::Peer,
     routes::problem::Problem,
@@ -27,8 +31,29 @@ pub(crate) struct Admission {
 /// A request that was admitted; it counts until this is dropped.
 #[derive(Debug)]
 pub(crate) struct AdmissionPermit {
-    _caller: Option<CallerPermit>,
+    /// `None` if callers are not told apart, or by their certificates alone.
+    caller: Option<Arc<Caller>>,
+    _caller_permit: Option<CallerPermit>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// Who calls.
+enum Identity {
+    /// A caller of the file.
+    Caller(Arc<Caller>),
+    /// Whoever has this certificate.
+    Certificate(Arc<str>),
+    Anonymous,
+}
+
+/// What somebody may do who is no caller of a file.
+static UNLISTED: LazyLock<Permissions> = LazyLock::new(Permissions::default);
+
+impl AdmissionPermit {
+    /// What the caller may do.
+    pub(crate) fn permissions(&self) -> &Permissions {
+        self.caller.as_ref().map_or(&UNLISTED, |caller| &caller.permissions)
+    }
 }
 
 impl Admission {
@@ -37,20 +62,28 @@ impl Admission {
         Self { state, permits, caller_permits: Arc::default() }
     }
 
-    /// Admits a request.
+    /// Admits a request that needs `right`.
     ///
     /// # Errors
     ///
-    /// 401: unknown caller; 429: the caller is over its limit; 503: the service is over its limit. A
-    /// service that is about to end goes on admitting requests: a reader of `/readyz` needs time to
-    /// notice.
-    pub(crate) fn admit(&self, request: &Request<Body>) -> Result<AdmissionPermit, Problem> {
-        let caller = self.caller(request)?;
-        if let (Some(caller), Some(name)) = (&caller, request.extensions().get::<CallerName>()) {
+    /// 401: unknown caller; 403: the caller has not the right; 429: the caller is over its limit; 503:
+    /// the service is over its limit. A service that is about to end goes on admitting requests: a
+    /// reader of `/readyz` needs time to notice.
+    pub(crate) fn admit(
+        &self,
+        request: &Request<Body>,
+        right: Right,
+    ) -> Result<AdmissionPermit, Problem> {
+        let identity = self.identity(request)?;
+        if let (Some(caller), Some(name)) =
+            (identity.name(), request.extensions().get::<CallerName>())
+        {
             name.set(caller);
         }
-        let caller_permit = caller.as_ref().map(|caller| self.caller_permit(caller)).transpose()?;
-        Ok(AdmissionPermit { _caller: caller_permit, _permit: self.permit()? })
+        identity.permissions().check_right(right).map_err(Problem::forbidden)?;
+        let caller_permit = identity.name().map(|caller| self.caller_permit(caller)).transpose()?;
+        let caller = identity.into_caller();
+        Ok(AdmissionPermit { caller, _caller_permit: caller_permit, _permit: self.permit()? })
     }
 
     /// Admits a request whose caller is known by its signature.
@@ -59,7 +92,7 @@ impl Admission {
     ///
     /// 503: the service is over its limit.
     pub(crate) fn admit_signed(&self) -> Result<AdmissionPermit, Problem> {
-        Ok(AdmissionPermit { _caller: None, _permit: self.permit()? })
+        Ok(AdmissionPermit { caller: None, _caller_permit: None, _permit: self.permit()? })
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
@@ -67,14 +100,14 @@ impl Admission {
         permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
     }
 
-    /// The name of the caller; `None` if callers need no name.
-    fn caller(&self, request: &Request<Body>) -> Result<Option<Arc<str>>, Problem> {
+    fn identity(&self, request: &Request<Body>) -> Result<Identity, Problem> {
         let Some(callers) = &self.state.callers else {
             let peer = request.extensions().get::<Peer>();
-            return Ok(peer.and_then(|peer| peer.certificate.as_deref()).map(Arc::from));
+            let certificate = peer.and_then(|peer| peer.certificate.clone());
+            return Ok(certificate.map_or(Identity::Anonymous, Identity::Certificate));
         };
         let caller = bearer_token(request.headers()).and_then(|token| callers.current().of(token));
-        caller.map(Some).ok_or_else(|| {
+        caller.map(Identity::Caller).ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "expected the bearer token of a known caller")
                 .with(header::WWW_AUTHENTICATE, "Bearer")
         })
@@ -86,6 +119,30 @@ impl Admission {
             let detail = "as many requests of one caller as there may be";
             Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "1")
         })
+    }
+}
+
+impl Identity {
+    fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Caller(caller) => Some(&caller.name),
+            Self::Certificate(fingerprint) => Some(fingerprint),
+            Self::Anonymous => None,
+        }
+    }
+
+    fn permissions(&self) -> &Permissions {
+        match self {
+            Self::Caller(caller) => &caller.permissions,
+            Self::Certificate(_) | Self::Anonymous => &UNLISTED,
+        }
+    }
+
+    fn into_caller(self) -> Option<Arc<Caller>> {
+        match self {
+            Self::Caller(caller) => Some(caller),
+            Self::Certificate(_) | Self::Anonymous => None,
+        }
     }
 }
 

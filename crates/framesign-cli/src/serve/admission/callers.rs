@@ -1,135 +1,128 @@
 //! The known callers and their bearer tokens (RFC 6750).
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    path::Path,
+    sync::Arc,
+};
 
 use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
 use sha2::Sha256;
-use toml_span::{Span, Value, value::ValueInner};
 
 use crate::{
-    exit::FatalError, input::secret_file, serve::state::warnings::Warnings, text::visible::Name,
+    exit::FatalError,
+    input::secret_file,
+    serve::{
+        admission::{
+            callers_file::{self, Entry},
+            permissions::{Permissions, Right},
+        },
+        state::warnings::Warnings,
+    },
+    text::visible::Name,
 };
 
-/// The least bytes of a token, as of a secret.
-const MIN: usize = 16;
+/// The callers of a file.
+pub(crate) struct Callers {
+    /// The key of the digests, another one for each reading: nobody outside can compute them.
+    key: [u8; 32],
+    by_token: HashMap<Place, Token>,
+    /// Whether an access key that callers list may upload.
+    may_upload: HashMap<Box<str>, bool>,
+    all: Vec<Arc<Caller>>,
+}
 
-/// The callers of a file, each with the tokens that are live.
-pub(crate) struct Callers(Vec<Caller>);
+/// A caller.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) name: Arc<str>,
+    pub(crate) permissions: Permissions,
+}
 
-struct Caller {
-    name: Arc<str>,
-    /// Not the tokens: what is compared has one length and says nothing.
-    digests: Vec<CtOutput<Hmac<Sha256>>>,
+/// Not the token: what is compared has one length and says nothing.
+type TokenDigest = CtOutput<Hmac<Sha256>>;
+
+/// The first half of a digest, by which a token is found: the time of that says nothing of a token.
+type Place = [u8; 16];
+
+struct Token {
+    digest: TokenDigest,
+    caller: Arc<Caller>,
 }
 
 impl Callers {
-    /// Reads `"NAME" = ["token", "older token"]`, a line each.
+    /// Reads the file at `path`.
     pub(crate) fn read(path: &Path, warnings: &mut Warnings) -> Result<Self, FatalError> {
-        let file = secret_file::read(path, secret_file::MAX_LEN)
+        let file = secret_file::read(path, secret_file::MAX_TABLE_LEN)
             .map_err(|error| FatalError::file(path, error))?;
         warnings.of_file(Name::of(path), &file);
-        let unusable = |problem: &str| FatalError::file(path, problem);
-        let text = str::from_utf8(file.bytes()).map_err(|_| unusable("expected UTF-8"))?;
-        // What is wrong can be a token, even where a name should be: only its place is told.
-        let wrong = |at: Span, problem: &str| {
-            FatalError::file(path, format_args!("{problem} in line {}", line(text, at.start)))
-        };
-        let mut value = toml_span::parse(text)
-            .map_err(|error| wrong(error.span, "expected TOML, found something else"))?;
-        let ValueInner::Table(table) = value.take() else {
-            return Err(unusable("expected a table"));
-        };
-        let callers = table.into_iter().map(|(name, tokens)| {
-            let at = name.span;
-            Caller::new(&name.name, tokens).map_err(|problem| wrong(at, &problem))
-        });
-        let callers = callers.collect::<Result<Vec<_>, _>>()?;
-        if callers.is_empty() {
-            return Err(unusable("expected a caller, found none"));
-        }
-        let callers = Self(callers);
-        if callers.shares_a_token() {
-            return Err(unusable("expected each token once, found one of two callers"));
+        let entries =
+            callers_file::parse(file.bytes()).map_err(|problem| FatalError::file(path, problem))?;
+        let mut callers = Self::without_any();
+        for entry in entries {
+            if !callers.add(entry) {
+                let problem = "expected each token once, found one of two callers";
+                return Err(FatalError::file(path, problem));
+            }
         }
         Ok(callers)
     }
 
-    /// Returns whether a token stands for two callers, or twice for one.
-    fn shares_a_token(&self) -> bool {
-        let digests: Vec<_> = self.0.iter().flat_map(|caller| &caller.digests).collect();
-        digests
-            .iter()
-            .enumerate()
-            .any(|(at, digest)| digests.iter().skip(at + 1).any(|d| d == digest))
-    }
-
-    /// The name of the caller whose token this is. Every token is compared, in constant time.
-    pub(crate) fn of(&self, token: &[u8]) -> Option<Arc<str>> {
-        let presented = digest(token);
-        let mut found = None;
-        for caller in &self.0 {
-            for digest in &caller.digests {
-                if *digest == presented {
-                    found = Some(Arc::clone(&caller.name));
-                }
-            }
+    fn without_any() -> Self {
+        let random = |number: u8| RandomState::new().hash_one(number).to_ne_bytes();
+        let mut key = [0; 32];
+        for (number, bytes) in (0..).zip(key.chunks_exact_mut(8)) {
+            bytes.copy_from_slice(&random(number));
         }
-        found
+        Self { key, by_token: HashMap::new(), may_upload: HashMap::new(), all: Vec::new() }
     }
-}
 
-impl Caller {
-    fn new(name: &str, mut tokens: Value<'_>) -> Result<Self, String> {
-        let ValueInner::Array(tokens) = tokens.take() else {
-            return Err("expected a list of tokens".into());
-        };
-        let digests = tokens.iter().map(|token| match token.as_str() {
-            Some(token) if is_token(token) => Ok(digest(token.as_bytes())),
-            _ => Err(format!("expected tokens of at least {MIN} letters, digits and -._~+/=")),
-        });
-        Ok(Self { name: name.into(), digests: digests.collect::<Result<_, _>>()? })
+    /// Adds a caller. Returns `false` if one of its tokens is there already.
+    fn add(&mut self, entry: Entry) -> bool {
+        let Entry { name, tokens, permissions } = entry;
+        let uploads = permissions.check_right(Right::Upload).is_ok();
+        for access_key in permissions.access_keys.iter().flatten() {
+            *self.may_upload.entry(access_key.clone()).or_default() |= uploads;
+        }
+        let caller = Arc::new(Caller { name, permissions });
+        self.all.push(Arc::clone(&caller));
+        tokens.iter().all(|token| {
+            let (place, digest) = self.digest(token.as_bytes());
+            let token = Token { digest, caller: Arc::clone(&caller) };
+            self.by_token.insert(place, token).is_none()
+        })
     }
-}
 
-/// The line of the byte at `offset`, the first line being 1.
-fn line(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
-}
+    /// The caller whose token this is.
+    pub(crate) fn of(&self, token: &[u8]) -> Option<Arc<Caller>> {
+        let (place, presented) = self.digest(token);
+        let token = self.by_token.get(&place)?;
+        (token.digest == presented).then(|| Arc::clone(&token.caller))
+    }
 
-/// RFC 6750 section 2.1: `b64token`, long enough not to be guessed.
-fn is_token(token: &str) -> bool {
-    let is_of = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    token.len() >= MIN && token.bytes().all(is_of)
-}
+    /// Returns whether requests that are signed with `access_key` may upload: if no caller lists it, or
+    /// one of those who list it has the right.
+    pub(crate) fn may_upload(&self, access_key: &str) -> bool {
+        self.may_upload.get(access_key).copied().unwrap_or(true)
+    }
 
-/// Hashed before they are compared, so that not even the length of a token is told by time.
-fn digest(token: &[u8]) -> CtOutput<Hmac<Sha256>> {
-    #[expect(clippy::expect_used, reason = "RFC 2104 takes keys of any length")]
-    let mac = Hmac::<Sha256>::new_from_slice(b"bearer token").expect("a key of any length");
-    mac.chain_update(token).finalize()
+    /// Hashed before it is compared, so that not even the length of a token is told by time.
+    fn digest(&self, token: &[u8]) -> (Place, TokenDigest) {
+        #[expect(clippy::expect_used, reason = "RFC 2104 takes keys of any length")]
+        let mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length");
+        let digest = mac.chain_update(token).finalize();
+        let mut place = Place::default();
+        let half = place.len();
+        place.copy_from_slice(digest.as_bytes().get(..half).unwrap_or_default());
+        (place, digest)
+    }
 }
 
 impl fmt::Debug for Callers {
     /// The names alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|caller| &caller.name)).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_token, line};
-
-    #[test]
-    fn tokens_are_long_and_of_few_bytes() {
-        assert!(is_token("0123456789abcdef") && is_token("-._~+/=AZaz09-._~"));
-        assert!(!is_token("0123456789abcde") && !is_token("0123456789abcde "));
-        assert!(!is_token("0123456789abcdeä"));
-    }
-
-    #[test]
-    fn first_byte_of_a_line_is_of_that_line() {
-        let lines: Vec<_> = (0..=4).map(|offset| line("a\nb\n", offset)).collect();
-        assert_eq!(lines, [1, 1, 2, 2, 3]);
+        f.debug_list().entries(self.all.iter().map(|caller| &caller.name)).finish()
     }
 }

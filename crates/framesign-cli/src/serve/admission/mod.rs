@@ -1,5 +1,9 @@
-//! Admits requests before their bodies are read: known callers, and so many at a time.
+//! Admits requests before their bodies are read: known callers, what they may do, and so many at a
+//! time.
 
 pub(crate) mod admit;
 pub(crate) mod caller_permits;
 pub(crate) mod callers;
+mod callers_file;
+mod path_prefix;
+pub(crate) mod permissions;

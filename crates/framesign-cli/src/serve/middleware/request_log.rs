@@ -15,6 +15,7 @@ use axum::{
 use tracing::{debug, info};
 
 use crate::serve::{
+    admission::permissions::Denied,
     body::unread::UnreadBody,
     metrics::route::Route,
     middleware::{
@@ -52,6 +53,7 @@ pub(crate) async fn log_request(
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    log.denied = response.extensions().get().and_then(Problem::denied);
     let ends = response.extensions().get().is_some_and(Problem::closes) || !unread.discard().await;
     finish(&mut response, &log.request_id);
     // RFC 9112 section 9.6: a client is told, lest it send its next request there. RFC 9113 section
@@ -90,6 +92,8 @@ struct RequestLog<'a> {
     route: Route,
     peer: Option<Peer>,
     caller: Option<CallerName>,
+    /// What the caller may not do.
+    denied: Option<Denied>,
     has_ended: bool,
 }
 
@@ -105,6 +109,7 @@ impl<'a> RequestLog<'a> {
             route: path.map_or(state.unmatched, Route::of),
             peer: request.extensions().get().cloned(),
             caller: request.extensions().get().cloned(),
+            denied: None,
             has_ended: false,
         }
     }
@@ -121,13 +126,14 @@ impl<'a> RequestLog<'a> {
         let request_id = self.request_id.as_str();
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
         let caller = self.caller.as_ref().and_then(CallerName::get);
+        let denied = self.denied.map(Denied::as_str);
         // An extension method is the client's word.
         let method = if is_usual(&self.method) { self.method.as_str() } else { "other" };
         let (route, ms) = (self.route.as_str(), milliseconds(took));
         if self.route.is_of_operators() {
             debug!(request_id, method, route, status, outcome, ms, peer, "request");
         } else {
-            info!(request_id, method, route, status, outcome, ms, peer, caller, "request");
+            info!(request_id, method, route, status, outcome, ms, peer, caller, denied, "request");
         }
     }
 }

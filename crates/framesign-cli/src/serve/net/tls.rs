@@ -6,7 +6,7 @@ use rustls::{
     InconsistentKeys, RootCertStore, ServerConfig, ServerConnection,
     crypto::{CryptoProvider, ring},
     pki_types::{
-        CertificateDer, PrivateKeyDer,
+        PrivateKeyDer,
         pem::{self, PemObject},
     },
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -17,7 +17,7 @@ use tokio_rustls::{Accept, TlsAcceptor};
 
 use crate::{
     exit::FatalError,
-    input::secret_file,
+    input::{certificates, secret_file},
     serve::{
         metrics::counters::Metrics,
         state::{reloadable::Reloadable, settings::TlsFiles, warnings::Warnings},
@@ -28,9 +28,6 @@ use crate::{
 /// The name of HTTP/2 in the handshake (RFC 9113 section 3.2).
 pub(crate) const HTTP_2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
-
-/// The most bytes of a file in PEM: more than all authorities that browsers trust take.
-const MAX_LEN: usize = 1024 * 1024;
 
 /// Takes connections into TLS, with the certificate as it is at the moment.
 #[derive(Clone, Debug)]
@@ -70,7 +67,7 @@ pub(crate) fn fingerprint(session: &ServerConnection) -> Option<Arc<str>> {
 
 fn config(files: &TlsFiles, warnings: &mut Warnings) -> Result<ServerConfig, FatalError> {
     let provider = Arc::new(ring::default_provider());
-    let chain = certificates(&files.certificate)?;
+    let chain = certificates::read(&files.certificate)?;
     let key = private_key(&files.key, warnings)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -95,20 +92,9 @@ fn mismatch(files: &TlsFiles, error: &rustls::Error) -> FatalError {
     }
 }
 
-pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FatalError> {
-    let file = secret_file::read(path, MAX_LEN).map_err(|error| FatalError::file(path, error))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes()).collect();
-    match certificates {
-        Ok(certificates) if certificates.is_empty() => {
-            Err(FatalError::file(path, "expected a certificate in PEM, found none"))
-        }
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(FatalError::file(path, format_args!("expected PEM: {error}"))),
-    }
-}
-
 fn private_key(path: &Path, warnings: &mut Warnings) -> Result<PrivateKeyDer<'static>, FatalError> {
-    let file = secret_file::read(path, MAX_LEN).map_err(|error| FatalError::file(path, error))?;
+    let file = secret_file::read(path, certificates::MAX_LEN)
+        .map_err(|error| FatalError::file(path, error))?;
     warnings.of_file(Name::of(path), &file);
     PrivateKeyDer::from_pem_slice(file.bytes()).map_err(|error| match error {
         pem::Error::NoItemsFound => {
@@ -125,7 +111,7 @@ fn client_verifier(
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, FatalError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
+    for certificate in certificates::read(path)? {
         roots.add(certificate).map_err(|error| {
             FatalError::file(path, format_args!("expected certificates of authorities: {error}"))
         })?;

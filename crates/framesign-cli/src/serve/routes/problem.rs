@@ -10,7 +10,7 @@ use axum::{
 use framesign::FrameError;
 use serde::Serialize;
 
-use crate::serve::routes::response;
+use crate::serve::{admission::permissions::Denied, routes::response};
 
 /// Why a request is not answered as it hoped for.
 ///
@@ -25,15 +25,26 @@ struct Details {
     detail: Cow<'static, str>,
     field: Option<(HeaderName, HeaderValue)>,
     /// Kind and offset of what is wrong with a frame.
-    frame: Option<(&'static str, u64)>,
+    frame: Option<(&'static str, Option<u64>)>,
+    /// Which of several frames it is, the first being 0.
+    index: Option<usize>,
+    /// What the caller may not do, for the log.
+    denied: Option<Denied>,
     /// Nothing of the connection is to be read any more.
     closes: bool,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        let detail = detail.into();
-        Self(Box::new(Details { status, detail, field: None, frame: None, closes: false }))
+        Self(Box::new(Details {
+            status,
+            detail: detail.into(),
+            field: None,
+            frame: None,
+            index: None,
+            denied: None,
+            closes: false,
+        }))
     }
 
     /// RFC 9110 section 15.5.6: what the path takes instead.
@@ -47,15 +58,34 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "1")
     }
 
+    /// There is nothing to sign and verify frames with.
+    pub(crate) fn no_keys() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "this service has no keys for frames")
+    }
+
     /// A panic. The hook for panics logs it; a client is told nothing of it.
     pub(crate) fn panicked() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed")
     }
 
+    /// What a caller may not do. It is not told what that is: the log is.
+    pub(crate) fn forbidden(denied: Denied) -> Self {
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "the caller may not do this");
+        problem.0.denied = Some(denied);
+        problem
+    }
+
+    /// A head that cannot be signed by hash, for a reason of this kind.
+    pub(crate) fn claim(kind: &'static str, detail: &'static str) -> Self {
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+        problem.0.frame = Some((kind, None));
+        problem
+    }
+
     /// A frame that breaks a rule.
     pub(crate) fn frame(error: &FrameError) -> Self {
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
-        problem.0.frame = Some((error.kind().as_str(), error.offset()));
+        problem.0.frame = Some((error.kind().as_str(), Some(error.offset())));
         problem
     }
 
@@ -71,20 +101,32 @@ impl Problem {
         self
     }
 
+    /// Says which of several frames it is that breaks a rule, the first being 0.
+    pub(crate) fn of_frame(mut self, index: usize) -> Self {
+        self.0.index = self.0.frame.map(|_| index);
+        self
+    }
+
+    /// What the caller may not do.
+    pub(crate) fn denied(&self) -> Option<Denied> {
+        self.0.denied
+    }
+
     pub(crate) fn closes(&self) -> bool {
         self.0.closes
     }
 
     /// The body of the answer to the request `request_id`.
     pub(crate) fn render(&self, request_id: &str) -> Vec<u8> {
-        let Details { status, detail, frame, .. } = &*self.0;
+        let Details { status, detail, frame, index, .. } = &*self.0;
         response::text(&Members {
             kind_of_problem: "about:blank",
             title: status.canonical_reason(),
             status: status.as_u16(),
             detail,
             kind: frame.map(|(kind, _)| kind),
-            offset: frame.map(|(_, offset)| offset),
+            offset: frame.and_then(|(_, offset)| offset),
+            index: *index,
             request_id,
         })
     }
@@ -102,6 +144,8 @@ struct Members<'a> {
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
     request_id: &'a str,
 }
 

@@ -12,8 +12,9 @@ use crate::serve::{
     routes::{
         app::{App, for_operators, route, route_for_operators, surrounded},
         app_state::AppState,
-        frames::{sign, verify},
+        frames::verify,
         openapi::openapi,
+        sign::sign,
         token::token,
         uploads,
     },

@@ -8,6 +8,7 @@ use axum::{
 use serde::Serialize;
 
 use crate::serve::{
+    admission::permissions::Right,
     body::reader::BodyReader,
     routes::{app_state::AppState, content_negotiation, problem::Problem, response},
 };
@@ -25,7 +26,7 @@ pub(crate) async fn token(
     State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let _permit = app.admission.admit(&request)?;
+    let _permit = app.admission.admit(&request, Right::Token)?;
     content_negotiation::choose(request.headers(), &[response::JSON])?;
     let mut body = BodyReader::new(request, &app.state.server.limits, &app.state.server.metrics)?;
     let mut tokens = app.state.secrets.current().tokens();

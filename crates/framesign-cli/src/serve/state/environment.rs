@@ -96,17 +96,21 @@ impl fmt::Debug for Environment {
 }
 
 fn checked(name: &str, secret: Option<SecretBytes>) -> Result<Option<SecretBytes>, FatalError> {
-    let problem = match &secret {
-        Some(secret) if secret.len() < MIN => {
-            format!("expected a secret of at least {MIN} bytes, found {}", secret.len())
-        }
-        // HMAC pads keys with NUL: with one at its end a secret is the same key as without.
-        Some(secret) if secret.contains(&0) => {
-            format!("expected a secret without NUL, found one with it; {HOW_TO_MAKE_ONE}")
-        }
-        _ => return Ok(secret),
-    };
-    Err(FatalError::Configuration(format!("{name}: {problem}")))
+    match secret.as_ref().and_then(|secret| problem_of(secret)) {
+        Some(problem) => Err(FatalError::Configuration(format!("{name}: {problem}"))),
+        None => Ok(secret),
+    }
+}
+
+/// Why the service takes no such secret.
+pub(crate) fn problem_of(secret: &[u8]) -> Option<String> {
+    if secret.len() < MIN {
+        return Some(format!("expected a secret of at least {MIN} bytes, found {}", secret.len()));
+    }
+    // HMAC pads keys with NUL: with one at its end a secret is the same key as without.
+    secret
+        .contains(&0)
+        .then(|| format!("expected a secret without NUL, found one with it; {HOW_TO_MAKE_ONE}"))
 }
 
 fn from_variable(value: OsString) -> SecretBytes {

@@ -1,6 +1,8 @@
 //! The state that connections and requests share: settings, secrets, readiness, uploads; and reloading.
 
 pub(crate) mod environment;
+mod file_stamp;
+mod frame_keys;
 pub(crate) mod readiness;
 pub(crate) mod reloadable;
 pub(crate) mod replay;

@@ -1,6 +1,6 @@
 //! The secrets of the service.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, iter, path::Path, sync::Arc};
 
 use framesign::{Credentials, SigningDate, SigningKey, secrets::Secret};
 use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
@@ -12,6 +12,8 @@ use crate::{
         hashing::tokens::{self, Tokens},
         state::{
             environment::{Environment, HOW_TO_MAKE_ONE, SecretBytes},
+            file_stamp::FileStamp,
+            frame_keys::{FrameKeys, SecretsFile},
             warnings::Warnings,
         },
     },
@@ -23,25 +25,25 @@ const ACCESS_KEY: &str = "FRAMESIGN_ACCESS_KEY";
 const SECRET_KEY: &str = "FRAMESIGN_SECRET_KEY";
 const SECRET_KEY_PREVIOUS: &str = "FRAMESIGN_SECRET_KEY_PREVIOUS";
 
-/// The secrets, which are read at the start and again at every SIGHUP.
+/// The secrets, which are read at the start and again at every SIGHUP; the file of `--secrets` also
+/// when it changes.
 pub(crate) struct Secrets {
     /// The tokens of a body of which nothing has come yet.
     tokens: Tokens,
     frames: Option<Arc<FrameKeys>>,
     check_values: CheckValues,
+    /// The file of `--secrets` as it was.
+    pub(crate) stamp: Option<FileStamp>,
 }
 
-/// The keys that sign and verify frames.
-pub(crate) struct FrameKeys {
-    current: Credentials,
-    /// All that are live, the current one first.
-    live: Vec<Secret>,
-}
+/// Secrets with the names that errors call them by.
+type Named = Vec<(String, SecretBytes)>;
 
 impl Secrets {
-    /// Reads what `environment` holds or names.
+    /// Reads what `environment` holds or names, and the secrets of access keys in `file`.
     pub(crate) fn read(
         environment: &Environment,
+        file: Option<&Path>,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         let secrets = [
@@ -51,26 +53,33 @@ impl Secrets {
         if secrets[0].is_none() {
             return Err(missing(SECRET));
         }
-        let secret_keys = [
-            environment.secret(SECRET_KEY, warnings)?,
-            environment.previous(SECRET_KEY_PREVIOUS, warnings)?,
-        ];
-        let check_values = CheckValues::of(&secrets, &secret_keys)?;
+        let pair = Pair::read(environment, warnings)?;
+        let (frames, named, stamp) = match (file, pair) {
+            (None, None) => (None, Named::new(), None),
+            (None, Some(pair)) => (Some(pair.keys), pair.secrets, None),
+            (Some(file), None) => {
+                let SecretsFile { keys, secrets, stamp } = SecretsFile::read(file, warnings)?;
+                (Some(keys), secrets, stamp)
+            }
+            (Some(_), Some(_)) => {
+                let problem = format!("expected one of --secrets and {ACCESS_KEY}, found both");
+                return Err(FatalError::Configuration(problem));
+            }
+        };
+        let check_values = CheckValues::of(&named_tokens(&secrets), &named)?;
         let macs = secrets.map(|secret| secret.map(|secret| tokens::Mac::new(&secret)));
-        Ok(Self {
-            tokens: Tokens::new(macs),
-            frames: FrameKeys::read(environment, secret_keys)?.map(Arc::new),
-            check_values,
-        })
+        let frames = frames.map(Arc::new);
+        Ok(Self { tokens: Tokens::new(macs), frames, check_values, stamp })
     }
 
     /// Reads it again, to take the place of `self`.
     pub(crate) fn read_again(
         &self,
         environment: &Environment,
+        file: Option<&Path>,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
-        let read = Self::read(environment, warnings)?;
+        let read = Self::read(environment, file, warnings)?;
         self.check_values.check_change(&read.check_values)?;
         Ok(read)
     }
@@ -92,45 +101,37 @@ impl Secrets {
     }
 }
 
-impl FrameKeys {
+/// The one access key that the environment names, with its secrets.
+struct Pair {
+    keys: FrameKeys,
+    secrets: Named,
+}
+
+impl Pair {
     fn read(
         environment: &Environment,
-        secret_keys: [Option<SecretBytes>; 2],
+        warnings: &mut Warnings,
     ) -> Result<Option<Self>, FatalError> {
-        let (access_key, secret_key, previous) =
-            match (environment.public(ACCESS_KEY)?, secret_keys) {
-                (Some(access_key), [Some(secret_key), previous]) => {
-                    (access_key, secret_key, previous)
-                }
-                (None, [None, None]) => return Ok(None),
-                (None, _) => return Err(missing(ACCESS_KEY)),
-                _ => return Err(missing(SECRET_KEY)),
-            };
+        let secret_keys = [
+            environment.secret(SECRET_KEY, warnings)?,
+            environment.previous(SECRET_KEY_PREVIOUS, warnings)?,
+        ];
+        let (access_key, secrets) = match (environment.public(ACCESS_KEY)?, secret_keys) {
+            (Some(access_key), [Some(secret_key), previous]) => {
+                let previous = previous.map(|secret| (SECRET_KEY_PREVIOUS.to_owned(), secret));
+                let current = iter::once((SECRET_KEY.to_owned(), secret_key));
+                (access_key, current.chain(previous).collect::<Named>())
+            }
+            (None, [None, None]) => return Ok(None),
+            (None, _) => return Err(missing(ACCESS_KEY)),
+            _ => return Err(missing(SECRET_KEY)),
+        };
         let access_key = text(ACCESS_KEY, &access_key)?;
-        let secret_key = text(SECRET_KEY, &secret_key)?;
-        let current = Credentials::new(access_key, secret_key)
+        Credentials::new(access_key, "secret")
             .map_err(|error| FatalError::Configuration(error.to_string()))?;
-        let mut live = vec![live_secret(SECRET_KEY, secret_key)?];
-        if let Some(previous) = &previous {
-            live.push(live_secret(SECRET_KEY_PREVIOUS, text(SECRET_KEY_PREVIOUS, previous)?)?);
-        }
-        Ok(Some(Self { current, live }))
-    }
-
-    /// Derives the key that signs on the day of `now`, in UTC.
-    pub(crate) fn signing_key(&self, now: SystemTime) -> SigningKey {
-        SigningKey::derive(&self.current, SigningDate::of(now))
-    }
-
-    /// The live secrets of `access_key`, the current one first; none if nobody has that name.
-    pub(crate) fn live(&self, access_key: &[u8]) -> &[Secret] {
-        if access_key == self.current.access_key().as_bytes() { &self.live } else { &[] }
-    }
-
-    fn verifying_keys(&self, access_key: &[u8], date: SigningDate) -> Vec<SigningKey> {
-        let own = self.current.access_key();
-        // Fails for no access key that the credentials have taken.
-        self.live(access_key).iter().flat_map(|secret| secret.signing_key(own, date)).collect()
+        let live = secrets.iter().map(|(name, secret)| live_secret(name, text(name, secret)?));
+        let live = live.collect::<Result<_, _>>()?;
+        Ok(Some(Self { keys: FrameKeys::pair(access_key, live), secrets }))
     }
 }
 
@@ -140,8 +141,8 @@ impl FrameKeys {
 /// HMAC pads a key with NUL to 64 bytes and hashes a longer one (RFC 2104 section 2), so that other
 /// bytes can be the same key. What HMAC makes of one message under both keys tells.
 struct CheckValues {
-    tokens: Vec<(&'static str, CheckValue)>,
-    frames: Vec<(&'static str, CheckValue)>,
+    tokens: Vec<(String, CheckValue)>,
+    frames: Vec<(String, CheckValue)>,
 }
 
 /// It is compared in constant time.
@@ -150,13 +151,14 @@ type CheckValue = CtOutput<Hmac<Sha256>>;
 impl CheckValues {
     /// Of secrets that are live together.
     fn of(
-        tokens: &[Option<SecretBytes>; 2],
-        frames: &[Option<SecretBytes>; 2],
+        tokens: &[(&str, &SecretBytes)],
+        frames: &[(String, SecretBytes)],
     ) -> Result<Self, FatalError> {
-        let values = Self {
-            tokens: check_values([SECRET, SECRET_PREVIOUS], tokens),
-            frames: check_values([SECRET_KEY, SECRET_KEY_PREVIOUS], frames),
-        };
+        let check_value =
+            |secret: &SecretBytes| mac(secret).chain_update(b"key check value").finalize();
+        let tokens = tokens.iter().map(|(name, secret)| ((*name).to_owned(), check_value(secret)));
+        let frames = frames.iter().map(|(name, secret)| (name.clone(), check_value(secret)));
+        let values = Self { tokens: tokens.collect(), frames: frames.collect() };
         check_apart(&values.tokens, &values.frames, ["", ""])?;
         Ok(values)
     }
@@ -169,21 +171,16 @@ impl CheckValues {
     }
 }
 
-fn check_values(
-    names: [&'static str; 2],
-    secrets: &[Option<SecretBytes>; 2],
-) -> Vec<(&'static str, CheckValue)> {
-    let check_value =
-        |secret: &SecretBytes| mac(secret).chain_update(b"key check value").finalize();
-    let pairs = names.into_iter().zip(secrets);
-    pairs.filter_map(|(name, secret)| Some((name, check_value(secret.as_ref()?)))).collect()
+fn named_tokens(secrets: &[Option<SecretBytes>; 2]) -> Vec<(&'static str, &SecretBytes)> {
+    let pairs = [SECRET, SECRET_PREVIOUS].into_iter().zip(secrets);
+    pairs.filter_map(|(name, secret)| Some((name, secret.as_ref()?))).collect()
 }
 
 /// A token of a date would be the first step of deriving a key for it. What is `said` of either
 /// begins its name.
 fn check_apart(
-    tokens: &[(&str, CheckValue)],
-    frames: &[(&str, CheckValue)],
+    tokens: &[(String, CheckValue)],
+    frames: &[(String, CheckValue)],
     said: [&str; 2],
 ) -> Result<(), FatalError> {
     let [of_secret, of_key] = said;

@@ -1,8 +1,9 @@
 //! The state that all requests of the service share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use framesign::replay::ReplayGuard;
+use tokio::{task, time};
 
 use crate::{
     exit::FatalError,
@@ -11,6 +12,7 @@ use crate::{
         hashing::body_hasher::BodyHasher,
         state::{
             environment::Environment,
+            file_stamp::FileStamp,
             reloadable::Reloadable,
             replay,
             secrets::Secrets,
@@ -21,6 +23,9 @@ use crate::{
         },
     },
 };
+
+/// The time between two looks at the file of `--secrets`.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The state that all requests share.
 #[derive(Debug)]
@@ -48,7 +53,8 @@ impl ServiceState {
     ) -> Result<Self, FatalError> {
         let callers = settings.callers.as_deref();
         let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
-        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, warnings)?));
+        let file = settings.secrets.as_deref();
+        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, file, warnings)?));
         let server = Arc::new(ServerState::new(&settings.server, warnings)?);
         let replays = &server.metrics.replays;
         let replay = settings
@@ -75,12 +81,40 @@ impl ServiceState {
     /// Reads secrets, callers and certificates again. What cannot be read stays as it was.
     pub(crate) fn reload(&self) {
         let metrics = &self.server.metrics;
-        let secrets = self.secrets.current();
-        self.secrets
-            .reload("secrets", metrics, |warnings| secrets.read_again(&self.environment, warnings));
+        self.reload_secrets();
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
             callers.reload("callers", metrics, |warnings| Callers::read(path, warnings));
         }
         self.server.reload();
+    }
+
+    /// Reads secrets again. If they cannot be read they stay as they were.
+    fn reload_secrets(&self) {
+        let secrets = self.secrets.current();
+        let file = self.settings.secrets.as_deref();
+        self.secrets.reload("secrets", &self.server.metrics, |warnings| {
+            secrets.read_again(&self.environment, file, warnings)
+        });
+    }
+
+    /// Reads secrets again whenever the file of `--secrets` has changed. Returns only if there is none.
+    pub(crate) async fn watch_secrets(self: Arc<Self>) {
+        let Some(file) = self.settings.secrets.clone() else { return };
+        let mut seen = self.secrets.current().stamp;
+        let mut interval = time::interval(LOOK_EVERY);
+        loop {
+            interval.tick().await;
+            let (state, file) = (Arc::clone(&self), file.clone());
+            // Files may be slow, as those of a network are.
+            let look = move || {
+                let stamp = FileStamp::of(&file);
+                if stamp != seen {
+                    state.reload_secrets();
+                }
+                stamp
+            };
+            // A panic of it is in the log.
+            seen = task::spawn_blocking(look).await.unwrap_or(seen);
+        }
     }
 }

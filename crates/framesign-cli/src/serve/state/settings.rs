@@ -9,6 +9,8 @@ use framesign::{Rules, replay::Outage, verify::Policy};
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) callers: Option<PathBuf>,
+    /// The access keys whose frames are signed and verified; `None` if the environment names one.
+    pub(crate) secrets: Option<PathBuf>,
     pub(crate) max_requests_per_caller: usize,
     /// The rules that frames of `/sign` are read by.
     pub(crate) rules: Rules,

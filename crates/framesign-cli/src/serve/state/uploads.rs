@@ -54,8 +54,8 @@ impl UploadReceiver {
         once: Option<Once<'_>>,
     ) -> Result<Self, FatalError> {
         if secrets.current().frames().is_none() {
-            let problem = "--uploads: expected FRAMESIGN_ACCESS_KEY and FRAMESIGN_SECRET_KEY, which \
-                           uploads are signed with, found neither";
+            let problem = "--uploads: expected FRAMESIGN_ACCESS_KEY and FRAMESIGN_SECRET_KEY, or \
+                           --secrets, which uploads are signed with, found neither";
             return Err(FatalError::Configuration(problem.into()));
         }
         let store = store(&settings.place)

@@ -8,6 +8,7 @@ mod explain_signed;
 mod help;
 mod json;
 mod keys;
+mod payload_hash;
 mod pipes;
 mod reading;
 mod secret_files;

@@ -22,7 +22,7 @@ use crate::{
 const FRAME: &[u8] = b"PUT /up?b=1 HTTP/1.1\r\nHost: test.com\r\nContent-Length: 5\r\n\r\nhello";
 
 /// A service with the keys of the protocol's examples.
-fn start(options: &[&str]) -> Service {
+pub(super) fn start(options: &[&str]) -> Service {
     let mut command = serve(options);
     command.env("FRAMESIGN_ACCESS_KEY", ACCESS_KEY).env("FRAMESIGN_SECRET_KEY", SECRET_KEY);
     Service::run(&mut command)
@@ -33,14 +33,18 @@ fn key(date: SigningDate) -> SigningKey {
 }
 
 /// What the library says to a frame.
-fn string_to_sign(rules: &Rules, frame: &[u8]) -> Result<StringToSign, FrameError> {
+pub(super) fn string_to_sign(rules: &Rules, frame: &[u8]) -> Result<StringToSign, FrameError> {
     let mut hasher = FrameHasher::new(rules.clone());
     hasher.update(frame)?;
     hasher.finish()
 }
 
 /// Holds the answer of `/sign` to what the library says.
-fn check_signed(name: &str, answer: &Answer, expected: Result<StringToSign, FrameError>) {
+pub(super) fn check_signed(
+    name: &str,
+    answer: &Answer,
+    expected: Result<StringToSign, FrameError>,
+) {
     let members = answer.json();
     match expected {
         Ok(string_to_sign) => {

@@ -1,5 +1,6 @@
 //! The service, through its binary and over real sockets.
 
+mod by_hash;
 mod callers;
 pub(crate) mod certificates;
 mod client;
@@ -14,9 +15,11 @@ mod metrics;
 mod openapi;
 mod operators;
 mod problems;
+mod remote;
 mod replay;
 mod request;
 mod revocation;
+mod rights;
 mod schema;
 mod secrets;
 mod shutdown;

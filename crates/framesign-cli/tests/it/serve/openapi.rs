@@ -95,9 +95,17 @@ fn document_refers_to_all_that_it_holds_and_nothing_else() {
 fn examples_of_the_document_are_frames() {
     let (service, _uploads) = start();
     let text = text();
+    let content = text["components"]["requestBodies"]["ToSign"]["content"].as_object().unwrap();
+    for (media_type, body) in content {
+        for (name, example) in body["examples"].as_object().into_iter().flatten() {
+            let request = Request::post("/sign", example["value"].as_str().unwrap());
+            let answer = request.field("Content-Type", media_type).to(&service);
+            assert_eq!(answer.status, 200, "{name}");
+        }
+    }
     let frame = &text["components"]["requestBodies"]["Frame"]["content"]["message/http"];
     for (name, example) in frame["examples"].as_object().unwrap() {
-        let answer = Request::frame("/sign", example["value"].as_str().unwrap()).to(&service);
+        let answer = Request::frame("/verify", example["value"].as_str().unwrap()).to(&service);
         assert_eq!(answer.status, 200, "{name}");
     }
 }

@@ -72,10 +72,12 @@ fn answer_is_of_a_media_type_that_is_taken() {
 #[test]
 fn frames_are_of_their_media_type() {
     let service = start(&[]);
-    for target in ["/sign", "/verify"] {
+    let heads = "message/http; payload=digest, application/http; payload=digest";
+    let of_sign = format!("message/http, {heads}");
+    for (target, accepted) in [("/sign", &*of_sign), ("/verify", "message/http")] {
         let answer = Request::post(target, "bytes").to(&service);
         assert_eq!(answer.status, 415, "{target}");
-        assert_eq!(answer.field("accept-post"), Some("message/http"));
+        assert_eq!(answer.field("accept-post"), Some(accepted));
         for other in ["text/plain", "message/https", "application/json", ""] {
             let request = Request::post(target, "bytes").field("Content-Type", other);
             assert_eq!(request.to(&service).status, 415, "{target} {other}");
