@@ -46,6 +46,7 @@ fn served(state: &Arc<ServiceState>) -> Served {
         state: Arc::clone(&state.server),
         app: app(state),
         reload: Box::new(move || reloaded.reload()),
+        files_per_request: 0,
         background: uploads.map(|uploads| Box::pin(uploads.sweep()) as _),
     }
 }
