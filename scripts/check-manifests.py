@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 KUBERNETES = Path("deploy/kubernetes")
+GATEWAY = Path("deploy/gateway")
 
 
 def main(rendered):
@@ -24,7 +25,27 @@ def main(rendered):
     a_pod_has_time_to_end(pod["spec"], container, settings)
     ports_have_names(manifests, container, settings)
     selectors_find_the_pods(manifests, pod)
-    compose_has_time_to_end(yaml.safe_load(Path("compose.yaml").read_text()))
+    compose_has_time_to_end(yaml.safe_load(Path("compose.yaml").read_text()), "framesign")
+    check_gateway()
+
+
+def check_gateway():
+    """The same of the sidecar, and that its files have room."""
+    compose_has_time_to_end(yaml.safe_load((GATEWAY / "compose.yaml").read_text()), "gateway")
+    manifests = {}
+    for manifest in yaml.safe_load_all((GATEWAY / "kubernetes.yaml").read_text()):
+        manifests[manifest["kind"]] = manifest
+    pod = manifests["Deployment"]["spec"]["template"]
+    container = pod["spec"]["initContainers"][0]
+    settings = {variable["name"]: variable["value"] for variable in container["env"]}
+
+    a_pod_has_time_to_end(pod["spec"], container, settings)
+    ports_have_names(manifests, container, settings)
+    selectors_find_the_pods(manifests, pod)
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    expect("mounts", {mount["name"] for mount in container["volumeMounts"]}, set(volumes))
+    expect("the size of the volume", volumes["spool"]["emptyDir"]["sizeLimit"], "1Gi")
+    expect_less("files", int(settings["FRAMESIGN_SPOOL_MAX"]), 1 << 30)
 
 
 def settings_of(kustomization):
@@ -66,14 +87,14 @@ def selectors_find_the_pods(manifests, pod):
         "NetworkPolicy": manifests["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
         "PodDisruptionBudget": manifests["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
     }
-    for constraint in pod["spec"]["topologySpreadConstraints"]:
+    for constraint in pod["spec"].get("topologySpreadConstraints", []):
         selectors[constraint["topologyKey"]] = constraint["labelSelector"]["matchLabels"]
     for kind, selector in selectors.items():
         expect(f"labels of {kind}", selector, labels)
 
 
-def compose_has_time_to_end(compose):
-    service = compose["services"]["framesign"]
+def compose_has_time_to_end(compose, name):
+    service = compose["services"][name]
     timeout = int(service["environment"]["FRAMESIGN_SHUTDOWN_TIMEOUT"])
     expect_less("time-out of the shutdown", timeout, int(service["stop_grace_period"].removesuffix("s")))
 

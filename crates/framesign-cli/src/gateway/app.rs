@@ -41,6 +41,7 @@ use crate::{
 pub(crate) struct Gateway {
     pub(crate) server: Arc<ServerState>,
     permits: Arc<Semaphore>,
+    has_spool: bool,
     way: Way,
 }
 
@@ -75,7 +76,7 @@ impl Gateway {
             }
         };
         let permits = Arc::new(Semaphore::new(server.limits.max_requests));
-        Ok(Self { server, permits, way })
+        Ok(Self { server, permits, has_spool: settings.spool.is_some(), way })
     }
 
     /// Reads certificates and keys again. What cannot be read stays as it was.
@@ -85,6 +86,11 @@ impl Gateway {
             Way::Out(outbound) => outbound.reload(),
         }
         self.server.reload();
+    }
+
+    /// The files that a request opens beside its connection: one to the upstream, and that of its body.
+    pub(crate) fn files_per_request(&self) -> usize {
+        if self.has_spool { 2 } else { 1 }
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {

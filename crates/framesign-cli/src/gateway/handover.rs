@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header, request::Parts},
+    http::{
+        HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header, request::Parts,
+    },
 };
 use tracing::warn;
 
@@ -62,6 +64,8 @@ impl Handover {
     {
         let response = self.upstream.send(request, request_id).await?;
         let mut response = response.map(|body| Body::new(HeldBody::new(Body::new(body), held)));
+        // RFC 9110 section 2.5: the version is that of whoever sends the message.
+        *response.version_mut() = Version::HTTP_11;
         let fields = response.headers_mut();
         // RFC 9112 section 6.3: a length beside a transfer coding counts for nothing.
         if fields.contains_key(header::TRANSFER_ENCODING) {

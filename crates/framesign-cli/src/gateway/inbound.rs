@@ -193,7 +193,6 @@ impl Inner {
         &self,
         request: Request<VerifyingBody<ClientBody>>,
     ) -> Result<Response<Body>, Problem> {
-        let at = Timestamp::now();
         let (parts, body) = request.into_parts();
         let (Some(claim), Some(verification)) =
             (parts.extensions.get::<Claim>(), parts.extensions.get::<Verification>())
@@ -202,7 +201,7 @@ impl Inner {
         };
         let (body, is_read) = self.whole_if_needed(claim, verification, body).await?;
         let permit = self.caller_permit(claim, &parts)?;
-        let proof = Proof { access_key: claim.access_key(), at };
+        let proof = Proof { access_key: claim.access_key(), at: Timestamp::now() };
         let request = self.request(&parts, body, is_read, Some(&proof));
         let request_id = handover::request_id(&parts);
         let answer = self.handover.send(request, &request_id, permit).await;

@@ -32,5 +32,6 @@ fn served(gateway: &Arc<Gateway>) -> Served {
         app: app(gateway),
         reload: Box::new(move || reloaded.reload()),
         background: None,
+        files_per_request: gateway.files_per_request(),
     }
 }

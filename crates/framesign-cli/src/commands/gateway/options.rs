@@ -180,8 +180,8 @@ struct SpoolOptions {
 }
 
 const AFTER_HELP: &str = "\
-With --sign the key is FRAMESIGN_ACCESS_KEY, or --access-key, and FRAMESIGN_SECRET_KEY, or
---secret-key-file.
+With --sign the secret key comes from FRAMESIGN_SECRET_KEY or --secret-key-file, never from an
+argument, which is public.
 
 Every option has a variable of its name: --upstream is FRAMESIGN_UPSTREAM.
 

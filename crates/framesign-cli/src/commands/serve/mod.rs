@@ -47,6 +47,7 @@ fn served(state: &Arc<ServiceState>) -> Served {
         state: Arc::clone(&state.server),
         app: app(state),
         reload: Box::new(move || reloaded.reload()),
+        files_per_request: 0,
         background: Some(Box::pin(async {
             let sweep = async {
                 if let Some(uploads) = uploads {

@@ -42,6 +42,8 @@ pub(crate) struct Served {
     pub(crate) reload: Box<dyn Fn() + Send + Sync>,
     /// What goes on beside requests, for as long as the process lives.
     pub(crate) background: Option<Background>,
+    /// The files that a request opens beside its connection.
+    pub(crate) files_per_request: usize,
 }
 
 /// A task beside requests.
@@ -100,12 +102,12 @@ impl Process {
                 return Ok(Exit::Done);
             }
         };
-        let listeners = self.bind(settings)?;
+        let listeners = self.bind(settings, served.files_per_request)?;
         self.open_files.log();
         warnings.log();
         announce(&listeners, served.state.tls.is_some());
         let Signals { mut end, hangups } = self.signals;
-        let Served { state, app, reload, background } = served;
+        let Served { state, app, reload, background, .. } = served;
         task::spawn(reload_when_asked(hangups, reload.into()));
         background.map(task::spawn);
         let shutdown = async || end.next().await;
@@ -113,12 +115,17 @@ impl Process {
     }
 
     /// Listens where `settings` say, with as many connections as there can be files.
-    fn bind(&self, settings: &ServerSettings) -> Result<Listeners, FatalError> {
+    fn bind(
+        &self,
+        settings: &ServerSettings,
+        files_per_request: usize,
+    ) -> Result<Listeners, FatalError> {
         let main = listener::bind("--listen", settings.listen)?;
         let admin =
             settings.admin_listen.map(|at| listener::bind("--admin-listen", at)).transpose()?;
         let operators = if admin.is_some() { operator_listener::MAX_CONNECTIONS } else { 0 };
-        let needs = Needs { operators, threads: self.threads };
+        let requests = settings.limits.max_requests.saturating_mul(files_per_request);
+        let needs = Needs { operators, threads: self.threads, requests };
         let max_connections =
             self.open_files.connections(settings.limits.max_connections, needs)?;
         Ok(Listeners { main, admin, max_connections })

@@ -28,6 +28,8 @@ pub(crate) struct Needs {
     pub(crate) operators: usize,
     /// The threads that serve: each may read a file of `/proc` for metrics.
     pub(crate) threads: usize,
+    /// What requests open beside their connections: to an upstream, and to files.
+    pub(crate) requests: usize,
 }
 
 impl OpenFiles {
@@ -86,5 +88,5 @@ impl OpenFiles {
 /// The files that are not for connections of callers.
 fn others(needs: Needs) -> usize {
     let open = open_fds().and_then(|open| usize::try_from(open).ok()).unwrap_or(USUAL_FILES);
-    open + needs.operators + needs.threads + SPARE_FILES
+    open + needs.operators + needs.threads + needs.requests + SPARE_FILES
 }

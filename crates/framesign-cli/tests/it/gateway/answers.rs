@@ -142,6 +142,19 @@ fn fields_of_an_answer_say_what_the_upstream_says() {
     assert_eq!((hints.status, hints.text()), (200, "ok"));
 }
 
+/// The version is that of the gateway, whatever the upstream speaks.
+#[test]
+fn answer_of_http_1_0_goes_on_as_http_1_1() {
+    let upstream = Recorder::with(|exchange| {
+        exchange.read_body();
+        exchange.send_last("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    });
+    let setup = Setup::before(upstream, &[]);
+    let mut connection = setup.connect();
+    connection.send(Signed::get("/").bytes());
+    assert_eq!(connection.take(15), b"HTTP/1.1 200 OK");
+}
+
 #[test]
 fn large_answer_arrives_byte_for_byte() {
     let upstream = Recorder::with(|exchange| {
