@@ -1,10 +1,16 @@
 //! Uploads to a server where all goes well.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
 
 use framesign::PayloadHash;
 use framesign_upload::{
-    client::{Client, UploadError},
+    client::{Client, Event, UploadError},
     server::Limits,
 };
 use http::Method;
@@ -80,6 +86,43 @@ async fn stream_is_read_as_it_comes() {
         framesign_upload::client::Source::reader(Trickle { left: content.clone(), calls: 0 });
     client().upload(source, &served.url("a")).await.unwrap();
     assert!(read(&served.path("a")).unwrap() == content);
+}
+
+#[tokio::test]
+async fn at_most_two_parts_of_a_stream_are_held() {
+    /// Counts what is read, and holds it against what the server has.
+    struct Counted {
+        left: u64,
+        read: u64,
+        acknowledged: Arc<AtomicU64>,
+        most: Arc<AtomicU64>,
+    }
+    impl Read for Counted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = usize::try_from(self.left).unwrap().min(buffer.len());
+            buffer[..count].fill(7);
+            self.left -= count as u64;
+            self.read += count as u64;
+            self.most.fetch_max(self.read - self.acknowledged.load(SeqCst), SeqCst);
+            Ok(count)
+        }
+    }
+    let served = Served::start().await;
+    let (acknowledged, most) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+    let source = framesign_upload::client::Source::reader(Counted {
+        left: 20 * PART + 1,
+        read: 0,
+        acknowledged: Arc::clone(&acknowledged),
+        most: Arc::clone(&most),
+    });
+    let client = client().observe(move |event| {
+        if let Event::Acknowledged { offset } = event {
+            acknowledged.store(offset, SeqCst);
+        }
+    });
+    client.upload(source, &served.url("a")).await.unwrap();
+    // One that is sent, and the next one.
+    assert_eq!(most.load(SeqCst), 2 * PART);
 }
 
 #[tokio::test]
