@@ -62,7 +62,7 @@ fn every_command_for_a_figure_can_be_called() {
             }
         }
     }
-    let figures = ["requests", "scaling", "overload", "slow", "large", "file", "pipe"];
+    let figures = ["requests", "scaling", "overload", "slow", "large", "gateway", "file", "pipe"];
     assert_eq!(called, figures.map(str::to_owned).into());
 }
 

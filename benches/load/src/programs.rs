@@ -1,14 +1,20 @@
 //! The programs that are measured, and those that they are measured beside.
 
 use std::{
-    env,
+    env, fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use tempfile::TempDir;
 
-use crate::{Result, cores::Cores, process::Server, request::SECRET};
+use crate::{
+    Result,
+    cores::Cores,
+    process::Server,
+    request::{ACCESS_KEY, SECRET},
+};
 
 /// Builds the program with its service, and gives its path.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -39,6 +45,25 @@ pub(crate) fn serve(program: &Path, cores: &Cores, options: &[&str]) -> Result<S
     // Nothing else, so that no setting of the caller's changes what is measured.
     command.env_clear().env("SECRET", SECRET).env("FRAMESIGN_LOG_LEVEL", "warn");
     Server::start(command.args(["serve", "--listen", "127.0.0.1:0"]).args(options), cores)
+}
+
+/// Starts the gateway on loopback before `upstream`, on one thread, with the key of signed requests.
+pub(crate) fn gateway(program: &Path, cores: &Cores, upstream: SocketAddr) -> Result<Server> {
+    let directory = tempfile::tempdir()?;
+    let secrets = directory.path().join("secrets.toml");
+    fs::write(&secrets, format!("{ACCESS_KEY} = ['{SECRET}']"))?;
+    let mut command = Command::new(program);
+    command.env_clear().env("FRAMESIGN_LOG_LEVEL", "error");
+    command.args(["gateway", "--listen", "127.0.0.1:0", "--threads", "1"]);
+    command.args(["--max-body", "unlimited", "--upstream", &format!("http://{upstream}")]);
+    // It has read the file when it listens; without the file it goes on with what it knows.
+    Server::start(command.arg("--secrets").arg(secrets), cores)
+}
+
+/// Starts the reference made of hyper.
+pub(crate) fn reference(cores: &Cores) -> Result<Server> {
+    let mut command = Command::new(env::current_exe()?);
+    Server::start(command.arg("reference").env("SECRET", SECRET), cores)
 }
 
 /// A service with the same endpoint.
