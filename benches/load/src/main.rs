@@ -16,6 +16,7 @@ mod figure;
 mod histogram;
 mod load;
 mod measure;
+mod nginx;
 mod parts;
 mod process;
 mod programs;
@@ -29,7 +30,9 @@ mod slow;
 mod upload_replicas;
 
 use cores::Cores;
-use measure::{file, large, overload, pipe, requests, slow as slow_clients, upload_parts, uploads};
+use measure::{
+    file, gateway, large, overload, pipe, requests, slow as slow_clients, upload_parts, uploads,
+};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
@@ -65,6 +68,8 @@ enum Figures {
     Slow(slow_clients::Slow),
     /// Many large bodies at once, and GET /health beside them
     Large(large::Large),
+    /// Signed uploads and small requests through `framesign gateway`, beside nginx without buffers
+    Gateway(gateway::Gateway),
     /// The time of `framesign sign` on a large file, beside `openssl dgst -sha256`
     File(file::File),
     /// The peak memory of `framesign sign` on a large frame from a pipe
@@ -130,6 +135,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::Overload(overload) => overload.run(&setup),
         Figures::Slow(slow) => slow.run(&setup),
         Figures::Large(large) => large.run(&setup),
+        Figures::Gateway(gateway) => gateway.run(&setup),
         Figures::File(file) => file.run(&setup),
         Figures::Pipe(pipe) => pipe.run(&setup),
         Figures::UploadParts(parts) => parts.run(&setup),

@@ -1,7 +1,7 @@
 //! The programs that are measured, and those that they are measured beside.
 
 use std::{
-    env,
+    env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -14,7 +14,7 @@ use crate::{
     cores::Cores,
     parts::{ACCESS_KEY, SECRET_KEY},
     process::Server,
-    request::SECRET,
+    request::{self, SECRET},
 };
 
 /// Builds the program with its service, and gives its path.
@@ -62,6 +62,25 @@ pub(crate) fn receive(
     command.envs(environment.iter().copied());
     command.args(["serve", "--listen", &address.to_string()]).args(options);
     Server::start(&mut command, cores)
+}
+
+/// Starts the gateway on loopback before `upstream`, on one thread, with the key of signed requests.
+pub(crate) fn gateway(program: &Path, cores: &Cores, upstream: SocketAddr) -> Result<Server> {
+    let directory = tempfile::tempdir()?;
+    let secrets = directory.path().join("secrets.toml");
+    fs::write(&secrets, format!("{} = ['{SECRET}']", request::ACCESS_KEY))?;
+    let mut command = Command::new(program);
+    command.env_clear().env("FRAMESIGN_LOG_LEVEL", "error");
+    command.args(["gateway", "--listen", "127.0.0.1:0", "--threads", "1"]);
+    command.args(["--max-body", "unlimited", "--upstream", &format!("http://{upstream}")]);
+    // It has read the file when it listens; without the file it goes on with what it knows.
+    Server::start(command.arg("--secrets").arg(secrets), cores)
+}
+
+/// Starts the reference made of hyper.
+pub(crate) fn reference(cores: &Cores) -> Result<Server> {
+    let mut command = Command::new(env::current_exe()?);
+    Server::start(command.arg("reference").env("SECRET", SECRET), cores)
 }
 
 /// A service with the same endpoint.

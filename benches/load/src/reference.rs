@@ -1,4 +1,5 @@
-//! The endpoints `/token` and `/health` as a small service of hyper, to measure framesign's beside.
+//! The endpoints `/token` and `/health` as a small service of hyper, to measure framesign's beside; and
+//! an upstream, which takes what is put.
 //!
 //! It has no limits, no time-outs, no log and no metrics, so that it shows what hyper and HMAC
 //! take.
@@ -55,6 +56,15 @@ async fn answer(
             }
             let token = hex::encode(mac.finalize().into_bytes());
             format!(r#"{{"token":"{token}","algorithm":"HMAC-SHA256"}}"#)
+        }
+        (&Method::PUT, _) => {
+            let mut body = request.into_body();
+            while let Some(frame) = body.frame().await {
+                if frame.is_err() {
+                    return Ok(status(StatusCode::BAD_REQUEST));
+                }
+            }
+            r#"{"stored":true}"#.into()
         }
         _ => return Ok(status(StatusCode::NOT_FOUND)),
     };

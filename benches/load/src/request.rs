@@ -1,17 +1,27 @@
 //! Requests that a connection repeats, and the answers to them.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Buf;
+use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     time::sleep,
 };
 
+use crate::Result;
+
 /// The secret of all services that are loaded.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The access key of signed requests, whose secret key is [`SECRET`].
+pub(crate) const ACCESS_KEY: &str = "load";
 
 /// The bytes at the end of a body that tell it from those of other connections.
 const TAIL: usize = 8;
@@ -146,6 +156,45 @@ impl TokenRequests {
             expected: format!("\"{}\"", hex::encode(token)).into(),
             time: Duration::ZERO,
         }
+    }
+}
+
+/// Signed requests with bodies of one size, which are zeros and end in a number.
+pub(crate) struct SignedRequests {
+    head: Vec<u8>,
+    zeros: u64,
+}
+
+impl SignedRequests {
+    /// Signs one, which is all of them: the gateway takes it as often as it comes.
+    pub(crate) fn new(size: u64) -> Result<Self> {
+        let left = size.checked_sub(TAIL as u64).ok_or("expected a body with room for its end")?;
+        let (mut hash, mut unhashed) = (Sha256::new(), left);
+        while unhashed > 0 {
+            hash.update(zeros(&mut unhashed));
+        }
+        let hash: [u8; 32] = hash.chain_update(Self::tail()).finalize().into();
+        let head = format!("PUT /up HTTP/1.1\r\nHost: gateway\r\nContent-Length: {size}\r\n\r\n");
+        let now = SystemTime::now();
+        let key = SigningKey::derive(&Credentials::new(ACCESS_KEY, SECRET)?, SigningDate::of(now));
+        let payload = PayloadHash::from_bytes(hash);
+        let options = SigningOptions::default();
+        let head = sign_head(head.as_bytes(), &key, payload, now, &options)?;
+        Ok(Self { head, zeros: left })
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            head: self.head.clone(),
+            zeros: self.zeros,
+            tail: Self::tail().into(),
+            expected: b"stored".into(),
+            time: Duration::ZERO,
+        }
+    }
+
+    fn tail() -> String {
+        format!("{:0TAIL$}", 0)
     }
 }
 

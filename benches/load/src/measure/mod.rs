@@ -1,6 +1,7 @@
 //! The figures, a file for each subcommand.
 
 pub(crate) mod file;
+pub(crate) mod gateway;
 pub(crate) mod large;
 pub(crate) mod overload;
 pub(crate) mod pipe;

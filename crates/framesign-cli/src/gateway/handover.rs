@@ -85,8 +85,7 @@ pub(crate) fn host(parts: &Parts) -> Option<HeaderValue> {
 
 /// RFC 9112 section 3.2.1: the target without scheme and authority.
 fn origin_form(uri: &Uri) -> Uri {
-    let target = uri.path_and_query().cloned();
-    target.map_or_else(|| Uri::from_static("/"), Uri::from)
+    uri.path_and_query().cloned().map_or_else(|| uri.clone(), Uri::from)
 }
 
 /// The id of a request, which the middleware has given it.

@@ -51,6 +51,9 @@ const SECRETS_INTERVAL: Duration = Duration::from_secs(5);
 /// The layer reads a payload of at most so many bytes before it is handed on, if it is not claimed.
 const MAX_BUFFERED: u64 = VerifyLayer::<FileStore>::DEFAULT_MAX_BUFFERED_PAYLOAD;
 
+/// The most bytes of a claimed body that are taken into memory in the place of a file.
+const IN_MEMORY: usize = 64 * 1024;
+
 /// Verifies requests and hands them on.
 pub(crate) struct Inbound {
     verify: Verify<Proven, FileStore>,
@@ -223,11 +226,12 @@ impl Inner {
     ) -> Result<(Body, bool), Problem> {
         let (len, is_claimed) =
             (claim.content_length().unwrap_or_default(), claim.content_digest().is_some());
-        let spools = len > MAX_BUFFERED && (!is_claimed || self.spools_claimed);
+        // What is small and not claimed has been read by the layer.
+        let spools = if is_claimed { self.spools_claimed && len > 0 } else { len > MAX_BUFFERED };
         let Some(spool) = self.spool.as_ref().filter(|_| spools) else {
             return Ok((Body::new(body), !is_claimed));
         };
-        let taking = Taking { in_memory: 0, is_hashed: false };
+        let taking = Taking { in_memory: IN_MEMORY, is_hashed: false };
         let taken =
             spool::take(body, Some(spool), taking).await.map_err(|error| spooled(&error))?;
         self.check_live(verification).await?;

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use axum::{
     body::Body,
-    http::{Request, Response, StatusCode, Version, header, uri::PathAndQuery},
+    http::{Request, Response, StatusCode, Version, header},
 };
 use http::uri::{Authority, Scheme, Uri};
 use hyper::ext::on_informational;
@@ -74,7 +74,7 @@ impl Upstream {
         request_id: &RequestId,
     ) -> Result<Response<AnswerBody>, UpstreamFailure> {
         *request.version_mut() = Version::HTTP_11;
-        *request.uri_mut() = self.uri(request.uri());
+        *request.uri_mut() = self.uri(request.uri())?;
         let (answered, over) = (CancellationToken::new(), CancellationToken::new());
         // Dropped with the answer, or with this future.
         let is_over = over.clone().drop_guard();
@@ -116,14 +116,13 @@ impl Upstream {
     }
 
     /// The URI of a request to the upstream: the target of `uri` as it stands.
-    fn uri(&self, uri: &Uri) -> Uri {
+    fn uri(&self, uri: &Uri) -> Result<Uri, UpstreamFailure> {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
-        let target = uri.path_and_query().cloned();
-        parts.path_and_query = target.or_else(|| Some(PathAndQuery::from_static("/")));
-        // A scheme, an authority and a target are a URI.
-        Uri::from_parts(parts).unwrap_or_default()
+        parts.path_and_query = uri.path_and_query().cloned();
+        // Fails for a tunnel alone, which has no path and is handed on to nobody.
+        Uri::from_parts(parts).map_err(|error| UpstreamFailure::Broken(error.to_string()))
     }
 }
 

@@ -142,6 +142,14 @@ impl Metrics {
         self.started.elapsed().unwrap_or_default()
     }
 
+    /// The routes that are shown: those of the service, and that of a gateway once it has had a request.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = Route> {
+        let is_shown = |route: &Route| {
+            *route != Route::Upstream || self.of(*route).statuses().next().is_some()
+        };
+        Route::ALL.into_iter().filter(is_shown)
+    }
+
     pub(crate) fn of(&self, route: Route) -> &PerRoute {
         // The routes stand in the order of `ALL`.
         &self.routes[route as usize]

@@ -7,13 +7,12 @@ use serde_json::{Map, Value, json};
 use crate::serve::metrics::{
     counters::{Metrics, PerRoute},
     process,
-    route::Route,
 };
 
 /// All numbers.
 pub(crate) fn json(metrics: &Metrics) -> Value {
-    let routes: Map<_, _> = Route::ALL
-        .into_iter()
+    let routes: Map<_, _> = metrics
+        .routes()
         .map(|route| (route.as_str().to_owned(), of_route(metrics.of(route))))
         .collect();
     json!({

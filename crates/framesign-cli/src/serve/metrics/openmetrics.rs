@@ -6,7 +6,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use crate::serve::metrics::{counters::Metrics, process, route::Route};
+use crate::serve::metrics::{counters::Metrics, process};
 
 const HTTP_REQUESTS: &str = "framesign_http_requests";
 const DURATION: &str = "framesign_http_request_duration_seconds";
@@ -70,7 +70,7 @@ impl Text {
 
     fn requests(&mut self, metrics: &Metrics) -> fmt::Result {
         self.family(HTTP_REQUESTS, "counter", "Requests by route and status")?;
-        for route in Route::ALL {
+        for route in metrics.routes() {
             for (status, count) in metrics.of(route).statuses() {
                 let route = route.as_str();
                 writeln!(
@@ -85,7 +85,7 @@ impl Text {
     fn durations(&mut self, metrics: &Metrics) -> fmt::Result {
         self.family(DURATION, "histogram", "Time from the head to the answer")?;
         writeln!(self.0, "# UNIT {DURATION} seconds")?;
-        for route in Route::ALL {
+        for route in metrics.routes() {
             let (name, numbers) = (route.as_str(), metrics.of(route));
             let mut total = 0;
             for (bound, count) in numbers.buckets() {

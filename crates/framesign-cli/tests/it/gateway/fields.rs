@@ -146,6 +146,14 @@ fn absolute_form_becomes_origin_form() {
 }
 
 #[test]
+fn server_as_a_whole_is_asked_as_that() {
+    let setup = Setup::inbound(&["--unsigned", "* /"]);
+    assert_eq!(setup.answer(Signed::new("OPTIONS", "*").bytes()).status, 200);
+    let received = setup.upstream.only();
+    assert_eq!((received.method.as_str(), received.target.as_str()), ("OPTIONS", "*"));
+}
+
+#[test]
 fn connection_to_the_upstream_is_used_again() {
     let setup = Setup::inbound(&[]);
     for _ in 0..5 {

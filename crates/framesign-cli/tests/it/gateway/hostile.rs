@@ -137,8 +137,10 @@ fn answer_that_breaks_off_is_no_whole_one() {
         let mut connection = setup.connect();
         connection.send(Signed::put("/", "body").bytes());
         let rest = String::from_utf8(connection.rest()).unwrap();
-        assert!(rest.starts_with("HTTP/1.1 200 OK\r\n"), "{rest}");
-        assert!(!rest.ends_with("0\r\n\r\n"), "{rest}");
+        // The end may come before the head has gone out.
+        assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 200 OK\r\n"), "{rest}");
+        let is_cut = rest.is_empty() || rest.ends_with("half") || rest.ends_with("half\r\n");
+        assert!(is_cut, "{rest}");
         setup.gateway.wait_for_log("the answer of the upstream broke off");
     }
 }

@@ -1,0 +1,118 @@
+//! Signed uploads and small requests through the gateway, beside the same through nginx.
+
+use std::time::Duration;
+
+use crate::{
+    Result, Setup,
+    cores::Cores,
+    figure,
+    load::Load,
+    measure::median,
+    nginx::Nginx,
+    process::{self, Server},
+    programs,
+    request::SignedRequests,
+    results::{Results, count},
+    size::Size,
+};
+
+/// The size of small requests.
+const SMALL: u64 = 1024;
+
+#[derive(clap::Args)]
+pub(crate) struct Gateway {
+    /// The size of each upload
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    size: Size,
+    /// The number of uploads at once
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    bodies: u16,
+    /// The connections of small requests
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+}
+
+/// The programs, which hand on to one upstream, and the cores of the load.
+struct Programs {
+    gateway: Server,
+    nginx: Nginx,
+    _upstream: Server,
+    load: Cores,
+}
+
+impl Gateway {
+    pub(crate) fn run(&self, setup: &Setup) -> Result {
+        let (proxies, rest) = setup.cores.split(1);
+        let (upstream, load) = rest.split(1);
+        let upstream = programs::reference(&upstream)?;
+        let programs = Programs {
+            gateway: programs::gateway(&setup.framesign, &proxies, upstream.address)?,
+            nginx: Nginx::start(&proxies, upstream.address)?,
+            _upstream: upstream,
+            load,
+        };
+        self.measure_uploads(setup, &programs)?;
+        self.measure_small(setup, &programs)?;
+        programs.gateway.stop()
+    }
+
+    /// All uploads at once, in turns.
+    fn measure_uploads(&self, setup: &Setup, programs: &Programs) -> Result {
+        let requests = SignedRequests::new(self.size.0)?;
+        let bytes = count(self.size.0) * f64::from(self.bodies);
+        let upload = |address| -> Result<f64> {
+            let load = Load {
+                requests: Some(1),
+                ..Load::full(address, &programs.load, self.bodies.into(), Duration::from_secs(1))
+            };
+            let results = load.run(|_| requests.request())?.check()?;
+            match results.not_right() {
+                0 => Ok(bytes / results.seconds / 1e9),
+                others => Err(format!("{others} of {} uploads were not taken", self.bodies).into()),
+            }
+        };
+        let mut rates = Vec::new();
+        process::forget_peak(programs.gateway.id())?;
+        for _ in 0..setup.rounds {
+            rates.push((upload(programs.gateway.address)?, upload(programs.nginx.address)?));
+        }
+        let name = format!("gateway/{}x{}", self.bodies, self.size);
+        let (own, other) =
+            (median(rates.iter().map(|rate| rate.0)), median(rates.iter().map(|rate| rate.1)));
+        let ratio = median(rates.iter().map(|(own, other)| own / other));
+        let note = format!("GB/s, {ratio:.2} of nginx, which does not hash, at {other:.3}");
+        figure::print(&name, own, &(..), note);
+        let peak = process::peak(programs.gateway.id())?;
+        figure::print(&format!("{name}/memory"), peak, &(..=32.0), "MiB at most");
+        Ok(())
+    }
+
+    /// Small requests, in turns.
+    fn measure_small(&self, setup: &Setup, programs: &Programs) -> Result {
+        let requests = SignedRequests::new(SMALL)?;
+        let send = |address| -> Result<Results> {
+            let connections = self.connections.into();
+            let load = Load::full(address, &programs.load, connections, setup.duration);
+            load.run(|_| requests.request())?.check()
+        };
+        for round in 1..=setup.rounds {
+            let [own, other] = [send(programs.gateway.address)?, send(programs.nginx.address)?]
+                .map(|results| (results.rate(), results.of(200), results.not_right()));
+            let name = format!("gateway/1KiB/{}/round-{round}", self.connections);
+            let note = format!(
+                "requests a second, p50 {:.3} and p99 {:.3} ms; nginx {:.0}, {:.3} and {:.3}",
+                own.1.p50(),
+                own.1.p99(),
+                other.0,
+                other.1.p50(),
+                other.1.p99(),
+            );
+            figure::print(&name, own.0, &(..), note);
+            let failed = count(own.2 + other.2);
+            figure::print(&format!("{name}/failed"), failed, &(..=0.0), "requests");
+        }
+        Ok(())
+    }
+}
