@@ -12,7 +12,7 @@ use crate::{
     http::{BodyError, BoxError, VerifyingBody},
     offload::HashPool,
     problem::Problem,
-    secrets::{KeyCache, SecretStore, StoreError},
+    secrets::{KeyCache, KeySource, StoreError},
     verify::{Claim, Policy, Refusal, Verified},
 };
 
@@ -91,7 +91,7 @@ impl<S> RequestVerifier<S> {
     }
 }
 
-impl<S: SecretStore> RequestVerifier<S> {
+impl<S: KeySource> RequestVerifier<S> {
     /// Admits a request, whose extensions then hold its claim and its verification; else the answer
     /// to it.
     pub(super) async fn admit<B>(&self, parts: &mut Parts, body: B) -> Result<Admitted<B>, Problem>

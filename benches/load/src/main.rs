@@ -26,7 +26,7 @@ mod size;
 mod slow;
 
 use cores::Cores;
-use measure::{file, large, overload, pipe, requests, slow as slow_clients};
+use measure::{file, large, overload, pipe, requests, slow as slow_clients, tenants};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
@@ -68,6 +68,8 @@ enum Figures {
     Pipe(pipe::Pipe),
     /// Three replicas behind HAProxy under load, one of which is killed and one drained
     Replicas,
+    /// Signing by hash beside tokens, and many access keys and callers beside one of each
+    Tenants(tenants::TenantsOptions),
     /// Serves as the reference made of hyper
     #[command(hide = true)]
     Reference,
@@ -120,6 +122,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::File(file) => file.run(&setup),
         Figures::Pipe(pipe) => pipe.run(&setup),
         Figures::Replicas => replicas::run(&setup),
+        Figures::Tenants(tenants) => tenants.run(&setup),
         Figures::Reference => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod overload;
 pub(crate) mod pipe;
 pub(crate) mod requests;
 pub(crate) mod slow;
+pub(crate) mod tenants;
 
 use std::thread;
 

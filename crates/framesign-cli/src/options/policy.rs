@@ -37,6 +37,12 @@ pub(crate) struct PolicyOptions {
 }
 
 impl PolicyOptions {
+    /// How far the clocks may be apart.
+    #[cfg(feature = "serve")]
+    pub(crate) fn skew(&self) -> Duration {
+        Duration::from_secs(self.skew)
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = Policy::default().skew(Duration::from_secs(self.skew));
         policy = if self.no_freshness {

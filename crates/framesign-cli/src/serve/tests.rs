@@ -46,6 +46,8 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
         admin_listen: None,
         callers: None,
         secrets: None,
+        keys: None,
+        skew: Duration::ZERO,
         max_requests_per_caller: 8,
         tls: None,
         limits: Limits {

@@ -6,6 +6,7 @@ pub(crate) enum Route {
     Token,
     Sign,
     Verify,
+    Keys,
     Files,
     Uploads,
     Health,
@@ -17,10 +18,11 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Token,
         Self::Sign,
         Self::Verify,
+        Self::Keys,
         Self::Files,
         Self::Uploads,
         Self::Health,
@@ -45,6 +47,7 @@ impl Route {
             Self::Token => "token",
             Self::Sign => "sign",
             Self::Verify => "verify",
+            Self::Keys => "keys",
             Self::Files => "files",
             Self::Uploads => "uploads",
             Self::Health => "health",
@@ -60,7 +63,13 @@ impl Route {
     pub(crate) const fn is_of_operators(self) -> bool {
         !matches!(
             self,
-            Self::Token | Self::Sign | Self::Verify | Self::Files | Self::Uploads | Self::Other
+            Self::Token
+                | Self::Sign
+                | Self::Verify
+                | Self::Keys
+                | Self::Files
+                | Self::Uploads
+                | Self::Other
         )
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod app_state;
 mod content_negotiation;
 mod frames;
 mod health;
+mod keys;
 mod media_type;
 mod metrics;
 mod openapi;

@@ -19,6 +19,7 @@ use crate::serve::{
         app_state::AppState,
         frames::verify,
         health::{health, livez, readyz},
+        keys::keys,
         metrics::metrics,
         openapi::openapi,
         problem::Problem,
@@ -35,6 +36,7 @@ pub(crate) fn main(state: &Arc<ServiceState>) -> Router {
     router = route(router, "/token", post(token), "POST, OPTIONS");
     router = route(router, "/sign", post(sign), "POST, OPTIONS");
     router = route(router, "/verify", post(verify), "POST, OPTIONS");
+    router = route(router, "/keys/{access_key}/{date}", get(keys), "GET, HEAD, OPTIONS");
     let app = app(state);
     if let Some(receiver) = &state.uploads {
         router = router.merge(uploads::routes(receiver, &app));

@@ -12,9 +12,9 @@ use crate::{
         metrics::counters::Metrics,
         net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
-            environment::Environment, file_stamp::FileStamp, readiness::Readiness,
-            reloadable::Reloadable, secrets::Secrets, settings::Settings, uploads::UploadReceiver,
-            warnings::Warnings,
+            environment::Environment, file_stamp::FileStamp, live_keys::LiveKeys,
+            readiness::Readiness, reloadable::Reloadable, secrets::Secrets, settings::Settings,
+            uploads::UploadReceiver, warnings::Warnings,
         },
     },
 };
@@ -32,6 +32,8 @@ pub(crate) struct ServiceState {
     pub(crate) hasher: BodyHasher,
     pub(crate) readiness: Readiness,
     pub(crate) secrets: Arc<Reloadable<Secrets>>,
+    /// What frames are verified with.
+    pub(crate) keys: LiveKeys,
     /// `None` if everybody may call.
     pub(crate) callers: Option<Reloadable<Callers>>,
     /// `None` if connections come in clear.
@@ -49,15 +51,18 @@ impl ServiceState {
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         let callers = settings.callers.as_deref();
-        let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
-        let file = settings.secrets.as_deref();
-        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, file, warnings)?));
+        let callers = callers.map(|path| Callers::read(path, None, warnings)).transpose()?;
+        let keys = settings.keys.as_ref().map(LiveKeys::remote).transpose()?;
+        let source = settings.secrets_source();
+        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, source, warnings)?));
+        let keys = keys.unwrap_or_else(|| LiveKeys::Secrets(Arc::clone(&secrets)));
         let uploads = settings.uploads.as_ref();
         Ok(Self {
             uploads: uploads
-                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &secrets))
+                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &keys))
                 .transpose()?,
             secrets,
+            keys,
             tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
             settings,
             environment,
@@ -74,7 +79,10 @@ impl ServiceState {
         let metrics = &self.metrics;
         self.reload_secrets();
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
-            callers.reload("callers", metrics, |warnings| Callers::read(path, warnings));
+            let before = callers.current();
+            callers.reload("callers", metrics, |warnings| {
+                Callers::read(path, Some(&before), warnings)
+            });
         }
         if let Some(tls) = &self.tls {
             tls.reload(metrics);
@@ -84,9 +92,9 @@ impl ServiceState {
     /// Reads secrets again. If they cannot be read they stay as they were.
     fn reload_secrets(&self) {
         let secrets = self.secrets.current();
-        let file = self.settings.secrets.as_deref();
+        let source = self.settings.secrets_source();
         self.secrets.reload("secrets", &self.metrics, |warnings| {
-            secrets.read_again(&self.environment, file, warnings)
+            secrets.read_again(&self.environment, source, warnings)
         });
     }
 
