@@ -201,7 +201,7 @@
 //!   `tower-sign`: a layer over it for clients that are tower services. `reqwest-middleware`: a
 //!   middleware over it for reqwest.
 //! - `secrets`: stores of secrets, and a cache of the keys that are derived from them.
-//!   `secrets-file`: a store that is a file.
+//!   `secrets-file`: a store that is a file. `remote-keys`: keys of the day that come from elsewhere.
 //!
 //! The command `framesign`, which signs, verifies and explains frames from files and pipes, and its
 //! service are the package `framesign-cli`.

@@ -37,6 +37,12 @@ impl SigningDate {
         Self(time.date().max(civil::date(1, 1, 1)))
     }
 
+    /// Returns `true` if it is `other` or a day beside it.
+    #[cfg(feature = "secrets")]
+    pub(crate) fn is_near(self, other: Self) -> bool {
+        self.0.duration_since(other.0).abs() <= jiff::SignedDuration::from_hours(24)
+    }
+
     #[cfg(feature = "verify")]
     pub(crate) fn day(self) -> civil::Date {
         self.0

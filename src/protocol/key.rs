@@ -10,6 +10,7 @@ use super::{
     digest::{Hex, MacKey, hex, hmac},
     signature::{Signature, StringToSign},
 };
+use crate::error::ApiMisuse;
 
 /// The key that signs the frames of one access key on one day.
 ///
@@ -38,14 +39,35 @@ impl SigningKey {
     /// Derives the key of `credentials` for `date`.
     #[must_use]
     pub fn derive(credentials: &Credentials, date: SigningDate) -> Self {
-        let secret_key = credentials.secret_key().as_bytes();
-        let date_key = step(secret_key, date.to_string().as_bytes());
-        let signing_key = step(date_key.as_slice(), credentials.access_key().as_bytes());
-        Self(Arc::new(Derived {
-            mac: MacKey::new(&signing_key),
-            access_key: credentials.access_key().into(),
-            date,
-        }))
+        Self::new(credentials.access_key(), date, &derive(credentials, date))
+    }
+
+    /// Takes the key of `access_key` for `date` as somebody else has derived it: 64 lower-case
+    /// hexadecimal digits, as [`Credentials::signing_key_hex`] gives them.
+    ///
+    /// Whether it is that key cannot be told. It signs for this date and no other; the secret cannot
+    /// be found from it.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiMisuse::Hex`] if it is anything else; [`ApiMisuse::EmptyAccessKey`] or
+    /// [`ApiMisuse::NulInAccessKey`].
+    pub fn from_hex(access_key: &str, date: SigningDate, key: &str) -> Result<Self, ApiMisuse> {
+        match access_key {
+            "" => return Err(ApiMisuse::EmptyAccessKey),
+            _ if access_key.contains('\0') => return Err(ApiMisuse::NulInAccessKey),
+            _ => {}
+        }
+        let mut digits = Zeroizing::new([0; size_of::<Hex>()]);
+        if key.len() != digits.len() || !key.bytes().all(is_digit) {
+            return Err(ApiMisuse::Hex);
+        }
+        digits.copy_from_slice(key.as_bytes());
+        Ok(Self::new(access_key, date, &digits))
+    }
+
+    fn new(access_key: &str, date: SigningDate, key: &Hex) -> Self {
+        Self(Arc::new(Derived { mac: MacKey::new(key), access_key: access_key.into(), date }))
     }
 
     /// The signature of a string to sign, the last stage of the protocol.
@@ -65,6 +87,39 @@ impl SigningKey {
     pub fn date(&self) -> SigningDate {
         self.0.date
     }
+}
+
+impl Credentials {
+    /// The key for `date` as text, for a verifier that is not to hold the secret: see
+    /// [`SigningKey::from_hex`].
+    ///
+    /// ```
+    /// use framesign::{Credentials, PayloadHash, SigningKey};
+    ///
+    /// let (credentials, date) = (Credentials::new("access", "secret")?, "20230801".parse()?);
+    /// let text = credentials.signing_key_hex(date);
+    /// let key = SigningKey::from_hex("access", date, &text)?;
+    ///
+    /// let string_to_sign = PayloadHash::of(b"a canonical request").to_string().parse()?;
+    /// let signature = SigningKey::derive(&credentials, date).sign(&string_to_sign);
+    /// assert_eq!(key.sign(&string_to_sign), signature);
+    /// # Ok::<(), framesign::ApiMisuse>(())
+    /// ```
+    #[must_use]
+    pub fn signing_key_hex(&self, date: SigningDate) -> Zeroizing<String> {
+        Zeroizing::new(derive(self, date).iter().copied().map(char::from).collect())
+    }
+}
+
+/// The text that signs: the last step of the derivation.
+fn derive(credentials: &Credentials, date: SigningDate) -> Zeroizing<Hex> {
+    let secret_key = credentials.secret_key().as_bytes();
+    let date_key = step(secret_key, date.to_string().as_bytes());
+    step(date_key.as_slice(), credentials.access_key().as_bytes())
+}
+
+fn is_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// `hex(HMAC-SHA256(key, message))`: the text goes into the next step, not the bytes.

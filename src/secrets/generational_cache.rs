@@ -2,8 +2,6 @@
 
 use std::{collections::HashMap, mem};
 
-use jiff::SignedDuration;
-
 use super::Secret;
 use crate::protocol::{SigningDate, SigningKey};
 
@@ -22,8 +20,7 @@ impl Derived {
 
     /// Returns `true` if it is for `date` or a day beside it.
     pub(super) fn is_near(&self, date: SigningDate) -> bool {
-        let apart = self.date.day().duration_since(date.day());
-        apart.abs() <= SignedDuration::from_hours(24)
+        self.date.is_near(date)
     }
 }
 

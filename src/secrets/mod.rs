@@ -11,6 +11,9 @@
 //! [`MemoryStore`], and `FileStore` (feature `secrets-file`), which reads its file again when it
 //! changes. A [`KeyCache`] derives the keys of a claim's date from them and keeps what it derived.
 //!
+//! A verifier that is not to hold secrets has the keys of the day from elsewhere: a [`KeySource`] takes
+//! the place of the store, and `RemoteKeys` (feature `remote-keys`) keeps what it answers.
+//!
 //! ```
 //! use framesign::secrets::{KeyCache, MemoryStore, Secret};
 //!
@@ -28,17 +31,25 @@
 //! ```
 
 mod cache;
+mod derived_keys;
 #[cfg(feature = "secrets-file")]
 mod file;
 mod generational_cache;
+mod key_source;
 mod memory;
+#[cfg(feature = "remote-keys")]
+mod remote;
 mod secret;
 mod store;
 mod table;
 
 pub use self::cache::KeyCache;
+pub use self::derived_keys::DerivedKeys;
 #[cfg(feature = "secrets-file")]
 pub use self::file::{FileError, FileStore, ReadError, SecretFile, TooOpen};
+pub use self::key_source::KeySource;
 pub use self::memory::MemoryStore;
+#[cfg(feature = "remote-keys")]
+pub use self::remote::RemoteKeys;
 pub use self::secret::{Secret, signing_keys};
 pub use self::store::{AnyStore, SecretStore, StoreError};

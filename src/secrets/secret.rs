@@ -49,6 +49,20 @@ impl Secret {
         Ok(SigningKey::derive(&Credentials::new(access_key, &self.0)?, date))
     }
 
+    /// The key of `access_key` for `date` as text, for a verifier that is not to hold the secret; see
+    /// [`SigningKey::from_hex`].
+    ///
+    /// # Errors
+    ///
+    /// [`ApiMisuse::EmptyAccessKey`] or [`ApiMisuse::NulInAccessKey`].
+    pub fn signing_key_hex(
+        &self,
+        access_key: &str,
+        date: SigningDate,
+    ) -> Result<Zeroizing<String>, ApiMisuse> {
+        Ok(Credentials::new(access_key, &self.0)?.signing_key_hex(date))
+    }
+
     /// Returns `true` if both are the same text. Not in constant time: both come from the store.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0

@@ -9,7 +9,7 @@ use super::{Verify, VerifyFailure, request_verifier::RequestVerifier};
 use crate::{
     offload::HashPool,
     replay::ReplayGuard,
-    secrets::{KeyCache, SecretStore},
+    secrets::{KeyCache, KeySource},
     verify::Policy,
 };
 
@@ -74,7 +74,7 @@ pub struct VerifyLayer<S> {
     verifier: RequestVerifier<S>,
 }
 
-impl<S: SecretStore> VerifyLayer<S> {
+impl<S: KeySource> VerifyLayer<S> {
     /// Verifies with the live secrets of `secrets`, by the default [`Policy`] and the system's
     /// clock.
     pub fn new(secrets: S) -> Self {

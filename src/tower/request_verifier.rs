@@ -13,7 +13,7 @@ use crate::{
     offload::HashPool,
     problem::Problem,
     replay::{ReplayError, ReplayGuard, Reservation},
-    secrets::{KeyCache, SecretStore, StoreError},
+    secrets::{KeyCache, KeySource, StoreError},
     verify::{Claim, Policy, Refusal, Verified},
 };
 
@@ -106,7 +106,7 @@ impl<S> RequestVerifier<S> {
     }
 }
 
-impl<S: SecretStore> RequestVerifier<S> {
+impl<S: KeySource> RequestVerifier<S> {
     /// Admits a request, whose extensions then hold its claim and its verification; else the answer
     /// to it.
     pub(super) async fn admit<B>(&self, parts: &mut Parts, body: B) -> Result<Admitted<B>, Problem>

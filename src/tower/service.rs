@@ -20,7 +20,7 @@ use super::{
 use crate::{
     http::{self as structured, BoxError, NotVerified, VerifyingBody},
     problem::Problem,
-    secrets::SecretStore,
+    secrets::KeySource,
     verify::UNAUTHORIZED,
 };
 
@@ -40,7 +40,7 @@ impl<I, S, B, R: 'static> Service<Request<B>> for Verify<I, S>
 where
     I: Service<Request<VerifyingBody<B>>, Response = Response<R>> + Clone + Send + 'static,
     I::Future: Send,
-    S: SecretStore + 'static,
+    S: KeySource + 'static,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
@@ -67,7 +67,7 @@ async fn handle<I, S, B, R>(
 ) -> Result<Response<ResponseBody<R>>, I::Error>
 where
     I: Service<Request<VerifyingBody<B>>, Response = Response<R>>,
-    S: SecretStore,
+    S: KeySource,
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {

@@ -63,7 +63,15 @@ fn every_command_for_a_figure_can_be_called() {
         }
     }
     let figures = [
-        "requests", "scaling", "overload", "slow", "large", "gateway", "file", "pipe", "upload-parts",
+        "requests",
+        "scaling",
+        "overload",
+        "slow",
+        "large",
+        "gateway",
+        "file",
+        "pipe",
+        "upload-parts",
         "uploads",
     ];
     assert_eq!(called, figures.map(str::to_owned).into());

@@ -31,7 +31,8 @@ mod upload_replicas;
 
 use cores::Cores;
 use measure::{
-    file, gateway, large, overload, pipe, requests, slow as slow_clients, upload_parts, uploads,
+    file, gateway, large, overload, pipe, requests, slow as slow_clients, tenants, upload_parts,
+    uploads,
 };
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
@@ -86,6 +87,8 @@ enum Figures {
     /// Many processes over one Redis, and racers that send each frame several times: each is accepted
     /// once, while processes and Redis are killed
     Replay(replay::Replay),
+    /// Signing by hash beside tokens, and many access keys and callers beside one of each
+    Tenants(tenants::TenantsOptions),
     /// Serves as the reference made of hyper
     #[command(hide = true)]
     Reference,
@@ -143,6 +146,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::Replicas => replicas::run(&setup),
         Figures::UploadReplicas => upload_replicas::run(&setup),
         Figures::Replay(replay) => replay.run(&setup),
+        Figures::Tenants(tenants) => tenants.run(&setup),
         Figures::Reference => Ok(()),
     }
 }

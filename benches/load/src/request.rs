@@ -122,12 +122,80 @@ pub(crate) fn zeros(left: &mut u64) -> &'static [u8] {
     &ZEROS[..len]
 }
 
+/// How many access keys and callers a service has. Those of a connection follow from its number.
+#[derive(Clone, Copy)]
+pub(crate) struct Tenants {
+    pub(crate) access_keys: usize,
+    pub(crate) callers: usize,
+}
+
+impl Tenants {
+    pub(crate) fn access_key(number: usize) -> String {
+        format!("access-key-{number:08}")
+    }
+
+    pub(crate) fn token(number: usize) -> String {
+        format!("token-of-caller-{number:08}")
+    }
+
+    /// The field that tells the caller of a connection. The connections are spread over the callers.
+    fn authorization(self, number: usize) -> String {
+        let caller = Self::token(number.wrapping_mul(SPREAD) % self.callers);
+        format!("Authorization: Bearer {caller}\r\n")
+    }
+}
+
+/// A prime: connections that follow each other have tenants that do not.
+const SPREAD: usize = 7919;
+
+/// The requests to `/sign` of heads alone, whose payload of 100 GiB is elsewhere.
+pub(crate) struct HeadRequests {
+    pub(crate) address: SocketAddr,
+    pub(crate) tenants: Tenants,
+}
+
+impl HeadRequests {
+    pub(crate) fn request(&self, number: usize) -> Request {
+        // Those of `hello`: nobody here sees the payload.
+        let digest = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:";
+        let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let (host, len) = ("files.example.org", 100_u64 << 30);
+        let body = format!(
+            "PUT /files/{number} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len}\r\n\
+             Content-Digest: {digest}\r\n\r\n"
+        );
+        let canonical = format!(
+            "PUT\n/files/{number}\n\ncontent-digest:{digest}\ncontent-length:{len}\nhost:{host}\n\n{hash}"
+        );
+        let access_key =
+            Tenants::access_key(number.wrapping_mul(SPREAD) % self.tenants.access_keys);
+        let head = format!(
+            "POST /sign?access_key={access_key} HTTP/1.1\r\nHost: {}\r\n{}\
+             Content-Type: message/http; payload=digest\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            self.tenants.authorization(number),
+            body.len()
+        );
+        let string_to_sign = hex::encode(Sha256::digest(canonical));
+        Request {
+            head: head.into(),
+            zeros: 0,
+            tail: body.into(),
+            expected: format!("\"{string_to_sign}\"").into(),
+            time: Duration::ZERO,
+        }
+    }
+}
+
 /// The requests to `/token` with bodies of one size. Each body is zeros and ends in a number, so
 /// that the answer to another one is noticed. The zeros are hashed once for all.
 pub(crate) struct TokenRequests {
     head: Vec<u8>,
     zeros: u64,
     hashed: Hmac<Sha256>,
+    /// `None` for a service that asks for no caller.
+    tenants: Option<Tenants>,
+    address: SocketAddr,
 }
 
 impl TokenRequests {
@@ -143,14 +211,27 @@ impl TokenRequests {
         while unhashed > 0 {
             hashed.update(zeros(&mut unhashed));
         }
-        Ok(Self { head: head.into(), zeros: left, hashed })
+        Ok(Self { head: head.into(), zeros: left, hashed, tenants: None, address })
+    }
+
+    /// The same, for a service that asks for callers.
+    pub(crate) fn of_callers(address: SocketAddr, size: u64, tenants: Tenants) -> io::Result<Self> {
+        Ok(Self { tenants: Some(tenants), ..Self::new(address, size)? })
+    }
+
+    fn head(&self, number: usize) -> Vec<u8> {
+        let Some(tenants) = self.tenants else { return self.head.clone() };
+        let len = self.zeros + TAIL as u64;
+        let fields = tenants.authorization(number);
+        let line = format!("POST /token HTTP/1.1\r\nHost: {}\r\n", self.address);
+        format!("{line}{fields}Content-Length: {len}\r\n\r\n").into()
     }
 
     pub(crate) fn request(&self, number: usize) -> Request {
         let tail = format!("{number:0TAIL$}");
         let token = self.hashed.clone().chain_update(&tail).finalize().into_bytes();
         Request {
-            head: self.head.clone(),
+            head: self.head(number),
             zeros: self.zeros,
             tail: tail.into(),
             expected: format!("\"{}\"", hex::encode(token)).into(),

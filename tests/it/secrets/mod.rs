@@ -5,6 +5,7 @@ mod file;
 mod memory;
 mod read;
 mod redaction;
+mod remote;
 mod store;
 
 use std::time::{Duration, SystemTime};

@@ -7,6 +7,7 @@ pub(crate) mod overload;
 pub(crate) mod pipe;
 pub(crate) mod requests;
 pub(crate) mod slow;
+pub(crate) mod tenants;
 pub(crate) mod upload_parts;
 pub(crate) mod uploads;
 

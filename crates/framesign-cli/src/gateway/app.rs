@@ -58,7 +58,7 @@ impl Gateway {
         settings: GatewaySettings,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
-        let server = Arc::new(ServerState::new(&settings.server, warnings)?);
+        let server = Arc::new(ServerState::new(&settings.server, None, warnings)?);
         let upstream = Upstream::new(&settings.upstream)?;
         let spool = settings.spool.as_ref().map(Spool::open).transpose()?;
         let claimed = settings.spool.as_ref().is_some_and(|spool| spool.takes_claimed);

@@ -44,6 +44,12 @@ impl PolicyOptions {
         limits.min().map_or_else(|| self.policy(), |bytes| self.policy().max_payload(bytes))
     }
 
+    /// How far the clocks may be apart.
+    #[cfg(feature = "serve")]
+    pub(crate) fn skew(&self) -> Duration {
+        Duration::from_secs(self.skew)
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = Policy::default().skew(Duration::from_secs(self.skew));
         policy = if self.no_freshness {

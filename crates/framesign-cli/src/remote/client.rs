@@ -25,7 +25,7 @@ use crate::{
     remote::{endpoint::Endpoint, error::RemoteError},
 };
 
-/// The longest time that an exchange takes.
+/// The longest time that an exchange takes unless it is set.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most bytes of an answer.
@@ -37,6 +37,7 @@ pub(crate) struct Client {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// The value of Authorization.
     authorization: Option<HeaderValue>,
+    timeout: Duration,
 }
 
 /// The members of a problem that are shown (RFC 9457).
@@ -67,7 +68,21 @@ impl Client {
             None
         };
         let authorization = token_file.map(authorization).transpose()?;
-        Ok(Self { endpoint, tls, authorization })
+        Ok(Self { endpoint, tls, authorization, timeout: TIMEOUT })
+    }
+
+    /// Gives an exchange at most this time.
+    #[cfg(feature = "serve")]
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Asks with GET.
+    #[cfg(feature = "serve")]
+    pub(crate) async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, RemoteError> {
+        let request = self.request(route).body(Full::default());
+        self.ask(request.map_err(|_| RemoteError::Malformed)?).await
     }
 
     /// Asks with POST.
@@ -97,7 +112,7 @@ impl Client {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<T, RemoteError> {
-        let exchange = time::timeout(TIMEOUT, self.exchange(request));
+        let exchange = time::timeout(self.timeout, self.exchange(request));
         let (status, body) = exchange.await.map_err(|_| RemoteError::TimedOut)??;
         if status != StatusCode::OK {
             let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();

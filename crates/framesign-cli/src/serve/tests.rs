@@ -61,6 +61,8 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
         },
         callers: None,
         secrets: None,
+        keys: None,
+        skew: Duration::ZERO,
         max_requests_per_caller: 8,
         rules: Rules::strict(),
         policy: Policy::default(),

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use framesign::{
     http::{BoxError, VerifyingBody},
-    secrets::{KeyCache, SecretStore},
+    secrets::{KeyCache, KeySource},
     tower::{ResponseBody, Verify, VerifyLayer},
     verify::Policy,
 };
@@ -91,7 +91,7 @@ pub(super) struct Handler<S> {
     keys: Arc<KeyCache<S>>,
 }
 
-impl<S: SecretStore + 'static> Service<S> {
+impl<S: KeySource + 'static> Service<S> {
     /// Verifies with the live secrets of `keys`, by `policy`, and keeps uploads in `uploads`.
     ///
     /// PATCH is allowed whatever the policy says, and content needs a Content-Digest.
@@ -130,7 +130,7 @@ impl<S: SecretStore + 'static> Service<S> {
 
 impl<S, B> tower_service::Service<Request<B>> for Service<S>
 where
-    S: SecretStore + 'static,
+    S: KeySource + 'static,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
@@ -154,7 +154,7 @@ where
 
 impl<S, B> tower_service::Service<Request<VerifyingBody<B>>> for Handler<S>
 where
-    S: SecretStore + 'static,
+    S: KeySource + 'static,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {

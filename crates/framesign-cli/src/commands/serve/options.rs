@@ -14,8 +14,8 @@ use crate::{
         seconds::{seconds, seconds_or_none},
     },
     serve::state::settings::{
-        Limits, ReplayPlace, ReplaySettings, ServerSettings, Settings, ShutdownTimes, TlsFiles,
-        UploadSettings,
+        KeysSettings, Limits, ReplayPlace, ReplaySettings, ServerSettings, Settings, ShutdownTimes,
+        TlsFiles, UploadSettings,
     },
 };
 
@@ -109,6 +109,20 @@ when it changes";
 pub(crate) struct KeyOptions {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = SECRETS_HELP)]
     pub(crate) secrets: Option<PathBuf>,
+
+    /// Verify with the keys of the day that the framesign service at URL tells, and hold no secret of
+    /// frames; https, or http on loopback
+    #[arg(long, value_name = "URL", conflicts_with = "secrets")]
+    pub(crate) keys: Option<String>,
+
+    /// The bearer token of this verifier for that service; one line end at its end does not count
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "keys")]
+    pub(crate) keys_token_file: Option<PathBuf>,
+
+    /// Trust the authorities in FILE, in PEM, for that service, in place of those that the system
+    /// trusts
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "keys")]
+    pub(crate) keys_ca_file: Option<PathBuf>,
 }
 
 /// Encryption.
@@ -279,7 +293,7 @@ pub(crate) struct ByteLimit(pub(crate) Option<u64>);
 const AFTER_HELP: &str = "\
 Secrets come from the environment or from files, never from arguments, which are public. Each has
 two names: NAME holds it, NAME_FILE names a file that does. One line end at its end does not count.
-  SECRET                         of /token; must be there; at least 16 bytes
+  SECRET                         of /token; must be there unless --keys is; at least 16 bytes
   SECRET_PREVIOUS                the one before, while it is rotated
   FRAMESIGN_ACCESS_KEY           of /sign and /verify, which answer 404 without, and of uploads
   FRAMESIGN_SECRET_KEY           its secret key; at least 16 bytes
@@ -307,6 +321,8 @@ impl Options {
             },
             callers: self.callers.callers.clone(),
             secrets: self.keys.secrets.clone(),
+            keys: self.keys_settings(),
+            skew: self.policy.skew(),
             max_requests_per_caller: self.callers.max_requests_per_caller as usize,
             rules: self.reading.rules()?,
             policy: self.reading.limit(self.policy.policy())?,
@@ -315,6 +331,14 @@ impl Options {
         };
         check_guard(&settings, self.callers.allow_anonymous)?;
         Ok(settings)
+    }
+
+    fn keys_settings(&self) -> Option<KeysSettings> {
+        Some(KeysSettings {
+            url: self.keys.keys.clone()?,
+            token_file: self.keys.keys_token_file.clone(),
+            ca_file: self.keys.keys_ca_file.clone(),
+        })
     }
 
     fn upload_settings(&self) -> Option<UploadSettings> {

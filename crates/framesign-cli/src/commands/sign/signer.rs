@@ -19,17 +19,19 @@ pub(crate) enum Signer {
 impl Signer {
     /// The signature of a frame that begins with `head`, and has this payload and this string to sign.
     /// It is of `date` if that is given.
+    #[cfg_attr(
+        not(feature = "remote"),
+        expect(
+            unused_variables,
+            clippy::unnecessary_wraps,
+            reason = "a key signs any string to sign"
+        )
+    )]
     pub(super) fn sign(
         &self,
-        #[cfg_attr(not(feature = "remote"), expect(unused_variables, reason = "a key needs none"))]
         head: &[u8],
-        #[cfg_attr(not(feature = "remote"), expect(unused_variables, reason = "a key needs none"))]
         payload: PayloadHash,
         string_to_sign: &StringToSign,
-        #[cfg_attr(
-            not(feature = "remote"),
-            expect(unused_variables, reason = "a key has its own")
-        )]
         date: Option<SigningDate>,
     ) -> Result<Signature, InputFailure> {
         match self {

@@ -101,7 +101,7 @@ impl Admission {
     }
 
     fn identity(&self, request: &Request<Body>) -> Result<Identity, Problem> {
-        let Some(callers) = &self.state.callers else {
+        let Some(callers) = &self.state.server.callers else {
             let peer = request.extensions().get::<Peer>();
             let certificate = peer.and_then(|peer| peer.certificate.clone());
             return Ok(certificate.map_or(Identity::Anonymous, Identity::Certificate));

@@ -1,7 +1,7 @@
 //! The known callers and their bearer tokens (RFC 6750).
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     hash::{BuildHasher, RandomState},
     path::Path,
@@ -16,6 +16,7 @@ use crate::{
     input::secret_file,
     serve::{
         admission::{
+            caller_requests::CallerRequests,
             callers_file::{self, Entry},
             permissions::{Permissions, Right},
         },
@@ -31,7 +32,8 @@ pub(crate) struct Callers {
     by_token: HashMap<Place, Token>,
     /// Whether an access key that callers list may upload.
     may_upload: HashMap<Box<str>, bool>,
-    all: Vec<Arc<Caller>>,
+    /// In the order of their names.
+    by_name: BTreeMap<Arc<str>, Arc<Caller>>,
 }
 
 /// A caller.
@@ -39,6 +41,8 @@ pub(crate) struct Callers {
 pub(crate) struct Caller {
     pub(crate) name: Arc<str>,
     pub(crate) permissions: Permissions,
+    /// Shared with the caller of this name in the file that was read before.
+    pub(crate) requests: Arc<CallerRequests>,
 }
 
 /// Not the token: what is compared has one length and says nothing.
@@ -53,8 +57,12 @@ struct Token {
 }
 
 impl Callers {
-    /// Reads the file at `path`.
-    pub(crate) fn read(path: &Path, warnings: &mut Warnings) -> Result<Self, FatalError> {
+    /// Reads the file at `path`. Callers who were there `before` keep their numbers.
+    pub(crate) fn read(
+        path: &Path,
+        before: Option<&Self>,
+        warnings: &mut Warnings,
+    ) -> Result<Self, FatalError> {
         let file = secret_file::read(path, secret_file::MAX_TABLE_LEN)
             .map_err(|error| FatalError::file(path, error))?;
         warnings.of_file(Name::of(path), &file);
@@ -62,7 +70,7 @@ impl Callers {
             callers_file::parse(file.bytes()).map_err(|problem| FatalError::file(path, problem))?;
         let mut callers = Self::without_any();
         for entry in entries {
-            if !callers.add(entry) {
+            if !callers.add(entry, before) {
                 let problem = "expected each token once, found one of two callers";
                 return Err(FatalError::file(path, problem));
             }
@@ -76,18 +84,20 @@ impl Callers {
         for (number, bytes) in (0..).zip(key.chunks_exact_mut(8)) {
             bytes.copy_from_slice(&random(number));
         }
-        Self { key, by_token: HashMap::new(), may_upload: HashMap::new(), all: Vec::new() }
+        Self { key, by_token: HashMap::new(), may_upload: HashMap::new(), by_name: BTreeMap::new() }
     }
 
     /// Adds a caller. Returns `false` if one of its tokens is there already.
-    fn add(&mut self, entry: Entry) -> bool {
+    fn add(&mut self, entry: Entry, before: Option<&Self>) -> bool {
         let Entry { name, tokens, permissions } = entry;
         let uploads = permissions.check_right(Right::Upload).is_ok();
         for access_key in permissions.access_keys.iter().flatten() {
             *self.may_upload.entry(access_key.clone()).or_default() |= uploads;
         }
-        let caller = Arc::new(Caller { name, permissions });
-        self.all.push(Arc::clone(&caller));
+        let before = before.and_then(|callers| callers.by_name.get(&name));
+        let requests = before.map(|caller| Arc::clone(&caller.requests)).unwrap_or_default();
+        let caller = Arc::new(Caller { name: Arc::clone(&name), permissions, requests });
+        self.by_name.insert(name, Arc::clone(&caller));
         tokens.iter().all(|token| {
             let (place, digest) = self.digest(token.as_bytes());
             let token = Token { digest, caller: Arc::clone(&caller) };
@@ -100,6 +110,18 @@ impl Callers {
         let (place, presented) = self.digest(token);
         let token = self.by_token.get(&place)?;
         (token.digest == presented).then(|| Arc::clone(&token.caller))
+    }
+
+    /// Counts a request of the caller `name` that has ended, unless the caller has gone meanwhile.
+    pub(crate) fn count(&self, name: &str, status: Option<u16>) {
+        if let Some(caller) = self.by_name.get(name) {
+            caller.requests.count(status);
+        }
+    }
+
+    /// The callers, in the order of their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Caller> {
+        self.by_name.values().map(|caller| &**caller)
     }
 
     /// Returns whether requests that are signed with `access_key` may upload: if no caller lists it, or
@@ -123,6 +145,6 @@ impl Callers {
 impl fmt::Debug for Callers {
     /// The names alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.all.iter().map(|caller| &caller.name)).finish()
+        f.debug_list().entries(self.by_name.keys()).finish()
     }
 }

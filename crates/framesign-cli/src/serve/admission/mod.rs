@@ -3,6 +3,7 @@
 
 pub(crate) mod admit;
 pub(crate) mod caller_permits;
+mod caller_requests;
 pub(crate) mod callers;
 mod callers_file;
 mod path_prefix;

@@ -15,12 +15,15 @@ pub(crate) enum Right {
     Sign,
     /// `POST /verify`.
     Verify,
+    /// `GET /keys/…`: the keys that sign and verify frames of the day. Only who has it by name has it.
+    Keys,
     /// Uploads that are signed with an access key of the caller.
     Upload,
 }
 
 impl Right {
-    pub(crate) const ALL: [Self; 4] = [Self::Token, Self::Sign, Self::Verify, Self::Upload];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Token, Self::Sign, Self::Verify, Self::Keys, Self::Upload];
 
     /// The rights of a caller who is given none by name.
     const UNLESS_NAMED: [Self; 4] = [Self::Token, Self::Sign, Self::Verify, Self::Upload];
@@ -30,6 +33,7 @@ impl Right {
             Self::Token => "token",
             Self::Sign => "sign",
             Self::Verify => "verify",
+            Self::Keys => "keys",
             Self::Upload => "upload",
         }
     }
@@ -43,6 +47,8 @@ pub(crate) enum Denied {
     Method,
     Host,
     Path,
+    /// The answer would go over the network in clear.
+    Clear,
 }
 
 impl Denied {
@@ -53,6 +59,7 @@ impl Denied {
             Self::Method => "method",
             Self::Host => "host",
             Self::Path => "path",
+            Self::Clear => "clear",
         }
     }
 }

@@ -4,18 +4,21 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use serde_json::{Map, Value, json};
 
-use crate::serve::metrics::{
-    counters::{Metrics, PerRoute},
-    process,
+use crate::serve::{
+    admission::callers::{Caller, Callers},
+    metrics::{
+        counters::{Metrics, PerRoute},
+        process,
+    },
 };
 
-/// All numbers.
-pub(crate) fn json(metrics: &Metrics) -> Value {
+/// All numbers. Those of callers are there if they are known.
+pub(crate) fn json(metrics: &Metrics, callers: Option<&Callers>) -> Value {
     let routes: Map<_, _> = metrics
         .routes()
         .map(|route| (route.as_str().to_owned(), of_route(metrics.of(route))))
         .collect();
-    json!({
+    let mut all = json!({
         "build": { "version": env!("CARGO_PKG_VERSION") },
         "uptime_seconds": metrics.uptime().as_secs_f64(),
         "requests": { "in_flight": metrics.requests_in_flight(), "by_route": routes },
@@ -43,7 +46,18 @@ pub(crate) fn json(metrics: &Metrics) -> Value {
             "resident_memory_bytes": process::resident_memory(),
             "open_fds": process::open_fds(),
         },
-    })
+    });
+    if let Some(callers) = callers {
+        let of_callers: Map<_, _> = callers.iter().map(of_caller).collect();
+        all["callers"] = of_callers.into();
+    }
+    all
+}
+
+fn of_caller(caller: &Caller) -> (String, Value) {
+    let classes = caller.requests.by_class();
+    let classes: Map<_, _> = classes.map(|(class, count)| (class.into(), count.into())).collect();
+    (caller.name.to_string(), json!({ "requests": classes }))
 }
 
 fn of_route(route: &PerRoute) -> Value {

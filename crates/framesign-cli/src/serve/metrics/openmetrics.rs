@@ -6,23 +6,28 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use crate::serve::metrics::{counters::Metrics, process};
+use crate::serve::{
+    admission::callers::Callers,
+    metrics::{counters::Metrics, process},
+};
 
 const HTTP_REQUESTS: &str = "framesign_http_requests";
 const DURATION: &str = "framesign_http_request_duration_seconds";
 
-/// All numbers as text.
-pub(crate) fn openmetrics(metrics: &Metrics) -> String {
+const CALLER_REQUESTS: &str = "framesign_caller_requests";
+
+/// All numbers as text. Those of callers are there if they are known.
+pub(crate) fn openmetrics(metrics: &Metrics, callers: Option<&Callers>) -> String {
     let mut text = Text(String::with_capacity(16 * 1024));
     // A string takes whatever is written to it.
-    let _ = text.all(metrics);
+    let _ = text.all(metrics, callers);
     text.0
 }
 
 struct Text(String);
 
 impl Text {
-    fn all(&mut self, metrics: &Metrics) -> fmt::Result {
+    fn all(&mut self, metrics: &Metrics, callers: Option<&Callers>) -> fmt::Result {
         self.build()?;
         self.requests(metrics)?;
         self.durations(metrics)?;
@@ -59,6 +64,9 @@ impl Text {
             ("{result=\"failed\"}", metrics.reloads_failed.load(Relaxed)),
         ];
         self.counter("framesign_reloads", "Files that were read again", &results)?;
+        if let Some(callers) = callers {
+            self.callers(callers)?;
+        }
         self.process(metrics)?;
         self.0.write_str("# EOF\n")
     }
@@ -98,6 +106,20 @@ impl Text {
         Ok(())
     }
 
+    fn callers(&mut self, callers: &Callers) -> fmt::Result {
+        self.family(CALLER_REQUESTS, "counter", "Requests by caller and class of status")?;
+        for caller in callers.iter() {
+            let name = escaped(&caller.name);
+            for (class, count) in caller.requests.by_class() {
+                writeln!(
+                    self.0,
+                    "{CALLER_REQUESTS}_total{{caller=\"{name}\",class=\"{class}\"}} {count}"
+                )?;
+            }
+        }
+        Ok(())
+    }
+
     fn process(&mut self, metrics: &Metrics) -> fmt::Result {
         let started = metrics.started.duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = "process_start_time_seconds";
@@ -127,5 +149,19 @@ impl Text {
 
     fn family(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
         writeln!(self.0, "# TYPE {name} {kind}\n# HELP {name} {help}.")
+    }
+}
+
+/// The value of a label (`OpenMetrics` section 5.1): the only ones that are not ours are names in the
+/// file of callers.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn label_stays_in_its_quotes() {
+        assert_eq!(super::escaped("a\\b\"c\nd é"), "a\\\\b\\\"c\\nd é");
     }
 }

@@ -6,6 +6,7 @@ pub(crate) enum Route {
     Token,
     Sign,
     Verify,
+    Keys,
     Files,
     Uploads,
     Health,
@@ -18,10 +19,11 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Token,
         Self::Sign,
         Self::Verify,
+        Self::Keys,
         Self::Files,
         Self::Uploads,
         Self::Health,
@@ -47,6 +49,7 @@ impl Route {
             Self::Token => "token",
             Self::Sign => "sign",
             Self::Verify => "verify",
+            Self::Keys => "keys",
             Self::Files => "files",
             Self::Uploads => "uploads",
             Self::Health => "health",

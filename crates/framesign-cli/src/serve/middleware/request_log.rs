@@ -22,6 +22,7 @@ use crate::serve::{
         caller_name::CallerName,
         request_head,
         request_id::{RequestId, X_REQUEST_ID},
+        trace_parent::TraceParent,
     },
     net::peer::Peer,
     routes::{problem::Problem, upstream_answer::OfUpstream},
@@ -94,6 +95,8 @@ struct RequestLog<'a> {
     caller: Option<CallerName>,
     /// What the caller may not do.
     denied: Option<Denied>,
+    /// The trace that the request is a part of.
+    trace: Option<TraceParent>,
     has_ended: bool,
 }
 
@@ -110,6 +113,7 @@ impl<'a> RequestLog<'a> {
             peer: request.extensions().get().cloned(),
             caller: request.extensions().get().cloned(),
             denied: None,
+            trace: TraceParent::of(request.headers()),
             has_ended: false,
         }
     }
@@ -127,13 +131,32 @@ impl<'a> RequestLog<'a> {
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
         let caller = self.caller.as_ref().and_then(CallerName::get);
         let denied = self.denied.map(Denied::as_str);
+        if let (Some(callers), Some(name)) = (&self.server.callers, caller) {
+            callers.current().count(name, status);
+        }
+        let trace = self.trace.as_ref();
+        let trace_id = trace.map(TraceParent::trace_id);
+        let parent_id = trace.map(TraceParent::parent_id);
         // An extension method is the client's word.
         let method = if is_usual(&self.method) { self.method.as_str() } else { "other" };
         let (route, ms) = (self.route.as_str(), milliseconds(took));
         if self.route.is_of_operators() {
             debug!(request_id, method, route, status, outcome, ms, peer, "request");
         } else {
-            info!(request_id, method, route, status, outcome, ms, peer, caller, denied, "request");
+            info!(
+                request_id,
+                trace_id,
+                parent_id,
+                method,
+                route,
+                status,
+                outcome,
+                ms,
+                peer,
+                caller,
+                denied,
+                "request"
+            );
         }
     }
 }

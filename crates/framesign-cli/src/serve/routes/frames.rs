@@ -1,6 +1,10 @@
 //! `POST /verify`: a signed frame as a body, read as it comes.
 
-use std::time::SystemTime;
+use std::{
+    mem,
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
 
 use axum::{
     body::Body,
@@ -8,11 +12,13 @@ use axum::{
     http::{HeaderMap, Request, Response},
 };
 use framesign::{
+    frame::HeadReader,
     replay::ReplayError,
-    verify::{Claim, Reason, Refusal, Verifier},
+    secrets::{KeySource, StoreError},
+    verify::{Claim, Policy, Reason, Refusal, Verifier},
 };
 use serde::Serialize;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::serve::{
     admission::permissions::Right,
@@ -41,27 +47,41 @@ pub(crate) async fn verify(
 ) -> Result<Response<Body>, Problem> {
     let request_id = RequestId::of(&request);
     let _permit = app.admission.admit(&request, Right::Verify)?;
-    app.state.secrets.current().frames().ok_or_else(Problem::no_keys)?;
+    let keys = &app.state.keys;
+    if !keys.are_there() {
+        return Err(Problem::no_keys());
+    }
     content_negotiation::choose(request.headers(), &[response::JSON])?;
     check_type(request.headers())?;
     let mut body = BodyReader::new(request, &app.state.server.limits, &app.state.server.metrics)?;
-    // Those that are live at the moment, not those from when the request began.
-    let live =
-        |access_key: &[u8], date| app.state.secrets.current().verifying_keys(access_key, date);
-    let keys_of = |claim: &Claim| live(claim.access_key(), claim.date());
-    let mut verifier = Verifier::new(&app.state.settings.policy, keys_of, SystemTime::now);
+    let policy = &app.state.settings.policy;
+    // Those that are live when the head is whole, not those from when the request began. They may come
+    // from elsewhere, so the head is read once more, before the verifier asks for them.
+    let live = Mutex::new(Vec::new());
+    let keys_of = |_: &Claim| mem::take(&mut *live.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut claims = ClaimReader::new(policy);
+    let mut verifier = Verifier::new(policy, keys_of, SystemTime::now);
     let mut refusal = None;
     while let Some(piece) = body.next().await? {
         // Read to its end in any case: an early answer would tell at which check it was refused.
         if refusal.is_none() {
+            if let Some(claim) = claims.update(&piece) {
+                let found = keys.keys(claim.access_key(), claim.date()).await;
+                *live.lock().unwrap_or_else(PoisonError::into_inner) =
+                    found.map_err(|error| unavailable(&error))?;
+            }
             refusal = verifier.update(&piece).err();
         }
     }
-    let result = refusal.map_or_else(|| verifier.finish(), Err).and_then(|verified| {
+    let mut result = refusal.map_or_else(|| verifier.finish(), Err);
+    if let Ok(verified) = &result {
         // A secret can be revoked while the payload is on its way.
-        verified.recheck(&live(verified.access_key(), verified.date()))?;
-        Ok(verified)
-    });
+        let live = keys.keys(verified.access_key(), verified.date()).await;
+        let live = live.map_err(|error| unavailable(&error))?;
+        if let Err(refusal) = verified.recheck(&live) {
+            result = Err(refusal);
+        }
+    }
     let result = match (result, &app.state.replay) {
         // Nothing was acted on before the end of the frame, so that it need not be reserved.
         (Ok(proof), Some(guard)) => match guard.accept(&proof).await {
@@ -69,7 +89,7 @@ pub(crate) async fn verify(
             Err(ReplayError::Refused(refusal)) => Err(refusal),
             Err(_) => return Err(Problem::unavailable(NO_REPLAY_STORE)),
         },
-        (result, _) => result.map(|_| ()),
+        (result, _) => result.map(drop),
     };
     note(&app, &request_id, &result);
     Ok(response::json(&VerifyResponse { valid: result.is_ok() }))
@@ -82,6 +102,41 @@ fn check_type(fields: &HeaderMap) -> Result<(), Problem> {
         return Err(media_type::unsupported(detail, MESSAGE_HTTP));
     }
     media_type::check_coding(fields)
+}
+
+/// Keys that come from elsewhere cannot be had. Nothing is said of the frame.
+fn unavailable(error: &StoreError) -> Problem {
+    warn!(%error, "a frame was not verified");
+    Problem::unavailable("the keys of frames cannot be had")
+}
+
+/// Reads the head of a frame for its claim, as it comes.
+struct ClaimReader<'a> {
+    policy: &'a Policy,
+    /// `None` once the head is whole, or refused.
+    reader: Option<HeadReader>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> ClaimReader<'a> {
+    fn new(policy: &'a Policy) -> Self {
+        let reader = Some(HeadReader::new(policy.rules().clone()));
+        Self { policy, reader, buffer: Vec::new() }
+    }
+
+    /// The claim of the head, in the one piece in which it becomes whole.
+    fn update(&mut self, piece: &[u8]) -> Option<Claim> {
+        let reader = self.reader.as_mut()?;
+        self.buffer.extend_from_slice(piece);
+        let claim = match reader.read(&self.buffer) {
+            Ok(None) => return None,
+            Ok(Some(head)) => self.policy.examine(&head, SystemTime::now()).ok(),
+            // The verifier says why.
+            Err(_) => None,
+        };
+        (self.reader, self.buffer) = (None, Vec::new());
+        claim
+    }
 }
 
 fn note(app: &AppState, request_id: &RequestId, result: &Result<(), Refusal>) {

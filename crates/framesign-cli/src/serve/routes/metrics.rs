@@ -11,7 +11,7 @@ use axum::{
 use crate::serve::{
     metrics,
     routes::{content_negotiation, problem::Problem, response},
-    state::server_state::ServerState,
+    state::{reloadable::Reloadable, server_state::ServerState},
 };
 
 /// Answers with JSON, or with `OpenMetrics` for a client that asks for it.
@@ -23,9 +23,17 @@ pub(crate) async fn metrics(
     const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
     let numbers = &server.metrics;
+    let callers = server.callers.as_ref().map(Reloadable::current);
+    let callers = callers.as_deref();
     let mut response = match content_negotiation::choose(&fields, &[response::JSON, OPENMETRICS])? {
-        OPENMETRICS => response::of(StatusCode::OK, MEDIA_TYPE, metrics::openmetrics(numbers)),
-        _ => response::of(StatusCode::OK, response::JSON, metrics::json(numbers).to_string()),
+        OPENMETRICS => {
+            response::of(StatusCode::OK, MEDIA_TYPE, metrics::openmetrics(numbers, callers))
+        }
+        _ => response::of(
+            StatusCode::OK,
+            response::JSON,
+            metrics::json(numbers, callers).to_string(),
+        ),
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Ok(response)

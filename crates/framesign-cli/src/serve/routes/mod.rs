@@ -5,6 +5,7 @@ pub(crate) mod app_state;
 mod content_negotiation;
 mod frames;
 mod health;
+mod keys;
 pub(crate) mod library_problem;
 mod media_type;
 mod metrics;

@@ -13,6 +13,7 @@ use crate::serve::{
         app::{App, for_operators, route, route_for_operators, surrounded},
         app_state::AppState,
         frames::verify,
+        keys::keys,
         openapi::openapi,
         sign::sign,
         token::token,
@@ -32,6 +33,7 @@ fn main(state: &Arc<ServiceState>) -> Router {
     router = route(router, "/token", post(token), "POST, OPTIONS");
     router = route(router, "/sign", post(sign), "POST, OPTIONS");
     router = route(router, "/verify", post(verify), "POST, OPTIONS");
+    router = route(router, "/keys/{access_key}/{date}", get(keys), "GET, HEAD, OPTIONS");
     let app = app_state(state);
     if let Some(receiver) = &state.uploads {
         router = router.merge(uploads::routes(receiver, &app));

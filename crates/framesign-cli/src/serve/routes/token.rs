@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::State,
-    http::{Request, Response},
+    http::{Request, Response, StatusCode},
 };
 use serde::Serialize;
 
@@ -27,9 +27,12 @@ pub(crate) async fn token(
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     let _permit = app.admission.admit(&request, Right::Token)?;
+    let tokens = app.state.secrets.current().tokens();
+    let mut tokens = tokens.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "this service has no secret for tokens")
+    })?;
     content_negotiation::choose(request.headers(), &[response::JSON])?;
     let mut body = BodyReader::new(request, &app.state.server.limits, &app.state.server.metrics)?;
-    let mut tokens = app.state.secrets.current().tokens();
     while let Some(piece) = body.next().await? {
         tokens = app.state.hasher.update(tokens, piece).await.map_err(|_| Problem::panicked())?;
     }

@@ -41,7 +41,7 @@ async fn surround(
 /// Refuses requests that name an access key of callers who may not upload. Whether it is theirs is not
 /// known yet, and not told here.
 fn check_right(app: &AppState, fields: &HeaderMap) -> Result<(), Problem> {
-    let Some(callers) = &app.state.callers else { return Ok(()) };
+    let Some(callers) = &app.state.server.callers else { return Ok(()) };
     let name = app.state.settings.policy.field_names().access_key();
     let callers = callers.current();
     let named =

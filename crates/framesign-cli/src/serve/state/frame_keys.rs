@@ -56,6 +56,12 @@ impl FrameKeys {
         self.live(access_key).iter().flat_map(|secret| secret.signing_key(name, date)).collect()
     }
 
+    /// The keys of the live secrets of `access_key` for `date` as text; none if nobody has that name.
+    pub(crate) fn hex(&self, access_key: &str, date: SigningDate) -> Vec<Zeroizing<String>> {
+        let live = self.live(access_key.as_bytes()).iter();
+        live.flat_map(|secret| secret.signing_key_hex(access_key, date)).collect()
+    }
+
     /// The access key, where there is exactly one.
     pub(crate) fn only_access_key(&self) -> Option<&str> {
         let mut access_keys = self.0.keys();

@@ -3,6 +3,7 @@
 pub(crate) mod environment;
 mod file_stamp;
 mod frame_keys;
+pub(crate) mod live_keys;
 pub(crate) mod readiness;
 pub(crate) mod reloadable;
 pub(crate) mod replay;

@@ -1,6 +1,6 @@
 //! The secrets of the service.
 
-use std::{fmt, iter, path::Path, sync::Arc};
+use std::{fmt, iter, sync::Arc};
 
 use framesign::{Credentials, SigningDate, SigningKey, secrets::Secret};
 use hmac::{Hmac, KeyInit, Mac, digest::CtOutput};
@@ -14,6 +14,7 @@ use crate::{
             environment::{Environment, HOW_TO_MAKE_ONE, SecretBytes},
             file_stamp::FileStamp,
             frame_keys::{FrameKeys, SecretsFile},
+            settings::SecretsSource,
             warnings::Warnings,
         },
     },
@@ -29,7 +30,8 @@ const SECRET_KEY_PREVIOUS: &str = "FRAMESIGN_SECRET_KEY_PREVIOUS";
 /// when it changes.
 pub(crate) struct Secrets {
     /// The tokens of a body of which nothing has come yet.
-    tokens: Tokens,
+    /// `None` for a service without secrets.
+    tokens: Option<Tokens>,
     frames: Option<Arc<FrameKeys>>,
     check_values: CheckValues,
     /// The file of `--secrets` as it was.
@@ -40,52 +42,55 @@ pub(crate) struct Secrets {
 type Named = Vec<(String, SecretBytes)>;
 
 impl Secrets {
-    /// Reads what `environment` holds or names, and the secrets of access keys in `file`.
+    /// Reads what `environment` holds or names, and the secrets of access keys from `source`.
     pub(crate) fn read(
         environment: &Environment,
-        file: Option<&Path>,
+        source: SecretsSource<'_>,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         let secrets = [
             environment.secret(SECRET, warnings)?,
             environment.previous(SECRET_PREVIOUS, warnings)?,
         ];
-        if secrets[0].is_none() {
+        // Who verifies with keys from elsewhere need not have any secret.
+        if secrets[0].is_none() && !matches!(source, SecretsSource::Elsewhere) {
             return Err(missing(SECRET));
         }
         let pair = Pair::read(environment, warnings)?;
-        let (frames, named, stamp) = match (file, pair) {
-            (None, None) => (None, Named::new(), None),
-            (None, Some(pair)) => (Some(pair.keys), pair.secrets, None),
-            (Some(file), None) => {
+        let (frames, named, stamp) = match (source, pair) {
+            (_, None) if !matches!(source, SecretsSource::File(_)) => (None, Named::new(), None),
+            (SecretsSource::Environment, Some(pair)) => (Some(pair.keys), pair.secrets, None),
+            (SecretsSource::File(file), None) => {
                 let SecretsFile { keys, secrets, stamp } = SecretsFile::read(file, warnings)?;
                 (Some(keys), secrets, stamp)
             }
-            (Some(_), Some(_)) => {
-                let problem = format!("expected one of --secrets and {ACCESS_KEY}, found both");
+            _ => {
+                let problem =
+                    format!("expected one of --secrets, --keys and {ACCESS_KEY}, found two");
                 return Err(FatalError::Configuration(problem));
             }
         };
         let check_values = CheckValues::of(&named_tokens(&secrets), &named)?;
+        let has_tokens = secrets[0].is_some();
         let macs = secrets.map(|secret| secret.map(|secret| tokens::Mac::new(&secret)));
-        let frames = frames.map(Arc::new);
-        Ok(Self { tokens: Tokens::new(macs), frames, check_values, stamp })
+        let tokens = has_tokens.then(|| Tokens::new(macs));
+        Ok(Self { tokens, frames: frames.map(Arc::new), check_values, stamp })
     }
 
     /// Reads it again, to take the place of `self`.
     pub(crate) fn read_again(
         &self,
         environment: &Environment,
-        file: Option<&Path>,
+        source: SecretsSource<'_>,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
-        let read = Self::read(environment, file, warnings)?;
+        let read = Self::read(environment, source, warnings)?;
         self.check_values.check_change(&read.check_values)?;
         Ok(read)
     }
 
-    /// Begins with the tokens of a body.
-    pub(crate) fn tokens(&self) -> Tokens {
+    /// Begins with the tokens of a body, if there is a secret for them.
+    pub(crate) fn tokens(&self) -> Option<Tokens> {
         self.tokens.clone()
     }
 

@@ -3,10 +3,12 @@
 use crate::{
     exit::FatalError,
     serve::{
+        admission::callers::Callers,
         metrics::counters::Metrics,
         net::{read_budget::ReadBudget, tls::Acceptor},
         state::{
             readiness::Readiness,
+            reloadable::Reloadable,
             settings::{Limits, ServerSettings, ShutdownTimes},
             warnings::Warnings,
         },
@@ -21,6 +23,8 @@ pub(crate) struct ServerState {
     pub(crate) metrics: Metrics,
     pub(crate) read_budget: ReadBudget,
     pub(crate) readiness: Readiness,
+    /// `None` if everybody may call.
+    pub(crate) callers: Option<Reloadable<Callers>>,
     /// `None` if connections come in clear.
     pub(crate) tls: Option<Acceptor>,
 }
@@ -29,6 +33,7 @@ impl ServerState {
     /// Reads the certificates that `settings` name.
     pub(crate) fn new(
         settings: &ServerSettings,
+        callers: Option<Callers>,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         Ok(Self {
@@ -38,6 +43,7 @@ impl ServerState {
             metrics: Metrics::default(),
             read_budget: ReadBudget::default(),
             readiness: Readiness::default(),
+            callers: callers.map(Reloadable::new),
         })
     }
 

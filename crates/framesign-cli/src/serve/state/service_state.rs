@@ -13,6 +13,7 @@ use crate::{
         state::{
             environment::Environment,
             file_stamp::FileStamp,
+            live_keys::LiveKeys,
             reloadable::Reloadable,
             replay,
             secrets::Secrets,
@@ -35,8 +36,8 @@ pub(crate) struct ServiceState {
     environment: Environment,
     pub(crate) hasher: BodyHasher,
     pub(crate) secrets: Arc<Reloadable<Secrets>>,
-    /// `None` if everybody may call.
-    pub(crate) callers: Option<Reloadable<Callers>>,
+    /// What frames are verified with.
+    pub(crate) keys: LiveKeys,
     /// `None` if no uploads are received.
     pub(crate) uploads: Option<UploadReceiver>,
     /// `None` if frames are taken as often as they come.
@@ -52,10 +53,12 @@ impl ServiceState {
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         let callers = settings.callers.as_deref();
-        let callers = callers.map(|path| Callers::read(path, warnings)).transpose()?;
-        let file = settings.secrets.as_deref();
-        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, file, warnings)?));
-        let server = Arc::new(ServerState::new(&settings.server, warnings)?);
+        let callers = callers.map(|path| Callers::read(path, None, warnings)).transpose()?;
+        let keys = settings.keys.as_ref().map(LiveKeys::remote).transpose()?;
+        let source = settings.secrets_source();
+        let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, source, warnings)?));
+        let keys = keys.unwrap_or_else(|| LiveKeys::Secrets(Arc::clone(&secrets)));
+        let server = Arc::new(ServerState::new(&settings.server, callers, warnings)?);
         let replays = &server.metrics.replays;
         let replay = settings
             .replay
@@ -66,15 +69,15 @@ impl ServiceState {
         let uploads = settings.uploads.as_ref();
         Ok(Self {
             uploads: uploads
-                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &secrets, once))
+                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &keys, once))
                 .transpose()?,
             replay,
             secrets,
+            keys,
             server,
             settings,
             environment,
             hasher: BodyHasher::new(),
-            callers: callers.map(Reloadable::new),
         })
     }
 
@@ -82,8 +85,11 @@ impl ServiceState {
     pub(crate) fn reload(&self) {
         let metrics = &self.server.metrics;
         self.reload_secrets();
-        if let (Some(path), Some(callers)) = (&self.settings.callers, &self.callers) {
-            callers.reload("callers", metrics, |warnings| Callers::read(path, warnings));
+        if let (Some(path), Some(callers)) = (&self.settings.callers, &self.server.callers) {
+            let before = callers.current();
+            callers.reload("callers", metrics, |warnings| {
+                Callers::read(path, Some(&before), warnings)
+            });
         }
         self.server.reload();
     }
@@ -91,9 +97,9 @@ impl ServiceState {
     /// Reads secrets again. If they cannot be read they stay as they were.
     fn reload_secrets(&self) {
         let secrets = self.secrets.current();
-        let file = self.settings.secrets.as_deref();
+        let source = self.settings.secrets_source();
         self.secrets.reload("secrets", &self.server.metrics, |warnings| {
-            secrets.read_again(&self.environment, file, warnings)
+            secrets.read_again(&self.environment, source, warnings)
         });
     }
 

@@ -1,8 +1,14 @@
 //! The settings of the service: its options, checked.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
-use framesign::{Rules, replay::Outage, verify::Policy};
+use framesign::{Rules, SigningDate, replay::Outage, verify::Policy};
 
 /// The settings of the service. Nothing in them changes, and nothing in them is a secret.
 #[derive(Debug)]
@@ -11,6 +17,10 @@ pub(crate) struct Settings {
     pub(crate) callers: Option<PathBuf>,
     /// The access keys whose frames are signed and verified; `None` if the environment names one.
     pub(crate) secrets: Option<PathBuf>,
+    /// The service that tells the keys; `None` if this one has secrets.
+    pub(crate) keys: Option<KeysSettings>,
+    /// How far clocks may be apart: so long a key is told before and after its day.
+    pub(crate) skew: Duration,
     pub(crate) max_requests_per_caller: usize,
     /// The rules that frames of `/sign` are read by.
     pub(crate) rules: Rules,
@@ -65,6 +75,43 @@ pub(crate) struct ShutdownTimes {
     pub(crate) delay: Duration,
     /// How long requests may take after that.
     pub(crate) timeout: Duration,
+}
+
+impl Settings {
+    /// Returns whether `date` is today in UTC at any moment from the skew before `now` to the skew
+    /// after it: a verifier accepts frames of no other (protocol section 9).
+    pub(crate) fn is_current(&self, date: SigningDate, now: SystemTime) -> bool {
+        let before = now.checked_sub(self.skew).unwrap_or(now);
+        let after = now.checked_add(self.skew).unwrap_or(now);
+        (SigningDate::of(before)..=SigningDate::of(after)).contains(&date)
+    }
+
+    /// Where the secrets of access keys come from.
+    pub(crate) fn secrets_source(&self) -> SecretsSource<'_> {
+        match (&self.secrets, &self.keys) {
+            (Some(path), _) => SecretsSource::File(path),
+            (None, Some(_)) => SecretsSource::Elsewhere,
+            (None, None) => SecretsSource::Environment,
+        }
+    }
+}
+
+/// Where the secrets of access keys come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SecretsSource<'a> {
+    /// One pair, which the environment holds or names.
+    Environment,
+    File(&'a Path),
+    /// They are not known here.
+    Elsewhere,
+}
+
+/// The service that tells the keys of the day.
+#[derive(Clone, Debug)]
+pub(crate) struct KeysSettings {
+    pub(crate) url: String,
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Where uploads are received, and their limits.

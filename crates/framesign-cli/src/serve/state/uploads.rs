@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use framesign::{
     replay::ReplayGuard,
-    secrets::{KeyCache, Secret, SecretStore, StoreError as SecretsError},
+    secrets::KeyCache,
     tower::Cause,
     verify::{Policy, Reason},
 };
@@ -16,17 +16,17 @@ use crate::{
     exit::FatalError,
     serve::{
         metrics::counters::ReplayCounters,
-        state::{reloadable::Reloadable, secrets::Secrets, settings::UploadSettings},
+        state::{live_keys::LiveKeys, settings::UploadSettings},
     },
 };
 
 /// The time between two sweeps of what was left.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
-/// Receives uploads, which are verified with the secrets of `/verify`.
+/// Receives uploads, which are verified with the keys of `/verify`.
 #[derive(Clone, Debug)]
 pub(crate) struct UploadReceiver {
-    pub(crate) service: Service<LiveSecrets>,
+    pub(crate) service: Service<LiveKeys>,
     uploads: Uploads,
 }
 
@@ -37,10 +37,6 @@ pub(crate) struct Once<'a> {
     pub(crate) counters: &'a Arc<ReplayCounters>,
 }
 
-/// The secrets that are live at the moment.
-#[derive(Debug)]
-pub(crate) struct LiveSecrets(Arc<Reloadable<Secrets>>);
-
 impl UploadReceiver {
     /// Opens the store.
     ///
@@ -50,19 +46,19 @@ impl UploadReceiver {
     pub(crate) fn open(
         settings: &UploadSettings,
         policy: &Policy,
-        secrets: &Arc<Reloadable<Secrets>>,
+        keys: &LiveKeys,
         once: Option<Once<'_>>,
     ) -> Result<Self, FatalError> {
-        if secrets.current().frames().is_none() {
+        if !keys.are_there() {
             let problem = "--uploads: expected FRAMESIGN_ACCESS_KEY and FRAMESIGN_SECRET_KEY, or \
-                           --secrets, which uploads are signed with, found neither";
+                           --secrets or --keys, which uploads are signed with, found none";
             return Err(FatalError::Configuration(problem.into()));
         }
         let store = store(&settings.place)
             .map_err(|problem| FatalError::Configuration(format!("--uploads: {problem}")))?;
         let log = |error: &StoreError| warn!(%error, "uploads");
         let uploads = Uploads::shared(store, settings.limits).on_store_error(log);
-        let keys = Arc::new(KeyCache::new(LiveSecrets(Arc::clone(secrets))));
+        let keys = Arc::new(KeyCache::new(keys.clone()));
         let counters = once.map(|once| Arc::clone(once.counters));
         let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |mut layer| {
             if let Some(once) = once {
@@ -117,11 +113,4 @@ fn objects(url: &str) -> Result<Arc<dyn Store>, String> {
 #[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure")))]
 fn objects(_: &str) -> Result<Arc<dyn Store>, String> {
     Err("expected a directory: this program is built without s3, gcs and azure".into())
-}
-
-impl SecretStore for LiveSecrets {
-    async fn secrets(&self, access_key: &[u8]) -> Result<Vec<Secret>, SecretsError> {
-        let frames = self.0.current().frames();
-        Ok(frames.map_or_else(Vec::new, |frames| frames.live(access_key).to_vec()))
-    }
 }

@@ -54,7 +54,7 @@ fn every_route_that_is_documented_is_there() {
             count += 1;
         }
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 9);
 }
 
 #[test]
@@ -73,6 +73,28 @@ fn every_route_of_uploads_that_is_documented_is_there() {
         }
     }
     assert_eq!(count, 6);
+}
+
+#[test]
+fn every_metric_of_alerts_and_dashboard_is_there() {
+    let there: BTreeSet<_> = metrics().into_keys().collect();
+    let name_of = |metric: &String| metric.split('{').next().unwrap().to_owned();
+    let there: BTreeSet<_> = there.iter().map(name_of).collect();
+    let is_of = |c: char| c.is_ascii_lowercase() || c == '_';
+    for (page, least) in [
+        (include_str!("../../../../../deploy/prometheus/alerts.yaml"), 5),
+        (include_str!("../../../../../deploy/grafana/framesign.json"), 10),
+    ] {
+        let words = page.split(|c| !is_of(c));
+        let named: BTreeSet<_> = words
+            .filter(|word| word.starts_with("framesign_") || word.starts_with("process_"))
+            .collect();
+        assert!(named.len() >= least, "{named:?}");
+        for name in named {
+            let name = name.strip_suffix("_bucket").unwrap_or(name);
+            assert!(there.contains(name), "{name} is none of {there:?}");
+        }
+    }
 }
 
 /// The cells of the table that begins with `head`, row by row.
@@ -133,9 +155,13 @@ fn default(text: &str) -> Option<String> {
 
 /// Every metric with its labels, but that of the buckets, and its type.
 fn metrics() -> BTreeMap<String, String> {
-    let service = Service::start(&[]);
-    // What is counted by status is there once there was a request.
-    service.assert_lives();
+    let callers = tempfile::NamedTempFile::new().unwrap();
+    let token = "token-of-a-caller-0123456789";
+    std::fs::write(&callers, format!("caller = ['{token}']")).unwrap();
+    let service = Service::start(&["--callers", callers.path().to_str().unwrap()]);
+    // What is counted by status is there once there was a request of a caller.
+    let fields = format!("Host: h\r\nAuthorization: Bearer {token}\r\nContent-Length: 0");
+    assert_eq!(service.request(format!("POST /token HTTP/1.1\r\n{fields}\r\n\r\n")).status, 200);
     let accept = "Accept: application/openmetrics-text";
     let answer = service.request(format!("GET /metrics HTTP/1.1\r\nHost: h\r\n{accept}\r\n\r\n"));
     let text = answer.text();

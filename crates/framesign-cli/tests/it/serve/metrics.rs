@@ -185,7 +185,7 @@ fn what_clients_send_makes_no_series() {
     let after = text(&service);
     assert_eq!(samples(&after).into_keys().collect::<BTreeSet<_>>(), before);
     let routes = numbers(&service)["requests"]["by_route"].as_object().unwrap().len();
-    assert_eq!(routes, 11);
+    assert_eq!(routes, 12);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub(crate) mod documents;
 mod files;
 mod frames;
 mod http2;
+mod keys;
 mod limits;
 mod logs;
 mod metrics;

@@ -14,14 +14,14 @@ use super::{
 };
 
 /// Access keys, with their secrets.
-const ONE: (&str, &str) = ("key-one", "the secret of key one");
-const TWO: (&str, &str) = ("key-two/&", "the secret of key two");
-const OLDER: &str = "the older secret of key two";
-const REVOKED: &str = "key-three";
+pub(super) const ONE: (&str, &str) = ("key-one", "the secret of key one");
+pub(super) const TWO: (&str, &str) = ("key-two/&", "the secret of key two");
+pub(super) const OLDER: &str = "the older secret of key two";
+pub(super) const REVOKED: &str = "key-three";
 
 const GET: &str = "GET /files/a?q HTTP/1.1\r\nHost: files.test\r\n\r\n";
 
-fn secrets() -> NamedTempFile {
+pub(super) fn secrets() -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
     let text = format!(
         "'{}' = ['{}']\n'{}' = ['{}', '{OLDER}']\n'{REVOKED}' = []\n",
@@ -35,10 +35,15 @@ fn path(file: &NamedTempFile) -> &str {
     file.path().to_str().unwrap()
 }
 
+/// Every byte escaped.
+pub(super) fn escaped(access_key: &str) -> String {
+    let escaped: Vec<_> = access_key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    escaped.concat()
+}
+
 /// The target of `/sign` for an access key.
 fn target(access_key: &str) -> String {
-    let escaped: Vec<_> = access_key.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    format!("/sign?access_key={}", escaped.concat())
+    format!("/sign?access_key={}", escaped(access_key))
 }
 
 fn key((access_key, secret): (&str, &str), date: SigningDate) -> SigningKey {
@@ -55,13 +60,13 @@ fn is_signed_by(answer: &Answer, pair: (&str, &str), frame: &str) -> bool {
 }
 
 /// A frame that is signed now.
-fn sealed(pair: (&str, &str)) -> Vec<u8> {
+pub(super) fn sealed(pair: (&str, &str)) -> Vec<u8> {
     let now = SystemTime::now();
     let (key, options) = (key(pair, SigningDate::of(now)), SigningOptions::default());
     sign_head(GET.as_bytes(), &key, PayloadHash::of(b""), now, &options).unwrap()
 }
 
-fn is_valid(service: &Service, pair: (&str, &str)) -> bool {
+pub(super) fn is_valid(service: &Service, pair: (&str, &str)) -> bool {
     let answer = Request::frame("/verify", sealed(pair)).to(service);
     answer.json()["valid"].as_bool().unwrap()
 }
@@ -151,12 +156,15 @@ fn secrets_that_cannot_be_used_keep_the_service_from_starting() {
 }
 
 /// A caller's token, which the name of the caller makes.
-fn token(caller: &str) -> String {
+pub(super) fn token(caller: &str) -> String {
     format!("token-of-{caller}-0123456789")
 }
 
 /// A service with callers, whose members these are.
-fn with_callers(callers: &[(&str, &str)], options: &[&str]) -> (Service, [NamedTempFile; 2]) {
+pub(super) fn with_callers(
+    callers: &[(&str, &str)],
+    options: &[&str],
+) -> (Service, [NamedTempFile; 2]) {
     let (secrets, file) = (secrets(), NamedTempFile::new().unwrap());
     let table = |(name, members): &(&str, &str)| match *members {
         "" => format!("{name} = ['{}']\n", token(name)),
@@ -429,4 +437,65 @@ fn callers_with_unknown_members_keep_the_service_from_starting() {
         assert!(complaint.contains("line 3"), "{members}: {complaint}");
         assert!(!complaint.contains("token-of"), "{complaint}");
     }
+}
+
+#[test]
+fn requests_are_counted_by_caller() {
+    let callers = [("\"a \\\"b\\\" \\\\c\"", ""), ("signs", "rights = ['sign']"), ("idle", "")];
+    let quoted = "a \"b\" \\c";
+    let (secrets, file) = (secrets(), NamedTempFile::new().unwrap());
+    let write = |callers: &[(&str, &str)]| {
+        let table = |(number, (name, members)): (usize, &(&str, &str))| {
+            format!("[{name}]\ntokens = ['{}']\n{members}\n", token(&number.to_string()))
+        };
+        let text: Vec<_> = callers.iter().enumerate().map(table).collect();
+        fs::write(&file, text.concat()).unwrap();
+    };
+    write(&callers);
+    let files = ["--secrets", path(&secrets), "--callers", path(&file)];
+    let service = Service::start(&files);
+    for (caller, status) in [("0", 200), ("1", 403), ("0", 200), ("1", 403), ("1", 403), ("x", 401)]
+    {
+        assert_eq!(ask(&service, caller, Request::post("/token", "bytes")).status, status);
+    }
+    let numbers = || Request::get("/metrics").to(&service).json()["callers"].clone();
+    let expected = serde_json::json!({
+        quoted: { "requests": { "2xx": 2 } },
+        "signs": { "requests": { "4xx": 3 } },
+        "idle": { "requests": {} },
+    });
+    assert_eq!(numbers(), expected);
+    let request = Request::get("/metrics").field("Accept", "application/openmetrics-text");
+    let text = request.to(&service).text().to_owned();
+    for line in [
+        r#"framesign_caller_requests_total{caller="a \"b\" \\c",class="2xx"} 2"#,
+        r#"framesign_caller_requests_total{caller="signs",class="4xx"} 3"#,
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line} in {text}");
+    }
+    assert_eq!(text.matches("framesign_caller_requests_total{").count(), 2, "{text}");
+    // Who stays in the file keeps the numbers; who leaves it takes them along.
+    write(&callers[..1]);
+    service.hangup();
+    service.wait_for_log("callers were read again");
+    assert_eq!(numbers(), serde_json::json!({ quoted: { "requests": { "2xx": 2 } } }));
+}
+
+#[test]
+fn log_has_the_trace_of_a_request() {
+    let service = Service::start(&["--log-format", "json"]);
+    let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let ask =
+        |value: &str| Request::post("/token", "bytes").field("traceparent", value).to(&service);
+    ask(&format!("00-{trace}-{parent}-01"));
+    ask("00-nonsense-\"}{");
+    service.terminate();
+    let (_, log) = service.wait();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let requests: Vec<_> = lines.filter(|line| line["message"] == "request").collect();
+    assert_eq!(
+        (&requests[0]["trace_id"], &requests[0]["parent_id"]),
+        (&trace.into(), &parent.into())
+    );
+    assert!(requests[1]["trace_id"].is_null() && !log.contains("nonsense"), "{log}");
 }

@@ -1,7 +1,7 @@
 //! Upload append: PATCH of an upload resource, with the next part.
 
 use bytes::Bytes;
-use framesign::{http::BoxError, secrets::SecretStore};
+use framesign::{http::BoxError, secrets::KeySource};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
@@ -24,7 +24,7 @@ impl<B, S> Signed<'_, B, S>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
-    S: SecretStore,
+    S: KeySource,
 {
     pub(super) async fn append(self, key: &UploadKey) -> Result<Response<Body>, Problem> {
         self.check_type()?;

@@ -1,7 +1,7 @@
 //! Upload cancellation: DELETE of an upload resource.
 
 use bytes::Bytes;
-use framesign::{http::BoxError, secrets::SecretStore};
+use framesign::{http::BoxError, secrets::KeySource};
 use http::{Response, StatusCode};
 
 use super::Signed;
@@ -15,7 +15,7 @@ impl<B, S> Signed<'_, B, S>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
-    S: SecretStore,
+    S: KeySource,
 {
     /// Deletes an upload. Of one that is complete the result alone: the file stays.
     pub(super) async fn cancel(self, key: &UploadKey) -> Result<Response<Body>, Problem> {

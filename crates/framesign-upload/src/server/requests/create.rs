@@ -1,7 +1,7 @@
 //! Upload creation: POST or PUT to a file, with all of it, a first part or nothing.
 
 use bytes::Bytes;
-use framesign::{http::BoxError, secrets::SecretStore};
+use framesign::{http::BoxError, secrets::KeySource};
 use http::{Response, StatusCode, header};
 
 use super::{
@@ -22,7 +22,7 @@ impl<B, S> Signed<'_, B, S>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
-    S: SecretStore,
+    S: KeySource,
 {
     pub(super) async fn create(self, name: &str) -> Result<Response<Body>, Problem> {
         let (uploads, content_length) = (self.uploads, self.content_length);

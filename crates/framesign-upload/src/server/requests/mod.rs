@@ -11,7 +11,7 @@ use bytes::Bytes;
 use framesign::{
     PayloadHash,
     http::{BoxError, Verification, VerifyingBody},
-    secrets::{KeyCache, SecretStore, StoreError as SecretsError},
+    secrets::{KeyCache, KeySource, StoreError as SecretsError},
     verify::{Claim, Verified, WWW_AUTHENTICATE},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -81,7 +81,7 @@ pub(super) async fn answer<B, S>(
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
-    S: SecretStore,
+    S: KeySource,
 {
     let (mut parts, body) = request.into_parts();
     let claim: Option<Claim> = parts.extensions.remove();
@@ -105,7 +105,7 @@ impl<B, S> Signed<'_, B, S>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
-    S: SecretStore,
+    S: KeySource,
 {
     async fn answer(self, method: &Method, path: &str) -> Result<Response<Body>, Problem> {
         let id = match Target::of(path).ok_or_else(Problem::not_found)? {
@@ -168,10 +168,7 @@ enum Received {
 }
 
 /// A secret can be revoked while a part is on its way.
-async fn check_live<S: SecretStore>(
-    keys: &KeyCache<S>,
-    verified: &Verified,
-) -> Result<(), Problem> {
+async fn check_live<S: KeySource>(keys: &KeyCache<S>, verified: &Verified) -> Result<(), Problem> {
     match keys.is_live(verified).await {
         Ok(true) => Ok(()),
         Ok(false) => {

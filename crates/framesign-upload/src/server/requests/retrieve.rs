@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use framesign::{http::BoxError, secrets::SecretStore};
+use framesign::{http::BoxError, secrets::KeySource};
 use http::{Response, StatusCode};
 
 use super::{Signed, insert, limit_field, progress};
@@ -21,7 +21,7 @@ impl<B, S> Signed<'_, B, S>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
-    S: SecretStore,
+    S: KeySource,
 {
     pub(super) async fn retrieve(self, key: &UploadKey) -> Result<Response<Body>, Problem> {
         let uploads = self.uploads;

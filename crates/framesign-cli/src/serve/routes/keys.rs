@@ -1,0 +1,97 @@
+//! `GET /keys/{access_key}/{date}`: the day's signing keys, for verifiers that hold no secret.
+
+use std::time::SystemTime;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{Request, Response, StatusCode, Uri},
+};
+use framesign::SigningDate;
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+
+use crate::serve::{
+    admission::permissions::{Denied, Right},
+    net::peer::Peer,
+    routes::{app_state::AppState, content_negotiation, problem::Problem, response},
+};
+
+#[derive(Serialize)]
+struct KeysResponse<'a> {
+    access_key: &'a str,
+    date: String,
+    keys: Vec<&'a str>,
+}
+
+/// Answers with the keys of the live secrets, the current one first.
+pub(crate) async fn keys(
+    State(app): State<AppState>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    let permit = app.admission.admit(&request, Right::Keys)?;
+    if !(app.state.server.tls.is_some() || is_from_loopback(&request)) {
+        return Err(Problem::forbidden(Denied::Clear));
+    }
+    content_negotiation::choose(request.headers(), &[response::JSON])?;
+    let frames = app.state.secrets.current().frames().ok_or_else(Problem::no_keys)?;
+    // An access key that the caller may not know is not told apart from one that is not there.
+    let (access_key, date) = named(request.uri()).ok_or_else(not_here)?;
+    permit.permissions().check_access_key(&access_key).map_err(|_| not_here())?;
+    if !app.state.settings.is_current(date, SystemTime::now()) {
+        return Err(not_here());
+    }
+    let keys = frames.hex(&access_key, date);
+    if keys.is_empty() {
+        return Err(not_here());
+    }
+    Ok(response::json(&KeysResponse {
+        access_key: &access_key,
+        date: date.to_string(),
+        keys: keys.iter().map(|key| key.as_str()).collect(),
+    }))
+}
+
+/// The access key and the date that the path names, the former percent-encoded.
+fn named(uri: &Uri) -> Option<(String, SigningDate)> {
+    let (access_key, date) = uri.path().strip_prefix("/keys/")?.split_once('/')?;
+    let access_key = percent_decode_str(access_key).decode_utf8().ok()?;
+    Some((access_key.into_owned(), date.parse().ok()?))
+}
+
+/// Returns whether nobody between here and there can read the answer.
+fn is_from_loopback(request: &Request<Body>) -> bool {
+    let peer = request.extensions().get::<Peer>();
+    peer.is_some_and(|peer| peer.address.ip().to_canonical().is_loopback())
+}
+
+fn not_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no key of this access key for this date")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+
+    use super::is_from_loopback;
+    use crate::serve::net::peer::Peer;
+
+    #[test]
+    fn loopback_is_told_from_the_network() {
+        for (address, expected) in [
+            ("127.0.0.1:80", true),
+            ("127.1.2.3:80", true),
+            ("[::1]:80", true),
+            ("[::ffff:127.0.0.1]:80", true),
+            ("10.0.0.1:80", false),
+            ("[::ffff:10.0.0.1]:80", false),
+            ("[2001:db8::1]:80", false),
+        ] {
+            let mut request = Request::new(Body::empty());
+            let peer = Peer { address: address.parse().unwrap(), certificate: None };
+            request.extensions_mut().insert(peer);
+            assert_eq!(is_from_loopback(&request), expected, "{address}");
+        }
+        assert!(!is_from_loopback(&Request::new(Body::empty())));
+    }
+}

@@ -1,0 +1,291 @@
+//! Keys from elsewhere, kept for their day.
+
+use std::{
+    collections::HashMap,
+    fmt, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{self, OwnedMutexGuard, Semaphore},
+    task,
+    time::Instant,
+};
+
+use super::{KeySource, StoreError};
+use crate::protocol::{SigningDate, SigningKey};
+
+/// Keeps the keys that a distant source answers with.
+///
+/// ```text
+///            ┌─────────── asked again, beside ◄───────────┐
+///            ▼                                            │
+///   ● ──► asked ──answer──► fresh ──refresh time──► used all the same
+///            └──no answer──► failed ──retry time──► asked again
+/// ```
+///
+/// - **An answer counts for the refresh time**, a minute unless set, without the source being asked:
+///   so long may a revoked access key go on to be known. After that it is used all the same, while
+///   the source is asked again beside.
+/// - **The source may be away.** What it has answered is used until it answers again, or until its day
+///   is over. What it never answered is a [`StoreError`], and it is asked again after a second.
+/// - **One question at a time** for an access key and a date: whoever comes meanwhile waits for the
+///   same answer. Of all access keys at most 16 questions are under way.
+/// - **Bounded**: the answers for 10,000 access keys are kept unless set otherwise, those used last,
+///   each for the last date asked for and the days beside it. That an access key is unknown is an
+///   answer too. One of over 1,024 bytes is unknown without a question.
+///
+/// How long a question takes is for the source to limit. A clone shares everything. It must be used
+/// within a runtime of tokio.
+///
+/// ```
+/// use framesign::secrets::{KeyCache, KeySource, RemoteKeys};
+///
+/// fn verify_with(elsewhere: impl KeySource + 'static) {
+///     let keys = KeyCache::new(RemoteKeys::new(elsewhere));
+///     // `VerifyLayer::with_keys(Arc::new(keys))`, or `keys.keys(&claim).await`.
+/// }
+/// ```
+pub struct RemoteKeys<S>(Arc<Shared<S>>);
+
+struct Shared<S> {
+    source: S,
+    refresh: Duration,
+    questions: Semaphore,
+    answers: Mutex<Answers>,
+}
+
+impl<S: KeySource> RemoteKeys<S> {
+    /// The time for which an answer counts unless it is set.
+    pub const DEFAULT_REFRESH: Duration = Duration::from_secs(60);
+
+    /// The number of access keys whose answers are kept unless it is set.
+    pub const DEFAULT_MAX_ACCESS_KEYS: usize = 10_000;
+
+    /// Keeps the answers of `source`.
+    #[must_use]
+    pub fn new(source: S) -> Self {
+        Self::with(source, Self::DEFAULT_REFRESH, Self::DEFAULT_MAX_ACCESS_KEYS)
+    }
+
+    /// Keeps the answers of `source` for `max_access_keys`, each without another question for `refresh`.
+    #[must_use]
+    pub fn with(source: S, refresh: Duration, max_access_keys: usize) -> Self {
+        Self(Arc::new(Shared {
+            source,
+            refresh,
+            questions: Semaphore::new(MAX_QUESTIONS),
+            answers: Mutex::new(Answers::new(max_access_keys)),
+        }))
+    }
+
+    /// The source that is asked.
+    #[must_use]
+    pub fn source(&self) -> &S {
+        &self.0.source
+    }
+
+    /// The number of access keys whose answers are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.answers().len()
+    }
+
+    /// Returns `true` if no answer is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The most questions that are under way.
+const MAX_QUESTIONS: usize = 16;
+
+/// The time until a source that gave no answer is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The most bytes of an access key that is asked for.
+const MAX_ACCESS_KEY: usize = 1024;
+
+impl<S: KeySource + 'static> KeySource for RemoteKeys<S> {
+    async fn keys(
+        &self,
+        access_key: &[u8],
+        date: SigningDate,
+    ) -> Result<Vec<SigningKey>, StoreError> {
+        let Ok(access_key) = str::from_utf8(access_key) else { return Ok(Vec::new()) };
+        if access_key.len() > MAX_ACCESS_KEY {
+            return Ok(Vec::new());
+        }
+        let entry = self.0.entry(access_key, date);
+        match entry.answer() {
+            Some(answer) if answer.is_fresh() => answer.result(),
+            Some(Answer { keys: Ok(keys), .. }) => {
+                self.ask_beside(entry, access_key, date);
+                Ok(keys)
+            }
+            _ => self.0.ask(&entry, access_key, date).await,
+        }
+    }
+}
+
+impl<S: KeySource + 'static> RemoteKeys<S> {
+    /// Asks in a task of its own, unless somebody is asking.
+    fn ask_beside(&self, entry: Arc<Entry>, access_key: &str, date: SigningDate) {
+        let Ok(asking) = Arc::clone(&entry.asking).try_lock_owned() else { return };
+        let (shared, access_key) = (Arc::clone(&self.0), access_key.to_owned());
+        task::spawn(async move { shared.question(&entry, &access_key, date, asking).await });
+    }
+}
+
+impl<S: KeySource> Shared<S> {
+    /// Asks, or waits for the answer to somebody else who does.
+    async fn ask(
+        &self,
+        entry: &Entry,
+        access_key: &str,
+        date: SigningDate,
+    ) -> Result<Vec<SigningKey>, StoreError> {
+        let asking = Arc::clone(&entry.asking).lock_owned().await;
+        match entry.answer() {
+            Some(answer) if answer.is_fresh() => answer.result(),
+            _ => self.question(entry, access_key, date, asking).await.result(),
+        }
+    }
+
+    async fn question(
+        &self,
+        entry: &Entry,
+        access_key: &str,
+        date: SigningDate,
+        _asking: OwnedMutexGuard<()>,
+    ) -> Answer {
+        // It is never closed.
+        let _permit = self.questions.acquire().await;
+        let keys = self.source.keys(access_key.as_bytes(), date).await;
+        entry.replace(keys.map_err(|error| error.into_inner().to_string().into()), self.refresh)
+    }
+
+    fn entry(&self, access_key: &str, date: SigningDate) -> Arc<Entry> {
+        let (entry, evicted) = self.answers().entry(access_key, date);
+        // The lock is free again: zeroizing many keys takes its time.
+        drop(evicted);
+        entry
+    }
+
+    // Nothing that can panic half-way runs under the lock.
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known of an access key for a date.
+#[derive(Default)]
+struct Entry {
+    answer: Mutex<Option<Answer>>,
+    /// Held by whoever asks.
+    asking: Arc<sync::Mutex<()>>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    /// The keys, or why the source could not tell.
+    keys: Result<Vec<SigningKey>, Arc<str>>,
+    fresh_until: Instant,
+}
+
+impl Answer {
+    fn is_fresh(&self) -> bool {
+        Instant::now() < self.fresh_until
+    }
+
+    fn result(self) -> Result<Vec<SigningKey>, StoreError> {
+        self.keys.map_err(|error| StoreError::new(&*error))
+    }
+}
+
+impl Entry {
+    fn answer(&self) -> Option<Answer> {
+        self.lock().clone()
+    }
+
+    /// Keeps what the source has answered. If it could not tell, what it has answered before stays.
+    fn replace(&self, keys: Result<Vec<SigningKey>, Arc<str>>, refresh: Duration) -> Answer {
+        let mut answer = self.lock();
+        let before = answer.take().and_then(|answer| answer.keys.ok());
+        let lasts = if keys.is_ok() { refresh } else { RETRY };
+        let keys = keys.or_else(|error| before.ok_or(error));
+        answer.insert(Answer { keys, fresh_until: Instant::now() + lasts }).clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Answer>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The entries of an access key, each of another date.
+type Dates = Vec<(SigningDate, Arc<Entry>)>;
+
+/// The entries of access keys that were used since some time.
+type Generation = HashMap<Box<str>, Dates>;
+
+/// Two generations, as in the cache of derived keys: those that were used last are kept.
+struct Answers {
+    /// The number of access keys that a generation has room for.
+    room: usize,
+    /// The last date that was asked for.
+    day: Option<SigningDate>,
+    recent: Generation,
+    older: Generation,
+}
+
+impl Answers {
+    fn new(max_access_keys: usize) -> Self {
+        let room = (max_access_keys / 2).max(1);
+        Self { room, day: None, recent: Generation::new(), older: Generation::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.recent.len() + self.older.len()
+    }
+
+    /// The entry, which is new if there is none; and what had to make room for it.
+    fn entry(&mut self, access_key: &str, date: SigningDate) -> (Arc<Entry>, Generation) {
+        let mut dates = self
+            .recent
+            .remove(access_key)
+            .or_else(|| self.older.remove(access_key))
+            .unwrap_or_default();
+        dates.retain(|(other, _)| other.is_near(date));
+        let is_new_day = self.day < Some(date);
+        self.day = self.day.max(Some(date));
+        let evicted = if is_new_day || self.recent.len() >= self.room {
+            let recent = mem::take(&mut self.recent);
+            mem::replace(&mut self.older, recent)
+        } else {
+            Generation::new()
+        };
+        let known = dates.iter().find(|(other, _)| *other == date).map(|(_, entry)| entry);
+        let entry = known.cloned().unwrap_or_else(|| {
+            let entry = Arc::<Entry>::default();
+            dates.push((date, Arc::clone(&entry)));
+            entry
+        });
+        self.recent.insert(access_key.into(), dates);
+        (entry, evicted)
+    }
+}
+
+impl<S> Clone for RemoteKeys<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for RemoteKeys<S> {
+    /// Without any key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys").field("source", &self.0.source).finish_non_exhaustive()
+    }
+}
