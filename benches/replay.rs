@@ -9,7 +9,7 @@ use std::{
 };
 
 use framesign::{
-    PayloadHash, SigningDate, SigningKey, SigningOptions,
+    Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions,
     replay::{MemoryReplayStore, Outage, ReplayGuard},
     sign_head,
     verify::{Claim, Policy, Verified, Verifier},
@@ -18,10 +18,9 @@ use futures_util::FutureExt;
 
 mod support {
     pub(crate) mod figure;
-    pub(crate) mod keys;
 }
 
-use support::{figure, keys};
+use support::figure;
 
 type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -40,12 +39,12 @@ fn main() -> Result {
     let before = resident()?;
     let store = std::sync::Arc::new(MemoryReplayStore::new(many + ASKED));
     let guard = ReplayGuard::new(store.clone(), Outage::Refuse);
-    let frames = Frames::new();
+    let frames = Frames::new()?;
     let asked = frames.make(0..ASKED)?;
     for verified in &asked {
         accept(&guard, verified);
     }
-    let few = lookup(&guard, &asked);
+    let few = lookup(&guard, &asked)?;
     let mut longest = Duration::ZERO;
     let mut number = ASKED;
     while number < many {
@@ -57,19 +56,19 @@ fn main() -> Result {
         }
         number += FEW;
     }
-    let full = lookup(&guard, &asked);
-    let note = format!("{:.0} ns with {FEW} entries, {:.0} ns with {many}", few, full);
+    let full = lookup(&guard, &asked)?;
+    let note = format!("{few:.0} ns with {FEW} entries, {full:.0} ns with {many}");
     figure::print("replay look-up, full beside few", full / few, &..=3.0, note);
     let new = frames.make(many..many + ASKED)?;
     let began = Instant::now();
     for verified in &new {
         accept(&guard, verified);
     }
-    let nanoseconds = began.elapsed().as_secs_f64() * 1e9 / ASKED as f64;
+    let nanoseconds = began.elapsed().as_secs_f64() * 1e9 / count(ASKED)?;
     figure::print("replay entry, written to a full store, ns", nanoseconds, &.., "with its name");
     let note = "one of all, while maps grew";
     figure::print("replay entry, the longest, ms", longest.as_secs_f64() * 1e3, &.., note);
-    let bytes = (resident()? - before) / store.len() as f64;
+    let bytes = (resident()? - before) / count(store.len())?;
     figure::print("replay entry, bytes", bytes, &.., "resident memory, of all that was made");
     Ok(())
 }
@@ -79,14 +78,19 @@ fn accept(guard: &ReplayGuard, verified: &Verified) -> bool {
 }
 
 /// The time in nanoseconds to find an entry that is there.
-fn lookup(guard: &ReplayGuard, asked: &[Verified]) -> f64 {
+fn lookup(guard: &ReplayGuard, asked: &[Verified]) -> Result<f64> {
     let began = Instant::now();
     for _ in 0..TURNS {
         for verified in asked {
             assert!(!black_box(accept(guard, verified)), "it came before");
         }
     }
-    began.elapsed().as_secs_f64() * 1e9 / (TURNS * asked.len()) as f64
+    Ok(began.elapsed().as_secs_f64() * 1e9 / count(TURNS * asked.len())?)
+}
+
+/// A count to reckon with.
+fn count(count: usize) -> Result<f64> {
+    Ok(u32::try_from(count)?.into())
 }
 
 /// Makes frames and verifies them.
@@ -96,9 +100,10 @@ struct Frames {
 }
 
 impl Frames {
-    fn new() -> Self {
+    fn new() -> Result<Self> {
         let now = SystemTime::now();
-        Self { key: SigningKey::derive(&keys::credentials(), SigningDate::of(now)), now }
+        let key = SigningKey::derive(&Credentials::new("access", "secret")?, SigningDate::of(now));
+        Ok(Self { key, now })
     }
 
     fn make(&self, numbers: std::ops::Range<usize>) -> Result<Vec<Verified>> {
