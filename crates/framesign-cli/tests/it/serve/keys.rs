@@ -165,8 +165,8 @@ fn verifier_goes_on_while_the_source_is_away() {
 
 #[test]
 fn verifier_who_may_not_have_keys_says_that_it_cannot_tell() {
-    let Pair { verifier, .. } = Pair::start("short");
-    assert_eq!(Request::frame("/verify", sealed(ONE)).to(&verifier).status, 503);
+    let Pair { verifier, .. } = &Pair::start("short");
+    assert_eq!(Request::frame("/verify", sealed(ONE)).to(verifier).status, 503);
     verifier.wait_for_log("the service answered 403");
 }
 
