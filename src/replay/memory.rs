@@ -19,7 +19,7 @@ use super::{
 /// - It holds a bounded number of entries. If it is full, a further frame is one for which the store
 ///   cannot be asked: the [`Outage`](super::Outage) of the guard says what is done. No entry that
 ///   counts gives way, else whoever can sign could push out the entries of others.
-/// - An entry takes some 160 bytes; a store of 1,000,000 entries takes up to about 160 MB when it is
+/// - An entry takes some 210 bytes; a store of 1,000,000 entries takes up to about 210 MB when it is
 ///   full, and nothing for entries that are not there.
 /// - Entries that have expired are removed a few at a time, whenever a further one is reserved.
 ///
