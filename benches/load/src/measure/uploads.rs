@@ -22,7 +22,7 @@ use crate::{
     Result, Setup, figure,
     measure::median,
     process::{self, Server},
-    request::zeros,
+    request::{SECRET, zeros},
     results::count,
     size::Size,
 };
@@ -167,7 +167,7 @@ impl Target {
     fn start(setup: &Setup, directory: &TempDir) -> Result<Self> {
         let path = directory.path().to_str().ok_or("expected a directory in UTF-8")?;
         let mut command = Command::new(&setup.framesign);
-        command.env_clear().env("FRAMESIGN_LOG_LEVEL", "warn").env("SECRET", "not asked for");
+        command.env_clear().env("FRAMESIGN_LOG_LEVEL", "warn").env("SECRET", SECRET);
         command.env("FRAMESIGN_ACCESS_KEY", ACCESS_KEY).env("FRAMESIGN_SECRET_KEY", SECRET_KEY);
         command.args(["serve", "--listen", "127.0.0.1:0", "--uploads", path]);
         command.args(["--max-body", &(1_u64 << 40).to_string()]);

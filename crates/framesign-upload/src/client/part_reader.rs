@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use framesign::PayloadHash;
 use sha256_multi::{State, update_many};
 
@@ -18,11 +18,14 @@ pub(super) struct PartReader {
     offset: u64,
     /// Of everything that was read.
     whole: State,
+    /// The memory of parts that were sent, for those that are read next: what is freed on another
+    /// thread than it was allocated on is not given back soon by every allocator.
+    spare: Vec<BytesMut>,
 }
 
 impl PartReader {
     pub(super) fn new(source: Source) -> Self {
-        Self { source, offset: 0, whole: State::new() }
+        Self { source, offset: 0, whole: State::new(), spare: Vec::new() }
     }
 
     pub(super) fn length(&self) -> Option<u64> {
@@ -37,6 +40,14 @@ impl PartReader {
     /// The hash of what was read.
     pub(super) fn whole(&self) -> PayloadHash {
         PayloadHash::from_bytes(self.whole.digest())
+    }
+
+    /// Takes back the memory of a part that was sent.
+    pub(super) fn recycle(&mut self, part: Part) {
+        if let Content::Held(pieces) = part.content {
+            // One that a connection still holds is freed with it.
+            self.spare = pieces.into_iter().filter_map(|piece| piece.try_into_mut().ok()).collect();
+        }
     }
 
     /// Reads what the server has already, for the hash of the whole.
@@ -87,7 +98,8 @@ impl PartReader {
             Kind::Stream(reader) => {
                 let mut pieces = Vec::new();
                 while self.offset < begin + size {
-                    let piece = read_piece(reader, piece_len(begin + size - self.offset))?;
+                    let spare = self.spare.pop().unwrap_or_default();
+                    let piece = read_piece(reader, spare, piece_len(begin + size - self.offset))?;
                     if piece.is_empty() {
                         break;
                     }
@@ -105,10 +117,23 @@ impl PartReader {
 }
 
 /// The next bytes of a stream, as many as asked for unless it ends.
-fn read_piece(reader: &mut dyn Read, length: usize) -> Result<Bytes, UploadError> {
-    let mut piece = Vec::with_capacity(length);
-    reader.take(length as u64).read_to_end(&mut piece).map_err(UploadError::Read)?;
-    Ok(piece.into())
+fn read_piece(
+    reader: &mut dyn Read,
+    mut piece: BytesMut,
+    length: usize,
+) -> Result<Bytes, UploadError> {
+    piece.resize(length, 0);
+    let mut read = 0;
+    while let Some(rest) = piece.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(UploadError::Read(error)),
+        }
+    }
+    piece.truncate(read);
+    Ok(piece.freeze())
 }
 
 #[cfg(test)]
@@ -123,6 +148,7 @@ mod tests {
     use super::PartReader;
     use crate::client::{
         error::UploadError,
+        part::{Content, Part},
         source::{PIECE, Source},
     };
 
@@ -187,6 +213,29 @@ mod tests {
             let stream = Source::reader(Trickle(Cursor::new(content.clone())));
             assert_eq!(lengths(stream, size, &content), of_stream);
         }
+    }
+
+    #[test]
+    fn memory_of_a_part_that_was_sent_is_used_again() {
+        let mut reader = PartReader::new(Source::reader(io::repeat(7)));
+        let places = |part: &Part| -> Vec<usize> {
+            let Content::Held(pieces) = &part.content else { panic!("of a stream") };
+            pieces.iter().map(|piece| piece.as_ptr().addr()).collect()
+        };
+        let size = 3 * PIECE as u64;
+        let part = reader.next_part(size).unwrap();
+        let mut before = places(&part);
+        before.reverse();
+        reader.recycle(part);
+        let part = reader.next_part(size).unwrap();
+        assert_eq!((places(&part), part.length), (before, size));
+        // What somebody still holds is not written to.
+        let Content::Held(pieces) = &part.content else { panic!("of a stream") };
+        let held = pieces[1].clone();
+        reader.recycle(part);
+        let part = reader.next_part(size).unwrap();
+        assert!(!places(&part).contains(&held.as_ptr().addr()));
+        assert!(held.iter().all(|byte| *byte == 7));
     }
 
     #[test]

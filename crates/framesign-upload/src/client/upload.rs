@@ -1,6 +1,6 @@
 //! An upload, from its first request to its last.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{mem, sync::Arc, time::SystemTime};
 
 use framesign::{PayloadHash, client::SignableBody};
 use http::{Method, Request, StatusCode, Uri};
@@ -202,9 +202,10 @@ impl<'a> Upload<'a> {
             }
             let next = self.read(reader);
             self.send_part(&part).await?;
-            // It is freed before the part after the next one is read.
-            drop(part);
-            (reader, part) = next.await?;
+            let (next_reader, next_part) = next.await?;
+            reader = next_reader;
+            // The part after the next one is read into its memory.
+            reader.recycle(mem::replace(&mut part, next_part));
         }
     }
 
