@@ -14,8 +14,9 @@ mod tls;
 mod unsigned;
 
 use std::{
+    io::Read,
     net::{SocketAddr, TcpStream},
-    process::Command,
+    process::{Child, Command, Stdio},
     time::SystemTime,
 };
 
@@ -170,6 +171,27 @@ impl Signed {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         [&self.head(), self.body()].concat()
     }
+}
+
+/// What a gateway says that does not start, since something is wrong with its configuration.
+pub(crate) fn complaint(mut command: Command) -> String {
+    struct Ending(Child);
+
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            // It has ended already, unless the test fails.
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = Ending(command.spawn().unwrap());
+    wait_until(|| child.0.try_wait().unwrap().is_some(), "it to end");
+    let mut err = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(2), "{err}");
+    err
 }
 
 /// Waits until `condition` holds.

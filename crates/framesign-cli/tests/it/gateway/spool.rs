@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Recorder, Setup, Signed, noise, wait_until};
+use super::{Recorder, Setup, Signed, complaint, noise, wait_until};
 
 const LARGE: usize = 700_000;
 
@@ -112,9 +112,7 @@ fn client_that_is_gone_leaves_nothing() {
 #[test]
 fn folder_that_is_not_there_is_a_wrong_configuration() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = super::inbound(&folder, "http://127.0.0.1:1", &["--spool", "missing"]);
-    let output = command.output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{err}");
+    let command = super::inbound(&folder, "http://127.0.0.1:1", &["--spool", "missing"]);
+    let err = complaint(command);
     assert!(err.starts_with("framesign: missing: No such file"), "{err}");
 }

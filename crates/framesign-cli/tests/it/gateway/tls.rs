@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::ServerName};
 use tokio_rustls::TlsConnector;
 
-use super::{HOST, Recorder, Setup, Signed, noise};
+use super::{HOST, Recorder, Setup, Signed, complaint, noise};
 use crate::serve::{
     Service,
     certificates::{Authority, Files, NAME, connect},
@@ -161,9 +161,7 @@ fn upstream_that_does_not_shake_hands_is_a_time_out() {
 #[test]
 fn https_needs_the_authorities() {
     let folder = tempfile::tempdir().unwrap();
-    let output = super::inbound(&folder, "https://h", &[]).output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{err}");
+    let err = complaint(super::inbound(&folder, "https://h", &[]));
     assert!(err.contains("expected --upstream-ca with https, found none"), "{err}");
 }
 
