@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// True if the connection cannot be used again.
     pub(crate) is_last: bool,
-    content_length: usize,
+    pub(crate) content_length: usize,
 }
 
 impl Answer {

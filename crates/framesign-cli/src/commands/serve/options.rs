@@ -1,6 +1,6 @@
 //! The options of the service.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Command, ValueEnum, ValueHint};
 use framesign_upload::server::Limits as UploadLimits;
@@ -279,7 +279,8 @@ impl Options {
             min_rate: self.limits.min_rate,
             ..UploadLimits::default()
         };
-        Some(UploadSettings { place: options.uploads.clone()?, limits })
+        let threads = self.listening.threads.and_then(|threads| NonZeroUsize::new(threads.into()));
+        Some(UploadSettings { place: options.uploads.clone()?, limits, threads })
     }
 
     fn limits(&self) -> Limits {

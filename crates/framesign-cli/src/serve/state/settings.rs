@@ -1,6 +1,6 @@
 //! The settings of the service: its options, checked.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use framesign::{Rules, verify::Policy};
 
@@ -29,6 +29,8 @@ pub(crate) struct UploadSettings {
     /// A directory or a URL.
     pub(crate) place: String,
     pub(crate) limits: framesign_upload::server::Limits,
+    /// The threads that hash parts; none for one a core.
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// The files of certificates.
