@@ -1,6 +1,11 @@
 //! Uploads in parts into a directory, beside one signed PUT of the same file.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use framesign::PayloadHash;
 use tempfile::TempDir;
@@ -10,7 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    Result, Setup, figure,
+    Result, Setup,
+    cores::Cores,
+    figure,
     measure::median,
     parts::{Content, Sender},
     process::Server,
@@ -70,13 +77,11 @@ impl Parts {
 
 impl UploadParts {
     pub(crate) fn run(&self, setup: &Setup) -> Result {
-        let (served, load) = match self.one_core {
-            true => setup.cores.split(1),
-            false => (setup.cores.clone(), setup.cores.clone()),
-        };
-        let start = |program: &PathBuf| Receiver::start(program, &served);
+        let all = || (setup.cores.clone(), setup.cores.clone());
+        let (served, load) = if self.one_core { setup.cores.split(1) } else { all() };
+        let start = |program: &Path| Receiver::start(program, &served);
         let receiver = start(&setup.framesign)?;
-        let other = self.against.as_ref().map(start).transpose()?;
+        let other = self.against.as_deref().map(start).transpose()?;
         load.bind()?;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let mut bytes = vec![0; usize::try_from(self.size.0)?];
@@ -95,13 +100,13 @@ impl UploadParts {
                 let other = other.as_ref().map(|other| sent(other, &parts)).transpose()?;
                 rounds.push([Some(at_once), Some(in_parts), other]);
             }
-            self.print(part, &rounds);
+            self.print(*part, &rounds);
         }
         receiver.server.stop()?;
         other.map_or(Ok(()), |other| other.server.stop())
     }
 
-    fn print(&self, part: &Size, rounds: &[[Option<f64>; 3]]) {
+    fn print(&self, part: Size, rounds: &[[Option<f64>; 3]]) {
         let of = |at: usize| rounds.iter().filter_map(move |round| round[at]);
         for (at, beside, least) in [(0, "put", 0.8), (2, "other", 0.0)] {
             if of(at).next().is_none() {
@@ -158,7 +163,7 @@ fn check(holds: bool, answer: &impl std::fmt::Debug) -> Result {
 }
 
 impl Receiver {
-    fn start(program: &PathBuf, cores: &crate::cores::Cores) -> Result<Self> {
+    fn start(program: &Path, cores: &Cores) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().display().to_string();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -81,13 +81,12 @@ impl Sender {
         content: Content<'_>,
     ) -> Result<Answer> {
         let head = self.head(method, path, fields, content)?;
-        let (mut socket, mut bytes) = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let socket = TcpStream::connect(self.address).await?;
-                socket.set_nodelay(true)?;
-                (socket, Vec::new())
-            }
+        let (mut socket, mut bytes) = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let socket = TcpStream::connect(self.address).await?;
+            socket.set_nodelay(true)?;
+            (socket, Vec::new())
         };
         let answer = exchange(&mut socket, &mut bytes, &head, content.bytes).await?;
         if !answer.is_last {

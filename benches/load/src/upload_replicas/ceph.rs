@@ -56,21 +56,21 @@ impl Ceph {
     /// Sends an empty PUT to a URL that has its signature in it.
     pub(crate) fn put(&self, url: &str) -> Result {
         let put = ["--silent", "--show-error", "--fail", "--request", "PUT", "--data", "", url];
-        self.run(self.command("curl").args(put))
+        Self::run(self.command("curl").args(put))
     }
 
     fn start_cluster(&mut self, monitor: u16) -> Result {
         let map = self.path("monmap");
         let at = format!("[v2:127.0.0.1:{monitor}]");
         let new = ["--create", "--clobber", "--fsid", FSID, "--addv", "one", &at];
-        self.run(self.command("monmaptool").args(new).arg(&map))?;
-        self.run(self.command("ceph-mon").args(["--mkfs", "-i", "one", "--monmap"]).arg(&map))?;
+        Self::run(self.command("monmaptool").args(new).arg(&map))?;
+        Self::run(self.command("ceph-mon").args(["--mkfs", "-i", "one", "--monmap"]).arg(&map))?;
         self.spawn("ceph-mon", &["-i", "one", "-f"])?;
         self.wait_for("ceph", &["--connect-timeout", "5", "-s"], "mon: 1 daemons")?;
-        self.run(self.command("ceph").args(["osd", "new", OSD]))?;
-        self.run(self.command("ceph-osd").args(["-i", "0", "--mkfs", "--osd-uuid", OSD]))?;
+        Self::run(self.command("ceph").args(["osd", "new", OSD]))?;
+        Self::run(self.command("ceph-osd").args(["-i", "0", "--mkfs", "--osd-uuid", OSD]))?;
         let place = ["osd", "crush", "add", "osd.0", "1", "root=default", "host=one"];
-        self.run(self.command("ceph").args(place))?;
+        Self::run(self.command("ceph").args(place))?;
         self.spawn("ceph-osd", &["-i", "0", "-f"])?;
         self.wait_for("ceph", &["osd", "stat"], "1 up")
     }
@@ -79,7 +79,7 @@ impl Ceph {
         let (access, secret) = USER;
         let user = ["user", "create", "--uid", access, "--display-name", access];
         let keys = ["--access-key", access, "--secret", secret];
-        self.run(self.command("radosgw-admin").args(user).args(keys))?;
+        Self::run(self.command("radosgw-admin").args(user).args(keys))?;
         self.spawn("radosgw", &["-n", "client.admin", "-f"])?;
         // It inherits the listener, so that no other program can take the port meanwhile.
         fcntl_setfd(front, FdFlags::empty())?;
@@ -165,7 +165,7 @@ impl Ceph {
         Ok(())
     }
 
-    fn run(&self, command: &mut Command) -> Result {
+    fn run(command: &mut Command) -> Result {
         let output = command.output();
         let program = command.get_program().display().to_string();
         let output = output.map_err(|error| missing(&program, &error))?;

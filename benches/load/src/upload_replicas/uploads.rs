@@ -107,7 +107,7 @@ impl Uploads {
 
 async fn upload(address: SocketAddr, number: u64, progress: Arc<Progress>) -> Result<Uploaded> {
     let name = format!("upload-{number}");
-    let mut client = Client::new(address, progress)?;
+    let mut client = Client::new(address, progress);
     let path = client.create(&name).await.map_err(|error| format!("{name}: {error}"))?;
     let (mut hash, mut offset) = (Sha256::new(), 0);
     for part in 0..PARTS {
@@ -139,8 +139,8 @@ struct Client {
 }
 
 impl Client {
-    fn new(address: SocketAddr, progress: Arc<Progress>) -> Result<Self> {
-        Ok(Self { address, progress, until: Instant::now() + PATIENCE })
+    fn new(address: SocketAddr, progress: Arc<Progress>) -> Self {
+        Self { address, progress, until: Instant::now() + PATIENCE }
     }
 
     /// A sender with a connection of its own: HAProxy closes one that was used before without an
