@@ -51,7 +51,31 @@ impl OffloadedHash {
     /// Begins with a payload that is hashed on the threads of `pool`.
     #[must_use]
     pub fn new(pool: &HashPool) -> Self {
-        let queue = PayloadQueue { idle: Some(Sha256State::new()), ..PayloadQueue::default() };
+        Self::resume(pool, Sha256State::new())
+    }
+
+    /// Goes on with a payload whose bytes so far `state` has hashed, which [`suspend`](Self::suspend)
+    /// gave.
+    ///
+    /// ```
+    /// use framesign::{PayloadHash, offload::{HashPool, OffloadedHash}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = HashPool::new(1.try_into()?)?;
+    /// let mut hash = OffloadedHash::new(&pool);
+    /// hash.push("hel".into());
+    /// let saved = hash.suspend().await.to_bytes();
+    ///
+    /// let mut hash = OffloadedHash::resume(&pool, sha256_multi::State::from_bytes(&saved)?);
+    /// hash.push("lo".into());
+    /// assert_eq!(hash.finish().await, PayloadHash::of(b"hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn resume(pool: &HashPool, state: Sha256State) -> Self {
+        let queue = PayloadQueue { idle: Some(state), ..PayloadQueue::default() };
         Self { pool: pool.clone(), shared: Arc::new(Mutex::new(queue)) }
     }
 
@@ -106,6 +130,15 @@ impl OffloadedHash {
     /// Like [`ready`](Self::ready).
     pub async fn finish(&mut self) -> PayloadHash {
         poll_fn(|cx| self.poll_finish(cx)).await
+    }
+
+    /// Waits until all that came is hashed, and gives the state of the payload, which can be saved.
+    ///
+    /// # Panics
+    ///
+    /// Like [`ready`](Self::ready).
+    pub async fn suspend(mut self) -> Sha256State {
+        poll_fn(|cx| self.poll_state(cx, |state| state.idle.take())).await
     }
 
     /// Whether there is room for a further piece; see [`ready`](Self::ready).
@@ -166,5 +199,27 @@ impl fmt::Debug for OffloadedHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queued = lock(&self.shared).queued;
         f.debug_struct("OffloadedHash").field("queued", &queued).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::HashPool, OffloadedHash, PayloadHash};
+
+    /// A payload that is suspended anywhere and goes on on another pool.
+    #[tokio::test]
+    async fn hash_of_a_payload_that_was_suspended_is_that_of_all_of_it() {
+        let pools = [1, 2].map(|threads| HashPool::new(threads.try_into().unwrap()).unwrap());
+        let payload: Vec<u8> = (0..=250).cycle().take(70_000).collect();
+        for cut in [0, 1, 63, 64, 65, 4096, 20_000, 69_999, 70_000] {
+            let (first, second) = payload.split_at(cut);
+            let mut hash = OffloadedHash::new(&pools[0]);
+            hash.push(first.to_vec().into());
+            let state = hash.suspend().await;
+            assert_eq!(state.len(), cut as u64);
+            let mut hash = OffloadedHash::resume(&pools[1], state);
+            hash.push(second.to_vec().into());
+            assert_eq!(hash.finish().await, PayloadHash::of(&payload), "{cut}");
+        }
     }
 }

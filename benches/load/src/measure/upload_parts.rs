@@ -15,7 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    Result, Setup, figure,
+    Result, Setup,
+    cores::Cores,
+    figure,
     measure::median,
     parts::{Content, Sender},
     process::Server,
@@ -75,11 +77,8 @@ impl Parts {
 
 impl UploadParts {
     pub(crate) fn run(&self, setup: &Setup) -> Result {
-        let (served, load) = if self.one_core {
-            setup.cores.split(1)
-        } else {
-            (setup.cores.clone(), setup.cores.clone())
-        };
+        let all = || (setup.cores.clone(), setup.cores.clone());
+        let (served, load) = if self.one_core { setup.cores.split(1) } else { all() };
         let start = |program: &Path| Receiver::start(program, &served);
         let receiver = start(&setup.framesign)?;
         let other = self.against.as_deref().map(start).transpose()?;
@@ -164,7 +163,7 @@ fn check(holds: bool, answer: &impl std::fmt::Debug) -> Result {
 }
 
 impl Receiver {
-    fn start(program: &Path, cores: &crate::cores::Cores) -> Result<Self> {
+    fn start(program: &Path, cores: &Cores) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().display().to_string();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -3,7 +3,10 @@
 use std::{mem, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use framesign::http::{BoxError, VerifyingBody};
+use framesign::{
+    http::{BoxError, VerifyingBody},
+    offload::OffloadedHash,
+};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use sha256_multi::State;
@@ -38,16 +41,21 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
+    let body = match &uploads.pool {
+        Some(pool) => body.hash_on(pool),
+        None => body,
+    };
     let mut writer = Writer::new(uploads, upload);
     let result = match pass(uploads, upload, body, length, &mut writer).await {
-        Ok(()) => keeping_claim(uploads, upload, writer.finish(length)).await,
+        Ok(()) => keeping_claim(uploads, upload, writer.sync()).await,
         Err(problem) => Err(problem),
     };
-    if result.is_err() {
+    if let Err(problem) = result {
         // Nothing of this request may be written once the next one is.
         let _ = writer.written().await;
+        return Err(problem);
     }
-    result
+    Ok(writer.into_part(length).await)
 }
 
 /// Waits for a store, however slow it is, and keeps the claim meanwhile: whoever had it next would
@@ -98,6 +106,7 @@ where
         let data = frame.map_err(|_| cut())?.into_data().unwrap_or_default();
         rate.check(data.len(), &uploads.limits)?;
         uploads.keep_claim(upload).await?;
+        writer.hash.push(&data).await;
         // Copied, since a frame may hold on to a read buffer that is far larger than itself.
         let mut data = &data[..];
         while !data.is_empty() {
@@ -117,9 +126,43 @@ where
     Ok(())
 }
 
-/// A piece that was written: the hash up to its end, and what the store calls it.
+/// The running hash of the whole.
+enum RunningHash {
+    /// On the threads of a pool, frame by frame as they come.
+    Offloaded(OffloadedHash),
+    /// On tokio's blocking threads, piece by piece.
+    Blocking(State),
+}
+
+impl RunningHash {
+    fn new(uploads: &Uploads, state: State) -> Self {
+        match &uploads.pool {
+            Some(pool) => Self::Offloaded(OffloadedHash::resume(pool, state)),
+            None => Self::Blocking(state),
+        }
+    }
+
+    /// Hashes the next frame, if frames are hashed.
+    async fn push(&mut self, frame: &Bytes) {
+        if let Self::Offloaded(hash) = self {
+            hash.ready().await;
+            hash.push(frame.clone());
+        }
+    }
+
+    /// The state after all that has come, once it is hashed.
+    async fn finish(self) -> State {
+        match self {
+            Self::Offloaded(hash) => hash.suspend().await,
+            Self::Blocking(state) => state,
+        }
+    }
+}
+
+/// A piece that was written: the hash up to its end, unless frames are hashed, and what the store calls
+/// it.
 struct Written {
-    hash: State,
+    hash: Option<State>,
     tag: Option<String>,
 }
 
@@ -129,7 +172,7 @@ struct Writer {
     place: Place,
     index: usize,
     offset: u64,
-    hash: State,
+    hash: RunningHash,
     tags: Vec<Option<String>>,
     writing: Option<JoinHandle<Result<Written, StoreError>>>,
 }
@@ -142,7 +185,7 @@ impl Writer {
             place: record.place(upload.turn.key()),
             index: record.pieces,
             offset: record.offset,
-            hash: record.hash.clone(),
+            hash: RunningHash::new(uploads, record.hash.clone()),
             tags: Vec::new(),
             writing: None,
         }
@@ -154,7 +197,11 @@ impl Writer {
         let piece = Piece { index: self.index, offset: self.offset, bytes };
         self.index += 1;
         self.offset += piece.bytes.len() as u64;
-        let (store, place, hash) = (Arc::clone(&self.store), self.place.clone(), self.hash.clone());
+        let hash = match &self.hash {
+            RunningHash::Offloaded(_) => None,
+            RunningHash::Blocking(hash) => Some(hash.clone()),
+        };
+        let (store, place) = (Arc::clone(&self.store), self.place.clone());
         self.writing = Some(task::spawn(hash_and_write(store, place, hash, piece)));
         Ok(())
     }
@@ -166,7 +213,9 @@ impl Writer {
         self.writing = None;
         let Written { hash, tag } =
             written.map_err(|error| StoreError::new("write data", error))??;
-        self.hash = hash;
+        if let Some(hash) = hash {
+            self.hash = RunningHash::Blocking(hash);
+        }
         self.tags.push(tag);
         Ok(())
     }
@@ -174,26 +223,36 @@ impl Writer {
     /// Waits for the last piece, and makes all of them stable.
     ///
     /// Of an empty part as well: it may be the last one, and the store fails if the data are gone.
-    async fn finish(&mut self, length: u64) -> Result<Part, StoreError> {
+    async fn sync(&mut self) -> Result<(), StoreError> {
         self.written().await?;
-        self.store.sync(&self.place).await?;
-        Ok(Part { length, hash: self.hash.clone(), tags: mem::take(&mut self.tags) })
+        self.store.sync(&self.place).await
+    }
+
+    /// All pieces as the part that they are, once they are hashed.
+    async fn into_part(self, length: u64) -> Part {
+        Part { length, hash: self.hash.finish().await, tags: self.tags }
     }
 }
 
 async fn hash_and_write(
     store: Arc<dyn Store>,
     place: Place,
-    mut hash: State,
+    hash: Option<State>,
     piece: Piece,
 ) -> Result<Written, StoreError> {
-    let bytes = piece.bytes.clone();
+    let hash = match hash {
+        Some(hash) => Some(hashed(hash, piece.bytes.clone()).await?),
+        None => None,
+    };
+    Ok(Written { hash, tag: store.write(&place, piece).await? })
+}
+
+async fn hashed(mut hash: State, bytes: Bytes) -> Result<State, StoreError> {
     let hashed = task::spawn_blocking(move || {
         hash.update(&bytes);
         hash
     });
-    let hash = hashed.await.map_err(|error| StoreError::new("hash data", error))?;
-    Ok(Written { hash, tag: store.write(&place, piece).await? })
+    hashed.await.map_err(|error| StoreError::new("hash data", error))
 }
 
 /// Holds a part to a rate, over one time-out after another.

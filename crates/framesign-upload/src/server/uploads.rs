@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use framesign::offload::HashPool;
 use tokio::sync;
 
 use super::{
@@ -37,6 +38,8 @@ pub struct Uploads {
     pub(super) store: Arc<dyn Store>,
     pub(super) limits: Limits,
     pub(super) in_flight: InFlight,
+    /// The threads that hash parts; without any, tokio's blocking threads do.
+    pub(super) pool: Option<HashPool>,
     /// Of each group of owners one creation at a time.
     creations: Arc<[sync::Mutex<()>; 256]>,
     /// The name of this process in claims.
@@ -94,11 +97,32 @@ impl Uploads {
             store,
             limits: limits.for_store(min_part),
             in_flight: InFlight::default(),
+            pool: None,
             creations: Arc::new([const { sync::Mutex::const_new(()) }; 256]),
             holder,
             clock: Arc::new(SystemTime::now),
             log: Arc::new(|_| {}),
         }
+    }
+
+    /// Hashes parts on the threads of `pool`, beside what receives them: the Content-Digest of each, and
+    /// the running hash of the whole. What comes at the same time, of one upload or of many, is hashed
+    /// side by side (see [`offload`](framesign::offload)).
+    ///
+    /// ```
+    /// use framesign::offload::HashPool;
+    /// # use framesign_upload::server::{Directory, Limits, Uploads};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let store = Directory::open(folder.path())?;
+    ///
+    /// let threads = std::thread::available_parallelism()?;
+    /// let uploads = Uploads::new(store, Limits::default()).hash_on(&HashPool::new(threads)?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn hash_on(mut self, pool: &HashPool) -> Self {
+        self.pool = Some(pool.clone());
+        self
     }
 
     /// Sets the clock that ages are taken by.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use framesign::{
     Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions,
     http::sign_request,
+    offload::HashPool,
     secrets::{KeyCache, MemoryStore, Secret},
     verify::Policy,
 };
@@ -59,6 +60,19 @@ impl Server {
         clock: fn() -> SystemTime,
     ) -> Self {
         Self::of_clocks(store, limits, clock(), clock, clock)
+    }
+
+    /// The same service with threads that hash.
+    pub(crate) fn hash_on(mut self, pool: &HashPool) -> Self {
+        self.uploads = self.uploads.hash_on(pool);
+        let now = self.now;
+        self.service = Service::with_layer(
+            Arc::clone(&self.secrets),
+            Policy::default(),
+            self.uploads.clone(),
+            |layer| layer.clock(move || now),
+        );
+        self
     }
 
     /// The same with a clock for the ages of uploads and claims.

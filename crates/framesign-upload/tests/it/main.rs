@@ -11,6 +11,7 @@ mod conformance;
 mod ending;
 mod exchange;
 mod faults;
+mod hashing;
 mod interleaved;
 mod lengths;
 mod limits;

@@ -1,6 +1,6 @@
 //! The options of the service.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Command, ValueEnum, ValueHint};
 use framesign::replay::Outage;
@@ -354,7 +354,8 @@ impl Options {
             min_rate: self.limits.min_rate,
             ..UploadLimits::default()
         };
-        Some(UploadSettings { place: options.uploads.clone()?, limits })
+        let threads = self.listening.threads.and_then(|threads| NonZeroUsize::new(threads.into()));
+        Some(UploadSettings { place: options.uploads.clone()?, limits, threads })
     }
 
     fn replay_settings(&self) -> Result<Option<ReplaySettings>, FatalError> {

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     str::FromStr,
     time::{Duration, SystemTime},
@@ -120,6 +121,8 @@ pub(crate) struct UploadSettings {
     /// A directory or a URL.
     pub(crate) place: String,
     pub(crate) limits: framesign_upload::server::Limits,
+    /// The threads that hash parts; none for one a core.
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// The files of certificates.

@@ -1,8 +1,9 @@
 //! The uploads that the service receives.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use framesign::{
+    offload::HashPool,
     replay::ReplayGuard,
     secrets::KeyCache,
     tower::Cause,
@@ -57,7 +58,9 @@ impl UploadReceiver {
         let store = store(&settings.place)
             .map_err(|problem| FatalError::Configuration(format!("--uploads: {problem}")))?;
         let log = |error: &StoreError| warn!(%error, "uploads");
-        let uploads = Uploads::shared(store, settings.limits).on_store_error(log);
+        let pool = hash_pool(settings)
+            .map_err(|error| FatalError::Configuration(format!("threads: {error}")))?;
+        let uploads = Uploads::shared(store, settings.limits).on_store_error(log).hash_on(&pool);
         let keys = Arc::new(KeyCache::new(keys.clone()));
         let counters = once.map(|once| Arc::clone(once.counters));
         let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |mut layer| {
@@ -93,6 +96,11 @@ impl UploadReceiver {
             }
         }
     }
+}
+
+/// The threads that hash parts, as many as serve.
+fn hash_pool(settings: &UploadSettings) -> io::Result<HashPool> {
+    HashPool::new(settings.threads.map_or_else(thread::available_parallelism, Ok)?)
 }
 
 /// The store at a URL, or in a directory.
