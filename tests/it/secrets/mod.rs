@@ -5,6 +5,7 @@ mod file;
 mod memory;
 mod read;
 mod redaction;
+#[cfg(feature = "remote-keys")]
 mod remote;
 mod store;
 
