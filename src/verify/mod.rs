@@ -43,7 +43,7 @@ pub(crate) use self::claim::shown;
 pub(crate) use self::content_digest::claimed;
 pub use self::names::FieldNames;
 pub(crate) use self::names::{CONTENT_DIGEST, TIMESTAMP};
-#[cfg(any(feature = "codec", feature = "http"))]
+#[cfg(any(feature = "codec", feature = "replay"))]
 pub(crate) use self::pending::PendingCheck;
 pub use self::pending::{Pending, Verified};
 pub use self::policy::Policy;
