@@ -270,8 +270,7 @@ impl Options {
             return Ok(self.url.clone());
         }
         let name = self.file.path().and_then(Path::file_name).ok_or_else(|| {
-            let problem =
-                "expected a name at the end of the path of URL, since FILE has none, found /";
+            let problem = "expected a name at the end of URL, since FILE has none, found /";
             FatalError::Configuration(problem.into())
         })?;
         let segment = segment(name.as_encoded_bytes());
