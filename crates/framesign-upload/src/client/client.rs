@@ -67,7 +67,9 @@ impl Client {
     ///
     /// A part is larger if the server asks for it, if the file would have more than 10,000 parts, or
     /// if a stream is longer than 2,000 parts; it is smaller if the server takes no larger ones.
-    /// Of a stream two parts are held in memory, of a file none.
+    /// Of a stream two parts are held in memory, of a file none. So a server that asks for parts of
+    /// more than 1 GiB, or `bytes` if that is more, gets no stream; and one that takes parts of at
+    /// most some bytes, fewer than 4 KiB, gets nothing that is longer.
     #[must_use]
     pub fn part_size(mut self, bytes: u64) -> Self {
         self.settings.part_size = bytes;
@@ -83,6 +85,9 @@ impl Client {
 
     /// Sets the longest silence: while nothing of a request is taken, or no answer comes. A request
     /// that meets it has failed, as if the connection had broken.
+    ///
+    /// Once the last byte of a part was handed to the connection, the answer may take three times as
+    /// long: on a slow line some MiB are still in buffers then.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.transport.timeout = timeout;

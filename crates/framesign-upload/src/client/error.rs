@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 
 /// Why an upload ended early.
 ///
-/// Of an upload that [`can_be_resumed`](Self::can_be_resumed) the server keeps what it has
+/// Of an upload that [`can_be_resumed`](Self::can_be_resumed) the server may keep what it has
 /// acknowledged. No other is of use any more.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -27,6 +27,21 @@ pub enum UploadError {
         /// The most bytes that the server takes.
         max_size: u64,
     },
+    /// The server takes no parts that are small enough to be held in memory, as those of a stream
+    /// are.
+    PartsTooLarge {
+        /// The least bytes of a part that the server takes.
+        min_append_size: u64,
+        /// The most bytes of a part of a stream.
+        most: u64,
+    },
+    /// The server takes parts that are too small to be worth a request.
+    PartsTooSmall {
+        /// The most bytes of a part that the server takes.
+        max_append_size: u64,
+        /// The least bytes of a part that is not the last.
+        least: u64,
+    },
     /// The server takes no parts, and a stream of unknown length is longer than one part.
     WithoutParts,
     /// The server refused a request.
@@ -37,6 +52,8 @@ pub enum UploadError {
         status: StatusCode,
         /// What the server says of it.
         detail: Option<String>,
+        /// Whether the server says by `Upload-Complete: ?1` that the upload has ended with it.
+        has_ended: bool,
     },
     /// The server does not know the upload any more.
     Gone,
@@ -47,6 +64,8 @@ pub enum UploadError {
         /// How the last one failed.
         last: Failure,
     },
+    /// The server says that the upload is complete before all of it was sent.
+    CompleteEarly,
     /// The answer of the server is not one of the protocol.
     Protocol(&'static str),
     /// The server names another hash of the whole: it has other bytes than were read.
@@ -74,16 +93,20 @@ pub enum Failure {
 }
 
 impl UploadError {
-    /// Tells whether the upload can go on later, by [`Client::resume`](super::Client::resume).
+    /// Tells whether the upload, if it was created, can go on later, by
+    /// [`Client::resume`](super::Client::resume).
+    ///
+    /// So it is unless the upload is known to have ended: a full disk, a proxy with a lower limit, a
+    /// wrong key and a wrong clock can be mended, and the answers of a network that asks for a login
+    /// pass.
     #[must_use]
     pub fn can_be_resumed(&self) -> bool {
         match self {
-            Self::GaveUp { .. } | Self::Read(_) => true,
-            // A wrong key or clock can be mended.
-            Self::Refused { status, .. } => {
-                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(status)
+            Self::Gone | Self::OtherHash { .. } | Self::SourceChanged | Self::CompleteEarly => {
+                false
             }
-            _ => false,
+            Self::Refused { has_ended, .. } => !has_ended,
+            _ => true,
         }
     }
 }
@@ -104,11 +127,21 @@ impl fmt::Display for UploadError {
                 f,
                 "expected at most {max_size} bytes, which the server takes, found {length}"
             ),
+            Self::PartsTooLarge { min_append_size, most } => write!(
+                f,
+                "expected a min-append-size of at most {most} bytes, since a part of a pipe is held \
+                 in memory, found {min_append_size}; send a file"
+            ),
+            Self::PartsTooSmall { max_append_size, least } => write!(
+                f,
+                "expected a max-append-size of at least {least} bytes, found {max_append_size}; ask \
+                 the operator of the server for a higher one"
+            ),
             Self::WithoutParts => f.write_str(
                 "the server takes no parts, and the length of a pipe is not known; send a file, or \
                  raise the size of a part above the length",
             ),
-            Self::Refused { method, status, detail } => {
+            Self::Refused { method, status, detail, .. } => {
                 write!(f, "the server refused {method} with {}", Answered(*status, detail))?;
                 f.write_str(advice(*status))
             }
@@ -117,6 +150,10 @@ impl fmt::Display for UploadError {
             Self::GaveUp { failures, last } => {
                 write!(f, "{last}; gave up after {failures} failures")
             }
+            Self::CompleteEarly => f.write_str(
+                "the server says that the upload is complete early; do not use what it has, and \
+                 begin anew",
+            ),
             Self::Protocol(problem) => write!(f, "the server {problem}"),
             Self::OtherHash { read, named } => write!(
                 f,

@@ -4,10 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
 
@@ -15,7 +12,7 @@ use bytes::Bytes;
 use framesign::{PayloadHash, client::SignableBody};
 use http_body::{Body, Frame};
 use sha256_multi::State;
-use tokio::{sync::mpsc, task};
+use tokio::{sync::mpsc, task, time::Instant};
 
 use super::{
     error::UploadError,
@@ -89,8 +86,9 @@ impl Part {
             Content::Held(pieces) => Pieces::Held(pieces.iter().cloned().collect()),
             Content::File(part) => Pieces::Read(part.clone().read()),
         };
+        sent.set(None);
         let (sent, observer) = (Arc::clone(sent), observer.clone());
-        let body = PartBody { pieces, offset: self.begin, sent, observer };
+        let body = PartBody { pieces, offset: self.begin, end: self.end(), sent, observer };
         SignableBody::stream(body, self.hash, self.length)
     }
 }
@@ -166,14 +164,27 @@ impl FilePart {
     }
 }
 
-/// The number of bytes that were handed to the connection in one attempt, for who looks whether it
-/// goes on.
+/// When bytes were last handed to the connection in one attempt, for who looks whether it goes on.
 #[derive(Debug, Default)]
-pub(super) struct Sent(AtomicU64);
+pub(super) struct Sent(Mutex<Option<HandedOn>>);
+
+/// When bytes were last handed to the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HandedOn {
+    pub(super) at: Instant,
+    /// Whether they were the last ones.
+    pub(super) is_last: bool,
+}
 
 impl Sent {
-    pub(super) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// `None` if the attempt has sent nothing yet.
+    pub(super) fn last(&self) -> Option<HandedOn> {
+        // A value that is set in one step cannot be half of one.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, last: Option<HandedOn>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
 }
 
@@ -181,6 +192,8 @@ struct PartBody {
     pieces: Pieces,
     /// Where the next piece begins in the whole.
     offset: u64,
+    /// Where the part ends in the whole.
+    end: u64,
     sent: Arc<Sent>,
     observer: Observer,
 }
@@ -204,7 +217,8 @@ impl Body for PartBody {
         };
         if let Some(Ok(piece)) = &piece {
             self.offset += piece.len() as u64;
-            self.sent.0.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            let is_last = self.offset == self.end;
+            self.sent.set(Some(HandedOn { at: Instant::now(), is_last }));
             self.observer.tell(Event::Sent { bytes: self.offset });
         }
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))

@@ -12,7 +12,7 @@ use super::{
     event::Event,
     part::{self, Part, Sent},
     part_reader::PartReader,
-    part_size::part_size,
+    part_size::{max_append_size, part_size},
     requests,
     retries::{Attempts, Kind, kind},
     settings::Settings,
@@ -44,7 +44,11 @@ pub(super) async fn upload(
     url: Url,
 ) -> Result<Uploaded, UploadError> {
     let mut upload = Upload::new(settings, &source, url);
-    if !upload.discover().await? {
+    let takes_parts = match upload.discover().await {
+        Err(UploadError::Refused { status, .. }) if status != StatusCode::UNAUTHORIZED => false,
+        discovered => discovered?,
+    };
+    if !takes_parts {
         return upload.put(source).await;
     }
     upload.create().await?;
@@ -60,8 +64,10 @@ pub(super) async fn resume(
 ) -> Result<Uploaded, UploadError> {
     let mut upload = Upload::new(settings, &source, url);
     upload.location = Some(location);
-    if !upload.discover().await? {
-        return Err(UploadError::Gone);
+    match upload.discover().await {
+        // It tells the limits and no more. Only HEAD of the upload tells that it is gone.
+        Ok(_) | Err(UploadError::Refused { .. }) => {}
+        Err(error) => return Err(error),
     }
     let state = upload.ask_offset(0, upload.length.unwrap_or(u64::MAX)).await?;
     upload.attempts = Attempts::new(settings.retries);
@@ -122,25 +128,25 @@ impl<'a> Upload<'a> {
     /// it counts if it comes twice.
     async fn discover(&mut self) -> Result<bool, UploadError> {
         let url = self.url.clone();
-        let answer = match self.request(|| requests::plain(&Method::OPTIONS, &url)).await {
-            Ok(answer) => answer,
-            Err(UploadError::Refused { status, .. }) if status != StatusCode::UNAUTHORIZED => {
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        };
+        let answered = self.request(|| requests::plain(&Method::OPTIONS, &url)).await;
         // Whoever answers need not have looked at the signature.
         self.is_accepted = false;
         self.attempts = Attempts::new(self.settings.retries);
+        let answer = answered?;
         if !answer.takes_parts() {
             return Ok(false);
         }
         self.adopt_limits(&answer);
+        self.check_limits().map(|()| true)
+    }
+
+    /// An error if the source cannot be sent within the limits.
+    fn check_limits(&self) -> Result<(), UploadError> {
         match (self.length, self.limits.max_size) {
             (Some(length), Some(max_size)) if length > max_size => {
                 Err(UploadError::TooLarge { length, max_size })
             }
-            _ => Ok(true),
+            _ => part_size(self.settings.part_size, &self.limits, self.length, 0).map(drop),
         }
     }
 
@@ -188,9 +194,11 @@ impl<'a> Upload<'a> {
         sent
     }
 
-    /// Whether a stream failed, whose beginning nobody can read again.
+    /// Whether a stream ended early at this end, and nobody can read its beginning again.
     fn is_lost(&self, sent: &Result<Uploaded, UploadError>) -> bool {
-        matches!(sent, Err(UploadError::Read(_))) && self.length.is_none()
+        use UploadError::{PartsTooLarge, PartsTooSmall, Read};
+        matches!(sent, Err(Read(_) | PartsTooLarge { .. } | PartsTooSmall { .. }))
+            && self.length.is_none()
     }
 
     async fn send_parts(&mut self, reader: PartReader) -> Result<Uploaded, UploadError> {
@@ -217,7 +225,7 @@ impl<'a> Upload<'a> {
         let (asked, limits) = (self.settings.part_size, self.limits);
         let size = part_size(asked, &limits, reader.length(), reader.offset());
         let reading = task::spawn_blocking(move || {
-            let part = reader.next_part(size)?;
+            let part = reader.next_part(size?)?;
             Ok((reader, part))
         });
         async { reading.await.map_err(|error| UploadError::Read(error.into()))? }
@@ -226,7 +234,7 @@ impl<'a> Upload<'a> {
     /// Sends a part until the server has all of it. Returns the last answer.
     async fn send_part(&mut self, part: &Part) -> Result<Answer, UploadError> {
         loop {
-            let max = self.limits.max_append_size.unwrap_or(u64::MAX).max(1);
+            let max = max_append_size(&self.limits, part.end() - self.offset)?;
             let rest = part.rest(self.offset, max).await?;
             let before = self.offset;
             let Some(answer) = self.try_append(&rest).await? else {
@@ -234,14 +242,11 @@ impl<'a> Upload<'a> {
                 if self.offset > before {
                     self.progressed();
                 }
-                match state.complete() {
-                    Some(true) if part.whole.is_some() => return Ok(state),
-                    Some(true) => {
-                        return Err(UploadError::Protocol(
-                            "says that the upload is complete early",
-                        ));
-                    }
-                    _ if self.offset == part.end() && part.whole.is_none() => return Ok(state),
+                let has_all = self.offset == part.end();
+                match (state.complete(), part.whole.is_some()) {
+                    (Some(true), true) if has_all => return Ok(state),
+                    (Some(true), _) => return Err(UploadError::CompleteEarly),
+                    (_, false) if has_all => return Ok(state),
                     _ => continue,
                 }
             };
@@ -267,8 +272,8 @@ impl<'a> Upload<'a> {
         let answered = self.settings.transport.send(request, &sent).await;
         match answered {
             Ok(answer) if answer.is_success() && is_of(&answer, rest) => return Ok(Some(answer)),
-            // It has another part of it, or more. Of a server that says so again and again there is
-            // an end as well.
+            // It has another part of it, or more, or says nothing of it. Of a server that does so
+            // again and again there is an end as well.
             Ok(answer) if answer.is_success() => match self.attempts.pause(None) {
                 Some(pause) => time::sleep(pause).await,
                 None => return Err(UploadError::Protocol("has another part than was sent")),
@@ -315,7 +320,7 @@ impl<'a> Upload<'a> {
     ) -> Result<Uploaded, UploadError> {
         match reader.length() {
             Some(length) if length == self.offset => self.complete(reader.whole(), state, true),
-            _ => Err(UploadError::Protocol("says that the upload is complete early")),
+            _ => Err(UploadError::CompleteEarly),
         }
     }
 
@@ -428,13 +433,26 @@ impl<'a> Upload<'a> {
 }
 
 /// Whether a success says of a part that the server has it, and whether it is the last.
+///
+/// Whoever stands between may answer 200 to everything, such as the portal of a network that asks
+/// for a login. So an answer counts only if it has a field that such an answer has not.
 fn is_of(answer: &Answer, part: &Part) -> bool {
-    answer.offset().is_none_or(|offset| offset == part.end())
-        && answer.complete().is_none_or(|is_complete| is_complete == part.whole.is_some())
+    let has_end = answer.offset().map(|offset| offset == part.end());
+    let has_kind = answer.complete().map(|is_complete| is_complete == part.whole.is_some());
+    let is_said = match part.whole {
+        Some(whole) => has_kind.is_some() || answer.repr_digest() == Some(whole),
+        None => has_kind.or(has_end).is_some(),
+    };
+    is_said && has_end.unwrap_or(true) && has_kind.unwrap_or(true)
 }
 
 fn refused(method: &Method, answer: &Answer) -> UploadError {
-    UploadError::Refused { method: method.clone(), status: answer.status, detail: answer.detail() }
+    UploadError::Refused {
+        method: method.clone(),
+        status: answer.status,
+        detail: answer.detail(),
+        has_ended: answer.complete() == Some(true),
+    }
 }
 
 /// An upload that is asked for and not found is gone.

@@ -28,6 +28,8 @@ impl Failure for UploadFailure {
             Self::Upload { error, .. } => match error {
                 UploadError::Url | UploadError::NotSigned(_) => Exit::Misused,
                 UploadError::TooLarge { .. }
+                | UploadError::PartsTooLarge { .. }
+                | UploadError::PartsTooSmall { .. }
                 | UploadError::WithoutParts
                 | UploadError::Refused { .. }
                 | UploadError::Gone
@@ -46,11 +48,14 @@ impl Failure for UploadFailure {
                 UploadError::Url | UploadError::NotSigned(_) => "input",
                 UploadError::SourceChanged => "changed",
                 UploadError::TooLarge { .. } => "too-large",
+                UploadError::PartsTooLarge { .. } | UploadError::PartsTooSmall { .. } => {
+                    "part-size"
+                }
                 UploadError::WithoutParts => "without-parts",
                 UploadError::Refused { .. } => "refused",
                 UploadError::Gone => "gone",
                 UploadError::GaveUp { .. } => "unavailable",
-                UploadError::Protocol(_) => "protocol",
+                UploadError::CompleteEarly | UploadError::Protocol(_) => "protocol",
                 UploadError::OtherHash { .. } => "digest",
                 _ => "io",
             },

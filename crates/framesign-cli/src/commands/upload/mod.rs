@@ -25,7 +25,10 @@ use self::{failure::UploadFailure, http_client::http_client, state::StateFile};
 use crate::{
     exit::{Exit, FatalError, complain},
     input::{progress_bar::ProgressBar, source::Input},
-    options::{keys::KeyPairOptions, seconds::seconds_or_none},
+    options::{
+        keys::KeyPairOptions,
+        seconds::{seconds, seconds_or_none},
+    },
     output::Output,
     text::{json, visible::Name},
 };
@@ -55,10 +58,15 @@ pub(crate) struct Options {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     part_size: u64,
 
-    /// Send what fails again for at most SECONDS from the first failure on; with 0 nothing is sent
-    /// again
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds_or_none)]
-    retry_for: Duration,
+    /// Send what fails again for at most SECONDS from the first failure on, as often as it takes; with
+    /// 0 nothing is sent again [default: 300, and at most 20 times]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none)]
+    retry_for: Option<Duration>,
+
+    /// The longest silence before a request counts as failed; the answer to a part may take three
+    /// times as long
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    timeout: Duration,
 
     /// Trust the authorities in FILE, in PEM, instead of those of the system
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -85,9 +93,11 @@ cannot be resumed.
 
 A server that takes no parts gets the whole by one signed PUT; a pipe must then fit into one part.
 
-With --json the line is {\"file\":…,\"url\":…,\"bytes\":…,\"sha256\":…}
+If the server names no hash of the whole, a warning says so, and \"confirmed\" is false.
+
+With --json the line is {\"file\":…,\"url\":…,\"bytes\":…,\"sha256\":…,\"confirmed\":…}
 or {\"file\":…,\"error\":{\"kind\":…,\"message\":…}}. The kinds are io, input, changed, refused, gone,
-too-large, without-parts, digest, protocol and unavailable.
+too-large, part-size, without-parts, digest, protocol and unavailable.
 
 Exit status: 0 uploaded, 1 the server refused it, names another hash, or the file changed since the
 upload began, 2 wrong usage or configuration, 3 input or output failed, or the server does not answer.";
@@ -101,6 +111,8 @@ struct UploadResult<'a> {
     bytes: u64,
     #[serde(serialize_with = "json::display")]
     sha256: PayloadHash,
+    /// Whether the server names the same hash.
+    confirmed: bool,
 }
 
 /// Uploads the file.
@@ -109,8 +121,10 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let access_key = credentials.access_key().to_owned();
     let url = options.target()?;
     let http = http_client(options.ca_file.as_deref(), url.scheme() == Some(&Scheme::HTTPS))?;
-    let client =
-        Client::new(http, credentials).part_size(options.part_size).retries(options.retries());
+    let client = Client::new(http, credentials)
+        .part_size(options.part_size)
+        .retries(retries(options.retry_for))
+        .timeout(options.timeout);
     // What blocks, such as reading and hashing, has threads of its own.
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime =
@@ -120,8 +134,8 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     runtime.shutdown_background();
     let (mut output, file) = (Output::new(options.json), &options.file);
     match uploaded {
-        Ok(Uploaded { url, bytes, sha256, .. }) => {
-            Ok(output.result(&UploadResult { file, url, bytes, sha256 })?)
+        Ok(Uploaded { url, bytes, sha256, is_confirmed: confirmed, .. }) => {
+            Ok(output.result(&UploadResult { file, url, bytes, sha256, confirmed })?)
         }
         Err(failure) => Ok(output.failure(file, &failure)?),
     }
@@ -147,7 +161,7 @@ async fn upload(
     let client = client.observe(move |event| observer.observe(&event));
     if options.resume
         && let Some(state) = &watch.state
-        && let Some((saved, path)) = state.load()?
+        && let Some((saved, path)) = state.load(|problem| watch.warn(problem))
     {
         if !state.is_of_source(&saved) {
             return Err(UploadFailure::ChangedSince(path.to_owned()));
@@ -156,6 +170,7 @@ async fn upload(
         match client.resume(source, url, &saved.upload()?).await {
             Err(UploadError::Gone) => {
                 watch.warn(&"the server does not know the upload any more; it begins anew");
+                watch.forget();
                 source = open(&options.file)?;
             }
             result => return watch.end(result),
@@ -221,11 +236,25 @@ impl Watch {
     fn end(&self, result: Result<Uploaded, UploadError>) -> Result<Uploaded, UploadFailure> {
         let has_state = self.has_state.load(Ordering::Relaxed);
         let is_kept = has_state && result.as_ref().is_err_and(UploadError::can_be_resumed);
-        match &self.state {
-            Some(state) if has_state && !is_kept => state.remove(),
-            _ => {}
+        if !is_kept {
+            self.forget();
+        }
+        if result.as_ref().is_ok_and(|uploaded| !uploaded.is_confirmed) {
+            self.warn(
+                &"the server named no hash of the whole; compare the one that is printed with that \
+                  of what it has",
+            );
         }
         result.map_err(|error| UploadFailure::Upload { error, is_kept })
+    }
+
+    /// Removes the state of an upload that has ended, if there is one.
+    fn forget(&self) {
+        if let Some(state) = &self.state
+            && self.has_state.swap(false, Ordering::Relaxed)
+        {
+            state.remove();
+        }
     }
 
     fn progress(&self) -> MutexGuard<'_, ProgressBar> {
@@ -237,8 +266,7 @@ impl Watch {
 impl Options {
     /// The URL, with the name of the file if that is to be added.
     fn target(&self) -> Result<Uri, FatalError> {
-        let text = self.url.to_string();
-        if !text.ends_with('/') {
+        if !self.url.path().ends_with('/') {
             return Ok(self.url.clone());
         }
         let name = self.file.path().and_then(Path::file_name).ok_or_else(|| {
@@ -246,15 +274,25 @@ impl Options {
             FatalError::Configuration(problem.into())
         })?;
         let segment = segment(name.as_encoded_bytes());
-        let target = format!("{text}{segment}").parse();
+        let target = with_segment(&self.url, &segment);
         target.map_err(|error| FatalError::Configuration(format!("{segment}: {error}")))
     }
+}
 
-    fn retries(&self) -> Retries {
-        match self.retry_for {
-            Duration::ZERO => Retries::none(),
-            longest => Retries { longest, ..Retries::default() },
-        }
+/// A URL with one more segment at the end of its path. The query stays.
+fn with_segment(url: &Uri, segment: &str) -> Result<Uri, http::Error> {
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = url.clone().into_parts();
+    parts.path_and_query = Some(format!("{}{segment}{query}", url.path()).parse()?);
+    Ok(Uri::from_parts(parts)?)
+}
+
+/// What is sent again. Who says for how long is not held to a number of attempts.
+fn retries(retry_for: Option<Duration>) -> Retries {
+    match retry_for {
+        None => Retries::default(),
+        Some(Duration::ZERO) => Retries::none(),
+        Some(longest) => Retries { longest, attempts: u32::MAX, ..Retries::default() },
     }
 }
 
@@ -271,6 +309,12 @@ fn segment(name: &[u8]) -> String {
 /// A URL of HTTP, with or without TLS.
 fn url(text: &str) -> Result<Uri, String> {
     let expected = "expected an http:// or https:// URL with a host, in visible ASCII";
+    // The parser drops it, and the file would get another name.
+    if text.contains('#') {
+        return Err(
+            "expected a URL without a fragment, found #; if it is of the name, write %23".into()
+        );
+    }
     let url: Uri = text.parse().map_err(|error| format!("{expected}: {error}"))?;
     let is_http = url.scheme() == Some(&Scheme::HTTP) || url.scheme() == Some(&Scheme::HTTPS);
     // User and password would be sent to nobody.
@@ -291,7 +335,11 @@ impl fmt::Display for UploadResult<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{segment, url};
+    use std::time::Duration;
+
+    use framesign_upload::client::Retries;
+
+    use super::{retries, segment, url, with_segment};
 
     #[test]
     fn name_is_one_segment() {
@@ -304,8 +352,43 @@ mod tests {
         for right in ["http://a/files/x", "https://[::1]:8443/", "http://a"] {
             assert!(url(right).is_ok(), "{right}");
         }
-        for wrong in ["a/files/x", "ftp://a/x", "http://u:p@a/x", "http://a/\u{e9}", "/x", ""] {
+        for wrong in [
+            "a/files/x",
+            "ftp://a/x",
+            "http://u:p@a/x",
+            "http://a/\u{e9}",
+            "http://a/x#3.tar",
+            "http://a/x?q#",
+            "/x",
+            "",
+        ] {
             assert!(url(wrong).is_err(), "{wrong}");
+        }
+        assert!(url("http://a/x#3.tar").unwrap_err().contains("%23"));
+    }
+
+    #[test]
+    fn segment_is_added_to_the_path() {
+        for (text, with) in [
+            ("http://a/files/", "http://a/files/n"),
+            ("http://a", "http://a/n"),
+            ("http://a/files/?to=/", "http://a/files/n?to=/"),
+            ("https://[::1]:8443/?", "https://[::1]:8443/n?"),
+        ] {
+            assert_eq!(with_segment(&url(text).unwrap(), "n").unwrap().to_string(), with);
+        }
+    }
+
+    #[test]
+    fn time_alone_bounds_what_is_sent_again_if_it_is_given() {
+        assert_eq!(retries(None), Retries::default());
+        assert_eq!(retries(Some(Duration::ZERO)), Retries::none());
+        for seconds in [1, 300, 86_400] {
+            let longest = Duration::from_secs(seconds);
+            let given = retries(Some(longest));
+            // Nobody makes as many attempts in a day.
+            assert_eq!((given.longest, given.attempts), (longest, u32::MAX));
+            assert_eq!(given.refusals, Retries::default().refusals);
         }
     }
 }

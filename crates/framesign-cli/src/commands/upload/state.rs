@@ -9,7 +9,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fmt, fs,
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
@@ -71,14 +71,22 @@ impl StateFile {
     }
 
     /// The state of an upload to this URL with this access key, if there is one, and where it is.
-    pub(super) fn load(&self) -> io::Result<Option<(State, &Path)>> {
+    ///
+    /// Others may write to the folder of the source. So what cannot be the state that this user wrote
+    /// is none: `warn` is told of it, and it neither stops the upload nor hides a state elsewhere.
+    pub(super) fn load(&self, warn: impl Fn(&dyn fmt::Display)) -> Option<(State, &Path)> {
         for path in [Some(&self.beside), self.of_user.as_ref()].into_iter().flatten() {
-            let Some(state) = read(path)? else { continue };
-            if state.url == self.url && state.access_key == self.access_key {
-                return Ok(Some((state, path)));
+            match read(path) {
+                Ok(Some(state)) if state.url == self.url && state.access_key == self.access_key => {
+                    return Some((state, path));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    warn(&format_args!("{}: {error}; it is not used", path.display()));
+                }
             }
         }
-        Ok(None)
+        None
     }
 
     /// Whether the state is of the file as it is now.
@@ -120,13 +128,67 @@ impl State {
 fn read(path: &Path) -> io::Result<Option<State>> {
     use io::Read;
 
-    let file = match fs::File::open(path) {
+    let file = match open(path) {
         Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) if is_link(&error) => return Err(not_own()),
         file => file?,
     };
+    if !is_own(&file.metadata()?) {
+        return Err(not_own());
+    }
     let mut text = Vec::new();
     file.take(MAX_LEN).read_to_end(&mut text)?;
-    serde_json::from_slice(&text).map(Some).map_err(|_| unreadable())
+    let state: State = serde_json::from_slice(&text).map_err(|_| unreadable())?;
+    state.upload()?;
+    Ok(Some(state))
+}
+
+/// Opens a file for reading: not what a symbolic link names, and without waiting for the other end
+/// of a FIFO or a device.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use rustix::fs::OFlags;
+
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<fs::File> {
+    fs::File::open(path)
+}
+
+/// Whether a file was not opened since a symbolic link has its name.
+#[cfg(unix)]
+fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_link(_: &io::Error) -> bool {
+    false
+}
+
+/// Whether a file can be one that this user wrote, and nobody else has changed.
+#[cfg(unix)]
+fn is_own(metadata: &fs::Metadata) -> bool {
+    is_of(metadata, rustix::process::geteuid().as_raw())
+}
+
+/// Whether a file is a regular one of a user, which nobody else can write.
+#[cfg(unix)]
+fn is_of(metadata: &fs::Metadata, user: u32) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    const OTHERS_WRITE: u32 = 0o022;
+    metadata.is_file() && metadata.uid() == user && metadata.mode() & OTHERS_WRITE == 0
+}
+
+#[cfg(not(unix))]
+fn is_own(metadata: &fs::Metadata) -> bool {
+    metadata.is_file()
 }
 
 /// A name that is too long for a file is of no file.
@@ -134,9 +196,14 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename)
 }
 
+fn not_own() -> io::Error {
+    let problem = "expected the state of an upload in a regular file that is yours and that nobody \
+                   else can write, found another one";
+    io::Error::new(ErrorKind::PermissionDenied, problem)
+}
+
 fn unreadable() -> io::Error {
-    let problem = "expected the state of an upload, found other content in its file; to begin anew \
-                   leave out --resume";
+    let problem = "expected the state of an upload, found other content";
     io::Error::new(ErrorKind::InvalidData, problem)
 }
 
@@ -175,4 +242,27 @@ fn digits(texts: &[&[u8]], count: usize) -> String {
     let mut digits = PayloadHash::of(&texts.join(&b'\n')).to_string();
     digits.truncate(count);
     digits
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::{is_of, is_own};
+
+    #[test]
+    fn own_file_is_one_that_nobody_else_can_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        fs::write(&path, b"").unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        for (mode, is) in [(0o600, true), (0o644, true), (0o620, false), (0o602, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let metadata = fs::metadata(&path).unwrap();
+            assert_eq!(is_own(&metadata), is, "{mode:o}");
+            assert_eq!(is_of(&metadata, user), is, "{mode:o}");
+            assert!(!is_of(&metadata, user + 1), "{mode:o}");
+        }
+        assert!(!is_own(&fs::metadata(folder.path()).unwrap()));
+    }
 }

@@ -74,6 +74,7 @@ fn help_names_what_a_user_needs() {
             "16777216",
             "--resume",
             "--retry-for",
+            "--timeout",
             "--ca-file",
             "--json",
             "Exit status",

@@ -1,5 +1,7 @@
 //! Servers whose answers are wrong.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use framesign::PayloadHash;
 use framesign_upload::client::UploadError;
 use http::{HeaderValue, Method, Response};
@@ -93,6 +95,94 @@ async fn upload_that_is_complete_early_is_an_error() {
     }))
     .await;
     assert!(error_of(&served).await.to_string().contains("complete early"));
+}
+
+#[tokio::test]
+async fn last_part_is_complete_with_all_of_its_bytes_and_not_before() {
+    for (offset, is_whole) in [("2000", false), ("2004", false), ("2499", false), ("2500", true)] {
+        let served = Served::scripted(Before(move |request: &Seen| {
+            let is_last = request.field("upload-complete") == Some("?1");
+            match request.method {
+                Method::PATCH if is_last => Some(answer(503, &[])),
+                Method::HEAD => {
+                    Some(answer(204, &[("upload-offset", offset), ("upload-complete", "?1")]))
+                }
+                _ => None,
+            }
+        }))
+        .await;
+        let file = file(&bytes(2500));
+        let result = client().upload(source(&file), &served.url("a")).await;
+        if is_whole {
+            let uploaded = result.unwrap();
+            assert_eq!((uploaded.bytes, uploaded.is_confirmed), (2500, false));
+        } else {
+            let error = result.unwrap_err();
+            assert!(matches!(error, UploadError::CompleteEarly), "{offset}: {error}");
+            assert!(!error.can_be_resumed());
+        }
+    }
+}
+
+#[tokio::test]
+async fn success_that_says_nothing_of_a_part_is_asked_for() {
+    // Who asks for a login answers in place of the server, once.
+    for offset in ["0", "1000", "2000"] {
+        let answered = AtomicBool::new(false);
+        let served = Served::scripted(Before(move |request: &Seen| {
+            let is_it = request.method == Method::PATCH
+                && request.field("upload-offset") == Some(offset)
+                && !answered.swap(true, Relaxed);
+            is_it.then(|| answer(200, &[("content-type", "text/html")]))
+        }))
+        .await;
+        let file = file(&bytes(2500));
+        let uploaded = client().upload(source(&file), &served.url("a")).await.unwrap();
+        assert!(uploaded.is_confirmed);
+        assert_eq!((served.seen("HEAD").len(), served.seen("PATCH").len()), (1, 4), "{offset}");
+        assert!(read(&served.path("a")).unwrap() == bytes(2500));
+    }
+}
+
+#[tokio::test]
+async fn success_of_somebody_else_is_never_an_upload() {
+    for from in ["0", "2000"] {
+        let begun = AtomicBool::new(false);
+        let served = Served::scripted(Before(move |request: &Seen| {
+            let is_first = request.field("upload-offset") == Some(from);
+            let is_answered = is_first || begun.load(Relaxed);
+            begun.store(is_answered, Relaxed);
+            is_answered.then(|| answer(200, &[("content-type", "text/html")]))
+        }))
+        .await;
+        let error = error_of(&served).await;
+        assert!(error.to_string().contains("does not say in Upload-Offset"), "{error}");
+        assert!(error.can_be_resumed());
+    }
+}
+
+#[tokio::test]
+async fn one_field_of_the_upload_is_enough() {
+    for (removed, heads) in [
+        (&["upload-offset"][..], 0),
+        // The last one has the right hash.
+        (&["upload-complete"], 0),
+        (&["upload-offset", "upload-complete"], 2),
+        (&["upload-offset", "upload-complete", "repr-digest"], 3),
+    ] {
+        let served = Served::scripted(After(move |request: &Seen, answer: &mut Answer| {
+            if request.method == Method::PATCH {
+                for name in removed {
+                    answer.headers_mut().remove(*name);
+                }
+            }
+        }))
+        .await;
+        let file = file(&bytes(2500));
+        let uploaded = client().upload(source(&file), &served.url("a")).await.unwrap();
+        assert!(uploaded.is_confirmed, "{removed:?}");
+        assert_eq!((served.seen("HEAD").len(), served.seen("PATCH").len()), (heads, 3));
+    }
 }
 
 #[tokio::test]

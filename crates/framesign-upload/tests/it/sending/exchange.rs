@@ -13,13 +13,17 @@ use framesign_upload::{
     client::{Client, Event, UploadError},
     server::Limits,
 };
-use http::Method;
+use http::{HeaderValue, Method, Response};
+use http_body_util::Full;
 
 use super::{
-    PART, Served, Told, bytes, client, client_of, file, read, served::Before, source, sources,
-    stream,
+    PART, Seen, Served, Told, bytes, client, client_of, file, read,
+    served::{After, Before},
+    source, sources, stream,
 };
 use crate::client::ALICE;
+
+type Answer = Response<Full<bytes::Bytes>>;
 
 #[tokio::test]
 async fn sources_of_all_lengths_arrive() {
@@ -129,16 +133,80 @@ async fn at_most_two_parts_of_a_stream_are_held() {
 async fn parts_keep_to_the_limits_of_the_server() {
     let limits = |min_part, max_part| Limits { min_part, max_part, ..Limits::default() };
     for (limits, size) in
-        [(limits(0, 700), 700), (limits(1500, 1600), 1500), (limits(0, 9999), 1000)]
+        [(limits(0, 5000), 5000), (limits(7000, 7100), 7000), (limits(0, 9999), 6000)]
     {
-        let (served, content) = (Served::limited(limits).await, bytes(4000));
+        let (served, content) = (Served::limited(limits).await, bytes(20_000));
         let file = file(&content);
-        client().upload(source(&file), &served.url("a")).await.unwrap();
+        client().part_size(6000).upload(source(&file), &served.url("a")).await.unwrap();
         let parts = served.seen("PATCH");
         assert_eq!(parts[0].field("content-length"), Some(&*size.to_string()));
-        assert_eq!(parts.len(), 4000_usize.div_ceil(size));
+        assert_eq!(parts.len(), 20_000_usize.div_ceil(size));
         assert!(read(&served.path("a")).unwrap() == content);
     }
+}
+
+/// Tells limits of parts in the answer to one method, and does not keep to them.
+fn telling(method: Method, limit: &'static str) -> After<impl Fn(&Seen, &mut Answer)> {
+    After(move |request: &Seen, answer: &mut Answer| {
+        answer.headers_mut().remove("upload-limit");
+        if request.method == method {
+            answer.headers_mut().insert("upload-limit", HeaderValue::from_static(limit));
+        } else if request.method == Method::OPTIONS {
+            answer.headers_mut().insert("upload-limit", HeaderValue::from_static("max-age=60"));
+        }
+    })
+}
+
+/// Fails if it is read.
+struct Unread;
+
+impl Read for Unread {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        panic!("it is read, though its parts cannot be held");
+    }
+}
+
+#[tokio::test]
+async fn parts_that_memory_cannot_hold_are_not_read() {
+    for (method, posts) in [(Method::OPTIONS, 0), (Method::POST, 1)] {
+        let limit = "min-append-size=999999999999999";
+        let served = Served::scripted(telling(method, limit)).await;
+        let source = framesign_upload::client::Source::reader(Unread);
+        let error = client().upload(source, &served.url("a")).await.unwrap_err();
+        assert!(matches!(error, UploadError::PartsTooLarge { .. }), "{error}");
+        // Nobody can go on with a stream, so it is cancelled.
+        assert_eq!((served.seen("POST").len(), served.seen("DELETE").len()), (posts, posts));
+        assert_eq!(served.open_uploads(), 0);
+        // A file is not held in memory: it is the last part.
+        let file = file(&bytes(2500));
+        client().upload(super::source(&file), &served.url("a")).await.unwrap();
+        assert!(read(&served.path("a")).unwrap() == bytes(2500));
+    }
+}
+
+#[tokio::test]
+async fn parts_of_a_byte_are_not_sent() {
+    for (method, posts) in [(Method::OPTIONS, 0), (Method::POST, 1)] {
+        for limit in ["max-append-size=1", "max-append-size=0"] {
+            let served = Served::scripted(telling(method.clone(), limit)).await;
+            for (_kept, source) in sources(&bytes(2500)) {
+                served.forget();
+                let error = client().upload(source, &served.url("a")).await.unwrap_err();
+                assert!(matches!(error, UploadError::PartsTooSmall { .. }), "{error}");
+                assert_eq!((served.seen("POST").len(), served.seen("PATCH").len()), (posts, 0));
+            }
+        }
+    }
+    // Told when the first part comes.
+    let served = Served::scripted(Before(|request: &Seen| {
+        let limit = [("upload-limit", "max-append-size=1")];
+        (request.method == Method::PATCH).then(|| super::served::answer(413, &limit))
+    }))
+    .await;
+    let file = file(&bytes(2500));
+    let error = client().upload(source(&file), &served.url("a")).await.unwrap_err();
+    assert!(matches!(error, UploadError::PartsTooSmall { .. }), "{error}");
+    assert_eq!(served.seen("PATCH").len(), 1);
 }
 
 #[tokio::test]
@@ -171,7 +239,7 @@ async fn events_tell_how_it_goes() {
 async fn whole_is_put_to_a_server_without_parts() {
     // It knows no OPTIONS, or answers it without a limit.
     for status in [405, 404, 501, 204] {
-        let served = Served::scripted(Before(move |request: &super::Seen| {
+        let served = Served::scripted(Before(move |request: &Seen| {
             (request.method == Method::OPTIONS).then(|| super::served::answer(status, &[]))
         }))
         .await;
@@ -223,7 +291,7 @@ impl Read for Broken {
 
 #[tokio::test]
 async fn upload_is_cancelled_on_request() {
-    let served = Served::scripted(Before(|request: &super::Seen| {
+    let served = Served::scripted(Before(|request: &Seen| {
         let is_second = request.field("upload-offset") == Some("1000");
         is_second.then(|| super::served::answer(403, &[]))
     }))

@@ -105,6 +105,21 @@ async fn refusals_are_few() {
 }
 
 #[tokio::test]
+async fn refused_upload_can_be_resumed_unless_it_has_ended() {
+    const ENDED: &[(&str, &str)] = &[("upload-complete", "?1")];
+    const OPEN: &[(&str, &str)] = &[("upload-complete", "?0")];
+    for status in [302, 400, 401, 403, 409, 413, 421, 451, 507] {
+        for (fields, can) in [(&[][..], true), (OPEN, true), (ENDED, false)] {
+            let served = Served::scripted(failing(Method::PATCH, usize::MAX, status, fields)).await;
+            let file = file(&bytes(10));
+            let error = client().upload(source(&file), &served.url("a")).await.unwrap_err();
+            let UploadError::Refused { has_ended, .. } = &error else { panic!("{error}") };
+            assert_eq!((error.can_be_resumed(), *has_ended), (can, !can), "{status} {fields:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn refusal_is_said_in_the_words_of_the_server() {
     let served = Served::start().await;
     let file = file(b"x");
@@ -131,13 +146,13 @@ async fn upload_that_the_server_has_lost_is_gone() {
 async fn part_is_cut_if_the_server_takes_smaller_ones() {
     let served = Served::scripted(Before(|request: &Seen| {
         let length: usize = request.field("content-length").map_or(0, |text| text.parse().unwrap());
-        let limit = [("upload-limit", "max-append-size=300")];
-        (length > 300).then(|| answer(413, &limit))
+        let limit = [("upload-limit", "max-append-size=5000")];
+        (length > 5000).then(|| answer(413, &limit))
     }))
     .await;
-    let content = bytes(2500);
+    let content = bytes(25_000);
     for (name, (_kept, source)) in ["a", "b"].iter().zip(sources(&content)) {
-        client().upload(source, &served.url(name)).await.unwrap();
+        client().part_size(9000).upload(source, &served.url(name)).await.unwrap();
         assert!(read(&served.path(name)).unwrap() == content);
     }
 }

@@ -1,13 +1,8 @@
 //! How the command ends where it does not upload, and a server without parts.
 
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::mpsc::{self, Receiver as Channel},
-    thread,
-};
+use std::net::TcpListener;
 
-use super::{PART, Receiver, Run, bare, file, sha256, states, upload};
+use super::{PART, Receiver, Run, answering::answering, bare, file, sha256, states, upload};
 
 #[test]
 fn wrong_usage_is_two() {
@@ -19,6 +14,9 @@ fn wrong_usage_is_two() {
         (&[path, "files/f"], "expected an http:// or https:// URL"),
         (&[path, "http://u:p@a/f"], "expected an http:// or https:// URL"),
         (&[path], "required"),
+        (&[path, "http://a/f#3.tar"], "write %23"),
+        (&[path, "http://a/files/?q#"], "write %23"),
+        (&["--timeout", "0", path, "http://a/f"], "--timeout"),
         (&["--part-size", "0", path, "http://a/f"], "--part-size"),
         (&["--retry-for=-1", path, "http://a/f"], "--retry-for"),
     ] {
@@ -89,50 +87,17 @@ fn what_the_server_refuses_is_one() {
     assert!(states(home.path()).is_empty());
 }
 
-/// A server that takes a PUT and knows nothing else. Tells the method and the content of what came.
-fn plain_server() -> (SocketAddr, Channel<(String, Vec<u8>)>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            while let Some(request) = serve(&stream) {
-                // The test may have ended.
-                let _ = tell.send(request);
-            }
-        }
-    });
-    (address, told)
-}
-
-fn serve(mut stream: &TcpStream) -> Option<(String, Vec<u8>)> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?);
-    let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
-    lines.read_line(&mut first).ok().filter(|len| *len > 0)?;
-    while lines.read_line(&mut line).ok()? > 2 {
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
-            length = value.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    let mut content = vec![0; length];
-    lines.read_exact(&mut content).ok()?;
-    let method = first.split(' ').next()?.to_owned();
-    let status = if method == "PUT" { "201 Created" } else { "405 Method Not Allowed" };
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").ok()?;
-    Some((method, content))
-}
-
 #[test]
 fn server_without_parts_gets_one_put() {
     let home = tempfile::tempdir().unwrap();
-    let (address, requests) = plain_server();
+    let (address, requests) = answering(plain);
     let url = format!("http://{address}/files/f");
-    let put = || requests.iter().find(|(method, _)| method == "PUT").unwrap().1;
+    let put = || requests.iter().find(|(line, _)| line.starts_with("PUT ")).unwrap().1;
     let (path, content) = file(&home, "f", 3 * PART);
     let run = Run::of(upload(home.path()).arg(&path).arg(&url));
     assert_eq!((run.code, run.out), (0, format!("{}  {url}\n", sha256(&content))));
     assert!(run.err.contains("warning: the server takes no parts"), "{}", run.err);
+    assert!(run.err.contains("warning: the server named no hash of the whole"), "{}", run.err);
     assert!(put() == content);
     assert!(states(home.path()).is_empty());
     // A pipe that fits into one part, and one that does not.
@@ -142,4 +107,43 @@ fn server_without_parts_gets_one_put() {
     let run = Run::with_stdin(upload(home.path()).args(["-", &url]), &content);
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.err.contains("the length of a pipe is not known; send a file"), "{run:?}");
+    // What the server has may be anything.
+    let run = Run::of(upload(home.path()).arg("--json").arg(&path).arg(&url));
+    let json: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!((run.code, &json["confirmed"]), (0, &false.into()));
+}
+
+/// Takes a PUT and knows nothing else.
+fn plain(method: &str) -> &'static str {
+    if method == "PUT" { "201 Created" } else { "405 Method Not Allowed" }
+}
+
+#[test]
+fn name_is_added_to_the_path_and_the_query_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let (address, requests) = answering(plain);
+    let (path, _) = file(&home, "f", 10);
+    for (target, put) in [
+        ("/files/?to=/", "/files/f?to=/"),
+        ("/files/g?to=/", "/files/g?to=/"),
+        ("/files/?to=x", "/files/f?to=x"),
+        ("", "/f"),
+    ] {
+        let run = Run::of(upload(home.path()).arg(&path).arg(format!("http://{address}{target}")));
+        assert_eq!(run.code, 0, "{run:?}");
+        let (line, _) = requests.iter().find(|(line, _)| line.starts_with("PUT ")).unwrap();
+        assert_eq!(line, format!("PUT {put} HTTP/1.1"), "{target}");
+    }
+}
+
+#[test]
+fn silence_is_as_long_as_the_user_says() {
+    // The connection is made by the kernel, and nobody answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/files/f", listener.local_addr().unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let (path, _) = file(&home, "f", 1);
+    let mut command = upload(home.path());
+    command.args(["--timeout", "0.3", "--retry-for", "0"]).arg(&path).arg(&url);
+    assert!(Run::of(&mut command).complaint(3).contains("silence for 0.3 s"));
 }

@@ -1,8 +1,10 @@
 //! `framesign upload`, to the service of the same program and to servers that cannot do as much.
 
+mod answering;
 mod ends;
 mod kills;
 mod resumed;
+mod states;
 mod whole;
 mod wire;
 

@@ -49,6 +49,7 @@ fn result_as_json() {
         "url": url,
         "bytes": content.len(),
         "sha256": sha256(&content),
+        "confirmed": true,
     });
     assert_eq!(json, expected);
 }
