@@ -42,6 +42,8 @@ pub struct Uploads {
     /// The name of this process in claims.
     holder: Arc<str>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+    /// Whether an access key may upload.
+    authorizes: Arc<dyn Fn(&[u8]) -> bool + Send + Sync>,
     log: Arc<dyn Fn(&StoreError) + Send + Sync>,
 }
 
@@ -97,6 +99,7 @@ impl Uploads {
             creations: Arc::new([const { sync::Mutex::const_new(()) }; 256]),
             holder,
             clock: Arc::new(SystemTime::now),
+            authorizes: Arc::new(|_| true),
             log: Arc::new(|_| {}),
         }
     }
@@ -105,6 +108,17 @@ impl Uploads {
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets which access keys may upload; unless set, all whose requests are verified.
+    ///
+    /// `may` is asked with the access key of each request whose signature is proven, before anything
+    /// else is looked at, and again before a part counts. If it returns `false`, the answer is 403 and
+    /// the upload is as it was. A request that is not proven is 401, whatever access key it names.
+    #[must_use]
+    pub fn authorize(mut self, may: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        self.authorizes = Arc::new(may);
         self
     }
 
@@ -123,6 +137,11 @@ impl Uploads {
 
     pub(super) fn now(&self) -> SystemTime {
         (self.clock)()
+    }
+
+    /// Refuses an access key that may not upload. It must be proven.
+    pub(super) fn check_authorized(&self, access_key: &[u8]) -> Result<(), Problem> {
+        if (self.authorizes)(access_key) { Ok(()) } else { Err(Problem::forbidden()) }
     }
 
     pub(super) fn tell(&self, error: &StoreError) {

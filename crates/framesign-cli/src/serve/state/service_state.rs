@@ -69,7 +69,9 @@ impl ServiceState {
         let uploads = settings.uploads.as_ref();
         Ok(Self {
             uploads: uploads
-                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &keys, once))
+                .map(|uploads| {
+                    UploadReceiver::open(uploads, &settings.policy, &keys, once, &server)
+                })
                 .transpose()?,
             replay,
             secrets,

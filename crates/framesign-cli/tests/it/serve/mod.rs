@@ -30,6 +30,7 @@ mod startup;
 mod tls;
 mod token;
 mod two_secrets;
+mod upload_rights;
 mod uploads;
 
 use std::{

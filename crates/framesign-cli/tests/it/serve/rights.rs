@@ -389,24 +389,6 @@ fn log_says_what_a_caller_may_not_do() {
 }
 
 #[test]
-fn access_keys_of_callers_upload_where_one_of_them_may() {
-    let callers = [
-        ("signs", "rights = ['sign']\naccess_keys = ['key-one']"),
-        ("uploads", "rights = ['upload']\naccess_keys = ['key-two/&']"),
-        ("also", "rights = ['sign']\naccess_keys = ['key-two/&']"),
-    ];
-    let folder = TempDir::new().unwrap();
-    let (service, _files) = with_callers(&callers, &["--uploads", folder.path().to_str().unwrap()]);
-    let upload = |access_key: &str| {
-        let request = Request::post("/files/name", "bytes").field("dynata-access-key", access_key);
-        service.request(request.bytes()).status
-    };
-    assert_eq!(upload("key-one"), 403);
-    // Not signed, and so not verified; but not denied.
-    assert_eq!((upload("key-two/&"), upload("key-none")), (401, 401));
-}
-
-#[test]
 fn rights_are_read_again() {
     let (service, [_secrets, file]) = with_callers(&[("caller", "rights = ['sign']")], &[]);
     let signs = || is_allowed(&service, "caller", Request::frame(&target(ONE.0), GET));
