@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::{
-    Answer, Service, request::Request, secrets::write, serve, startup::complaint, wait_until,
+    Answer, SECRET, Service, request::Request, secrets::write, serve, startup::complaint,
+    wait_until,
 };
 
 /// Access keys, with their secrets.
@@ -130,10 +131,30 @@ fn file_of_secrets_is_read_again_when_it_changes_and_when_that_is_asked_for() {
     assert!(!service.log().contains(ONE.1), "{}", service.log());
 }
 
+/// As a file of the wrong mode that is mended: what can be seen of the file that is watched stays as it
+/// was when it could not be read.
+#[test]
+fn file_of_secrets_is_read_once_what_was_in_the_way_is_gone() {
+    let folder = TempDir::new().unwrap();
+    let line = |(access_key, secret): (&str, &str)| format!("'{access_key}' = ['{secret}']\n");
+    let path = write(&folder, "secrets", line(ONE));
+    let shared = write(&folder, "shared", SECRET);
+    let mut command = serve(&["--secrets", &path]);
+    let service = Service::run(command.env_remove("SECRET").env("SECRET_FILE", &shared));
+    fs::remove_file(shared).unwrap();
+    fs::rename(write(&folder, "next", line(TWO)), &path).unwrap();
+    service.wait_for_log("secrets could not be read again");
+    assert!(is_valid(&service, ONE) && !is_valid(&service, TWO));
+    write(&folder, "shared", SECRET);
+    wait_until(|| is_valid(&service, TWO), || "the new secrets".into());
+    assert!(!is_valid(&service, ONE));
+    assert_eq!(service.log().matches("secrets could not be read again").count(), 1);
+}
+
 #[test]
 fn secrets_that_cannot_be_used_keep_the_service_from_starting() {
     let file = NamedTempFile::new().unwrap();
-    let shared = super::SECRET;
+    let shared = SECRET;
     for (text, expected) in [
         (String::new(), "expected an access key"),
         ("a = 'the secret of key one'".into(), "line 1"),
