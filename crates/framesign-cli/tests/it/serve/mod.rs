@@ -20,6 +20,7 @@ mod remote;
 mod replay;
 mod request;
 mod revocation;
+mod revoked_callers;
 mod rights;
 mod schema;
 mod secrets;
