@@ -55,7 +55,7 @@ impl Outbound {
     /// Reads the key again.
     pub(crate) fn reload(&self) {
         let server: &ServerState = &self.handover.server;
-        self.signer.reload("keys", &server.metrics, |_| (self.source.0)());
+        self.signer.reload("keys", &server.metrics, |_, _| (self.source.0)());
     }
 
     /// Answers a request.

@@ -69,6 +69,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    pub(super) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "the access key may not upload")
+    }
+
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is nothing at this path")
     }

@@ -45,6 +45,8 @@ pub struct Uploads {
     /// The name of this process in claims.
     holder: Arc<str>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+    /// Whether an access key may upload.
+    authorizes: Arc<dyn Fn(&[u8]) -> bool + Send + Sync>,
     log: Arc<dyn Fn(&StoreError) + Send + Sync>,
 }
 
@@ -101,6 +103,7 @@ impl Uploads {
             creations: Arc::new([const { sync::Mutex::const_new(()) }; 256]),
             holder,
             clock: Arc::new(SystemTime::now),
+            authorizes: Arc::new(|_| true),
             log: Arc::new(|_| {}),
         }
     }
@@ -132,6 +135,17 @@ impl Uploads {
         self
     }
 
+    /// Sets which access keys may upload; unless set, all whose requests are verified.
+    ///
+    /// `may` is asked with the access key of each request whose signature is proven, before anything
+    /// else is looked at, and again before a part counts. If it returns `false`, the answer is 403 and
+    /// the upload is as it was. A request that is not proven is 401, whatever access key it names.
+    #[must_use]
+    pub fn authorize(mut self, may: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        self.authorizes = Arc::new(may);
+        self
+    }
+
     /// Sets what is told of each call to the store that failed: the log.
     #[must_use]
     pub fn on_store_error(mut self, log: impl Fn(&StoreError) + Send + Sync + 'static) -> Self {
@@ -147,6 +161,11 @@ impl Uploads {
 
     pub(super) fn now(&self) -> SystemTime {
         (self.clock)()
+    }
+
+    /// Refuses an access key that may not upload. It must be proven.
+    pub(super) fn check_authorized(&self, access_key: &[u8]) -> Result<(), Problem> {
+        if (self.authorizes)(access_key) { Ok(()) } else { Err(Problem::forbidden()) }
     }
 
     pub(super) fn tell(&self, error: &StoreError) {

@@ -107,6 +107,16 @@ impl Server {
         Self { service, uploads, secrets, now }
     }
 
+    /// The same uploads, for the access keys that may.
+    pub(crate) fn authorized(&self, may: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        let (uploads, secrets) = (self.uploads.clone().authorize(may), self.secrets.clone());
+        let (policy, now) = (Policy::default(), self.now);
+        let service = Service::with_layer(secrets.clone(), policy, uploads.clone(), |layer| {
+            layer.clock(move || now)
+        });
+        Self { service, uploads, secrets, now }
+    }
+
     pub(crate) fn service(&self) -> Service<MemoryStore> {
         self.service.clone()
     }

@@ -1,6 +1,12 @@
 //! What is refused leaves the offset where it was.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use http::Request;
 
@@ -225,6 +231,49 @@ async fn part_whose_secret_is_revoked_on_the_way() {
         let answer = begun.server.send_any(Request::from_parts(head, body)).await.expect(401);
         assert_eq!(answer.field("www-authenticate"), Some("framesign"));
         begun.server.restore(ALICE);
+        begun.goes_on().await;
+    }
+}
+
+#[tokio::test]
+async fn access_key_that_may_not_upload() {
+    for begun in Begun::all().await {
+        let server = begun.server.authorized(|access_key| access_key != ALICE.as_bytes());
+        for call in [
+            begun.next(),
+            Call::create("g", b"hello", true),
+            Call::create("g", b"", false),
+            Call::new("HEAD", &begun.path),
+            Call::new("DELETE", &begun.path),
+        ] {
+            server.call(call.clone()).await.expect(403);
+            // Whose it is must be proven first.
+            let mut unsigned = call.at(server.now).signed(ALICE);
+            unsigned.headers_mut().remove("dynata-signature");
+            server.send(unsigned).await.expect(401);
+            begun.is_as_it_was().await;
+        }
+        server.send(Call::create("g", b"", false).at(server.now).signed(BOB)).await.expect(201);
+        begun.goes_on().await;
+    }
+}
+
+#[tokio::test]
+async fn part_whose_access_key_loses_the_right_on_the_way() {
+    for begun in Begun::all().await {
+        let lost = Arc::new(AtomicBool::new(false));
+        let is_lost = Arc::clone(&lost);
+        let server = begun.server.authorized(move |_| !is_lost.load(Relaxed));
+        let part = begun.whole[PIECE..2 * PIECE].to_vec();
+        let head = begun.next().head(ALICE, &Call::options());
+        let body = content(vec![part[..1].to_vec(), part[1..].to_vec()]);
+        let mut frames = 0;
+        let body = http_body_util::BodyExt::map_frame(body, move |frame| {
+            frames += 1;
+            lost.store(frames == 2, Relaxed);
+            frame
+        });
+        server.send_any(Request::from_parts(head, body)).await.expect(403);
         begun.goes_on().await;
     }
 }

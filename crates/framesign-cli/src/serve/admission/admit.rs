@@ -1,12 +1,16 @@
 //! Admits requests before anything of a body is read.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
 
 use crate::serve::{
     admission::{
@@ -32,15 +36,25 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 pub(crate) struct AdmissionPermit {
     /// `None` if callers are not told apart, or by their certificates alone.
-    caller: Option<Arc<Caller>>,
+    caller: Option<KnownCaller>,
     _caller_permit: Option<CallerPermit>,
     _permit: OwnedSemaphorePermit,
 }
 
+/// A caller of the file, and the token that it has shown.
+#[derive(Debug)]
+struct KnownCaller {
+    caller: Arc<Caller>,
+    token: Token,
+}
+
+/// A bearer token.
+struct Token(Zeroizing<Box<[u8]>>);
+
 /// Who calls.
 enum Identity {
     /// A caller of the file.
-    Caller(Arc<Caller>),
+    Caller(KnownCaller),
     /// Whoever has this certificate.
     Certificate(Arc<str>),
     Anonymous,
@@ -52,8 +66,13 @@ static UNLISTED: LazyLock<Permissions> = LazyLock::new(Permissions::default);
 impl AdmissionPermit {
     /// What the caller may do.
     pub(crate) fn permissions(&self) -> &Permissions {
-        self.caller.as_ref().map_or(&UNLISTED, |caller| &caller.permissions)
+        permissions_of(self.caller.as_ref().map(|known| &known.caller))
     }
+}
+
+/// What a caller of the file may do, or somebody who is none.
+pub(crate) fn permissions_of(caller: Option<&Arc<Caller>>) -> &Permissions {
+    caller.map_or(&UNLISTED, |caller| &caller.permissions)
 }
 
 impl Admission {
@@ -86,6 +105,25 @@ impl Admission {
         Ok(AdmissionPermit { caller, _caller_permit: caller_permit, _permit: self.permit()? })
     }
 
+    /// Looks the caller of an admitted request up again, before it is answered: bodies come as slowly as
+    /// they like, and the file of callers can change meanwhile. Returns the caller as it is now.
+    ///
+    /// # Errors
+    ///
+    /// 401: nobody has its token any more; 403: whoever has it has not the right.
+    pub(crate) fn recheck(
+        &self,
+        permit: &AdmissionPermit,
+        right: Right,
+    ) -> Result<Option<Arc<Caller>>, Problem> {
+        let (Some(callers), Some(known)) = (&self.state.server.callers, &permit.caller) else {
+            return Ok(None);
+        };
+        let caller = callers.current().of(&known.token.0).ok_or_else(unknown)?;
+        caller.permissions.check_right(right).map_err(Problem::forbidden)?;
+        Ok(Some(caller))
+    }
+
     /// Admits a request whose caller is known by its signature.
     ///
     /// # Errors
@@ -106,11 +144,10 @@ impl Admission {
             let certificate = peer.and_then(|peer| peer.certificate.clone());
             return Ok(certificate.map_or(Identity::Anonymous, Identity::Certificate));
         };
-        let caller = bearer_token(request.headers()).and_then(|token| callers.current().of(token));
-        caller.map(Identity::Caller).ok_or_else(|| {
-            Problem::new(StatusCode::UNAUTHORIZED, "expected the bearer token of a known caller")
-                .with(header::WWW_AUTHENTICATE, "Bearer")
-        })
+        let token = bearer_token(request.headers()).ok_or_else(unknown)?;
+        let caller = callers.current().of(token).ok_or_else(unknown)?;
+        let token = Token(Zeroizing::new(token.into()));
+        Ok(Identity::Caller(KnownCaller { caller, token }))
     }
 
     fn caller_permit(&self, caller: &Arc<str>) -> Result<CallerPermit, Problem> {
@@ -125,7 +162,7 @@ impl Admission {
 impl Identity {
     fn name(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Caller(caller) => Some(&caller.name),
+            Self::Caller(known) => Some(&known.caller.name),
             Self::Certificate(fingerprint) => Some(fingerprint),
             Self::Anonymous => None,
         }
@@ -133,17 +170,29 @@ impl Identity {
 
     fn permissions(&self) -> &Permissions {
         match self {
-            Self::Caller(caller) => &caller.permissions,
+            Self::Caller(known) => &known.caller.permissions,
             Self::Certificate(_) | Self::Anonymous => &UNLISTED,
         }
     }
 
-    fn into_caller(self) -> Option<Arc<Caller>> {
+    fn into_caller(self) -> Option<KnownCaller> {
         match self {
-            Self::Caller(caller) => Some(caller),
+            Self::Caller(known) => Some(known),
             Self::Certificate(_) | Self::Anonymous => None,
         }
     }
+}
+
+impl fmt::Debug for Token {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").finish_non_exhaustive()
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "expected the bearer token of a known caller")
+        .with(header::WWW_AUTHENTICATE, "Bearer")
 }
 
 /// RFC 6750 section 2.1; the name of the scheme in any case.
@@ -158,7 +207,9 @@ fn bearer_token(fields: &HeaderMap) -> Option<&[u8]> {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::bearer_token;
+    use zeroize::Zeroizing;
+
+    use super::{Token, bearer_token};
 
     fn token_of(values: &[&'static str]) -> Option<Vec<u8>> {
         let mut fields = HeaderMap::new();
@@ -166,6 +217,12 @@ mod tests {
             fields.append(header::AUTHORIZATION, HeaderValue::from_static(value));
         }
         bearer_token(&fields).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn token_shows_nothing_of_itself() {
+        let token = Token(Zeroizing::new((*b"secret").into()));
+        assert_eq!(format!("{token:?}"), "Token { .. }");
     }
 
     #[test]

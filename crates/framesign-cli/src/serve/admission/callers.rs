@@ -31,7 +31,7 @@ pub(crate) struct Callers {
     key: [u8; 32],
     by_token: HashMap<Place, Token>,
     /// Whether an access key that callers list may upload.
-    may_upload: HashMap<Box<str>, bool>,
+    may_upload: HashMap<Box<[u8]>, bool>,
     /// In the order of their names.
     by_name: BTreeMap<Arc<str>, Arc<Caller>>,
 }
@@ -92,7 +92,8 @@ impl Callers {
         let Entry { name, tokens, permissions } = entry;
         let uploads = permissions.check_right(Right::Upload).is_ok();
         for access_key in permissions.access_keys.iter().flatten() {
-            *self.may_upload.entry(access_key.clone()).or_default() |= uploads;
+            let access_key = access_key.as_bytes().into();
+            *self.may_upload.entry(access_key).or_default() |= uploads;
         }
         let before = before.and_then(|callers| callers.by_name.get(&name));
         let requests = before.map(|caller| Arc::clone(&caller.requests)).unwrap_or_default();
@@ -126,7 +127,7 @@ impl Callers {
 
     /// Returns whether requests that are signed with `access_key` may upload: if no caller lists it, or
     /// one of those who list it has the right.
-    pub(crate) fn may_upload(&self, access_key: &str) -> bool {
+    pub(crate) fn may_upload(&self, access_key: &[u8]) -> bool {
         self.may_upload.get(access_key).copied().unwrap_or(true)
     }
 

@@ -6,7 +6,7 @@ use framesign::protocol::canonical_uri;
 ///
 /// One that ends with a slash covers what begins with it. Another one covers the path that it is, and
 /// what follows it after a slash: `/a` covers `/a` and `/a/b`, and not `/ab`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PathPrefix(Box<str>);
 
 impl PathPrefix {

@@ -96,6 +96,13 @@ impl Permissions {
         Some(access_key)
     }
 
+    /// Returns whether `other` allows the same frames to be signed.
+    pub(crate) fn has_same_frames(&self, other: &Self) -> bool {
+        self.methods == other.methods
+            && self.hosts == other.hosts
+            && self.path_prefixes == other.path_prefixes
+    }
+
     /// Allows the frame of `head` to be signed.
     pub(crate) fn check_frame(&self, head: &Head<'_>) -> Result<(), Denied> {
         self.check_method(head)?;

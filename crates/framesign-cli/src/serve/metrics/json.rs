@@ -12,7 +12,7 @@ use crate::serve::{
     },
 };
 
-/// All numbers. Those of callers are there if they are known.
+/// All numbers. Those of `callers` are there if they are given.
 pub(crate) fn json(metrics: &Metrics, callers: Option<&Callers>) -> Value {
     let routes: Map<_, _> = metrics
         .routes()

@@ -16,7 +16,7 @@ const DURATION: &str = "framesign_http_request_duration_seconds";
 
 const CALLER_REQUESTS: &str = "framesign_caller_requests";
 
-/// All numbers as text. Those of callers are there if they are known.
+/// All numbers as text. Those of `callers` are there if they are given.
 pub(crate) fn openmetrics(metrics: &Metrics, callers: Option<&Callers>) -> String {
     let mut text = Text(String::with_capacity(16 * 1024));
     // A string takes whatever is written to it.

@@ -49,7 +49,7 @@ impl Acceptor {
 
     /// Reads the files again. What cannot be read stays as it was; connections that are open do too.
     pub(crate) fn reload(&self, metrics: &Metrics) {
-        self.config.reload("certificates", metrics, |warnings| config(&self.files, warnings));
+        self.config.reload("certificates", metrics, |_, warnings| config(&self.files, warnings));
     }
 
     /// Begins the handshake.

@@ -23,7 +23,9 @@ pub(crate) async fn metrics(
     const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
     let numbers = &server.metrics;
-    let callers = server.callers.as_ref().map(Reloadable::current);
+    // On the listener of callers nobody is asked for a token, and names are not for everybody.
+    let callers = server.callers.as_ref().filter(|_| server.has_admin_listener);
+    let callers = callers.map(Reloadable::current);
     let callers = callers.as_deref();
     let mut response = match content_negotiation::choose(&fields, &[response::JSON, OPENMETRICS])? {
         OPENMETRICS => {

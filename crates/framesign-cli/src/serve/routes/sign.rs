@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::serve::{
     admission::{
-        admit::AdmissionPermit,
+        admit::permissions_of,
         permissions::{Permissions, Right},
     },
     body::reader::BodyReader,
@@ -25,6 +25,7 @@ use crate::serve::{
         problem::Problem,
         query, response,
     },
+    state::settings::Settings,
 };
 
 /// RFC 9112 section 10.2: several messages, one after the other.
@@ -39,6 +40,8 @@ const ACCESS_KEY: &str = "access_key";
 
 /// The most heads of a request.
 const MAX_HEADS: usize = 1000;
+
+const CHANGED: &str = "what may be signed has changed meanwhile; send the request again";
 
 /// What the body of a request is.
 enum Content {
@@ -75,23 +78,59 @@ pub(crate) async fn sign(
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     let permit = app.admission.admit(&request, Right::Sign)?;
-    let signer = Signer::new(&app, &permit, request.uri())?;
+    let permissions = permit.permissions();
+    let access_key = access_key(&app, permissions, request.uri())?;
+    // What could not be signed is not read.
+    key(&app, permissions, &access_key)?;
     content_negotiation::choose(request.headers(), &[response::JSON])?;
     let content = Content::of(request.headers())?;
     let mut body = BodyReader::new(request, &app.state.server.limits, &app.state.server.metrics)?;
-    let rules = &app.state.settings.rules;
-    let string_to_sign = match content {
-        Content::Frame => signer.frame(&mut body, rules).await?,
-        Content::Head(given) => signer.head(&mut body, rules, given).await?,
-        Content::Heads => {
-            // As the frames of a connection: read strictly in any case.
-            let rules = app.state.settings.policy.rules();
-            let signatures = signer.heads(&mut body, rules).await?;
-            return Ok(response::json(&SignaturesResponse { date: signer.date(), signatures }));
+    let reader = Reader { permissions, settings: &app.state.settings };
+    let what = reader.read(&mut body, content).await?;
+    // A body comes as slowly as it likes, and nothing has been told yet: what counts is what the caller
+    // may do now, and the key of now.
+    let caller = app.admission.recheck(&permit, Right::Sign)?;
+    let live = permissions_of(caller.as_ref());
+    let key = key(&app, live, &access_key)?;
+    if !live.has_same_frames(permissions) {
+        return Err(Problem::unavailable(CHANGED));
+    }
+    let date = key.date().to_string();
+    Ok(match what {
+        ToSign::One(string_to_sign) => {
+            response::json(&SignResponse { signed: signed(&key, &string_to_sign), date })
         }
-    };
-    let response = SignResponse { signed: signer.signed(&string_to_sign), date: signer.date() };
-    Ok(response::json(&response))
+        ToSign::Many(strings) => {
+            let signatures = strings.iter().map(|string_to_sign| signed(&key, string_to_sign));
+            response::json(&SignaturesResponse { date, signatures: signatures.collect() })
+        }
+    })
+}
+
+/// The access key that the request names, or the only one.
+fn access_key(app: &AppState, permissions: &Permissions, uri: &Uri) -> Result<Box<str>, Problem> {
+    let frames = app.state.secrets.current().frames().ok_or_else(Problem::no_keys)?;
+    let named = query::parameter(uri, ACCESS_KEY)?;
+    named
+        .as_deref()
+        .or_else(|| permissions.only_access_key())
+        .or_else(|| frames.only_access_key())
+        .map(Into::into)
+        .ok_or_else(unnamed)
+}
+
+/// The key of today, if the caller may use it.
+fn key(app: &AppState, permissions: &Permissions, access_key: &str) -> Result<SigningKey, Problem> {
+    permissions.check_access_key(access_key).map_err(Problem::forbidden)?;
+    let frames = app.state.secrets.current().frames().ok_or_else(Problem::no_keys)?;
+    frames.signing_key(access_key, SystemTime::now()).ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "this service has no secret of this access key")
+    })
+}
+
+fn signed(key: &SigningKey, string_to_sign: &StringToSign) -> Signed {
+    let signature = key.sign(string_to_sign).to_string();
+    Signed { signature, string_to_sign: string_to_sign.to_string() }
 }
 
 impl Content {
@@ -115,37 +154,28 @@ impl Content {
     }
 }
 
-/// Signs for a caller.
-struct Signer<'a> {
-    key: SigningKey,
-    permissions: &'a Permissions,
+/// What a body comes to.
+enum ToSign {
+    One(StringToSign),
+    /// Of heads that follow each other: all of them.
+    Many(Vec<StringToSign>),
 }
 
-impl<'a> Signer<'a> {
-    /// The signer of the access key that the request names, or of the only one.
-    fn new(app: &AppState, permit: &'a AdmissionPermit, uri: &Uri) -> Result<Self, Problem> {
-        let frames = app.state.secrets.current().frames().ok_or_else(Problem::no_keys)?;
-        let permissions = permit.permissions();
-        let named = query::parameter(uri, ACCESS_KEY)?;
-        let access_key = named
-            .as_deref()
-            .or_else(|| permissions.only_access_key())
-            .or_else(|| frames.only_access_key())
-            .ok_or_else(unnamed)?;
-        permissions.check_access_key(access_key).map_err(Problem::forbidden)?;
-        let key = frames.signing_key(access_key, SystemTime::now()).ok_or_else(|| {
-            Problem::new(StatusCode::NOT_FOUND, "this service has no secret of this access key")
-        })?;
-        Ok(Self { key, permissions })
-    }
+/// Reads what a caller wants to have signed.
+struct Reader<'a> {
+    permissions: &'a Permissions,
+    settings: &'a Settings,
+}
 
-    fn date(&self) -> String {
-        self.key.date().to_string()
-    }
-
-    fn signed(&self, string_to_sign: &StringToSign) -> Signed {
-        let signature = self.key.sign(string_to_sign).to_string();
-        Signed { signature, string_to_sign: string_to_sign.to_string() }
+impl Reader<'_> {
+    async fn read(&self, body: &mut BodyReader<'_>, content: Content) -> Result<ToSign, Problem> {
+        let rules = &self.settings.rules;
+        Ok(match content {
+            Content::Frame => ToSign::One(self.frame(body, rules).await?),
+            Content::Head(given) => ToSign::One(self.head(body, rules, given).await?),
+            // As the frames of a connection: read strictly in any case.
+            Content::Heads => ToSign::Many(self.heads(body, self.settings.policy.rules()).await?),
+        })
     }
 
     fn check(&self, head: &Head<'_>) -> Result<(), Problem> {
@@ -195,18 +225,18 @@ impl<'a> Signer<'a> {
         finished.map_err(|error| Problem::frame(&error))
     }
 
-    /// The signatures of heads that follow each other: of all of them, or of none.
+    /// The strings to sign of heads that follow each other: of all of them, or of none.
     async fn heads(
         &self,
         body: &mut BodyReader<'_>,
         rules: &Rules,
-    ) -> Result<Vec<Signed>, Problem> {
+    ) -> Result<Vec<StringToSign>, Problem> {
         let mut heads = Heads::new(rules);
         let mut hasher = FrameHasher::new(rules.clone());
-        let mut signatures = Vec::new();
+        let mut strings = Vec::new();
         while let Some(piece) = body.next().await? {
             heads.update(&piece, |head| {
-                if signatures.len() == MAX_HEADS {
+                if strings.len() == MAX_HEADS {
                     let detail = format!("expected at most {MAX_HEADS} heads");
                     return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).closing());
                 }
@@ -216,12 +246,12 @@ impl<'a> Signer<'a> {
                 let string_to_sign =
                     hasher.clone().finish_with(payload).map_err(|error| Problem::frame(&error))?;
                 hasher.reset();
-                signatures.push(self.signed(&string_to_sign));
+                strings.push(string_to_sign);
                 Ok(())
             })?;
         }
         heads.finish()?;
-        Ok(signatures)
+        Ok(strings)
     }
 }
 

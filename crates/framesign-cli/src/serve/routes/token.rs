@@ -26,7 +26,7 @@ pub(crate) async fn token(
     State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let _permit = app.admission.admit(&request, Right::Token)?;
+    let permit = app.admission.admit(&request, Right::Token)?;
     let tokens = app.state.secrets.current().tokens();
     let mut tokens = tokens.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "this service has no secret for tokens")
@@ -36,6 +36,7 @@ pub(crate) async fn token(
     while let Some(piece) = body.next().await? {
         tokens = app.state.hasher.update(tokens, piece).await.map_err(|_| Problem::panicked())?;
     }
+    app.admission.recheck(&permit, Right::Token)?;
     let [token, previous_token] = tokens.finish();
     Ok(response::json(&TokenResponse { token, algorithm: "HMAC-SHA256", previous_token }))
 }

@@ -4,7 +4,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Response},
+    http::{Response, StatusCode},
     middleware::{self, Next},
 };
 use framesign_upload::server::HeldWhileAnswered;
@@ -30,24 +30,14 @@ async fn surround(
     mut request: Request,
     next: Next,
 ) -> Result<Response<Body>, Problem> {
-    check_right(&app, request.headers())?;
     // A request goes on without its connection. Until its end it counts.
     let permit = HeldWhileAnswered::new(app.admission.admit_signed()?);
     request.extensions_mut().insert(permit);
     let request_id = RequestId::of(&request);
-    Ok(with_request_id(next.run(request).await, &request_id).await)
-}
-
-/// Refuses requests that name an access key of callers who may not upload. Whether it is theirs is not
-/// known yet, and not told here.
-fn check_right(app: &AppState, fields: &HeaderMap) -> Result<(), Problem> {
-    let Some(callers) = &app.state.server.callers else { return Ok(()) };
-    let name = app.state.settings.policy.field_names().access_key();
-    let callers = callers.current();
-    let named =
-        fields.get_all(name).iter().filter_map(|value| str::from_utf8(value.as_bytes()).ok());
-    if named.into_iter().all(|access_key| callers.may_upload(access_key)) {
-        return Ok(());
+    let response = next.run(request).await;
+    // The one thing that the service refuses so is an access key of callers who may not upload.
+    if response.status() == StatusCode::FORBIDDEN {
+        return Err(Problem::forbidden(Denied::Right));
     }
-    Err(Problem::forbidden(Denied::Right))
+    Ok(with_request_id(response, &request_id).await)
 }

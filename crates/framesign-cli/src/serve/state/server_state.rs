@@ -23,6 +23,8 @@ pub(crate) struct ServerState {
     pub(crate) metrics: Metrics,
     pub(crate) read_budget: ReadBudget,
     pub(crate) readiness: Readiness,
+    /// Whether operators have a listener of their own, which alone tells the names of callers.
+    pub(crate) has_admin_listener: bool,
     /// `None` if everybody may call.
     pub(crate) callers: Option<Reloadable<Callers>>,
     /// `None` if connections come in clear.
@@ -38,6 +40,7 @@ impl ServerState {
     ) -> Result<Self, FatalError> {
         Ok(Self {
             tls: settings.tls.as_ref().map(|files| Acceptor::new(files, warnings)).transpose()?,
+            has_admin_listener: settings.admin_listen.is_some(),
             limits: settings.limits,
             shutdown: settings.shutdown,
             metrics: Metrics::default(),

@@ -1,6 +1,6 @@
 //! The state that all requests of the service share.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use framesign::replay::ReplayGuard;
 use tokio::{task, time};
@@ -69,7 +69,9 @@ impl ServiceState {
         let uploads = settings.uploads.as_ref();
         Ok(Self {
             uploads: uploads
-                .map(|uploads| UploadReceiver::open(uploads, &settings.policy, &keys, once))
+                .map(|uploads| {
+                    UploadReceiver::open(uploads, &settings.policy, &keys, once, &server)
+                })
                 .transpose()?,
             replay,
             secrets,
@@ -84,43 +86,46 @@ impl ServiceState {
     /// Reads secrets, callers and certificates again. What cannot be read stays as it was.
     pub(crate) fn reload(&self) {
         let metrics = &self.server.metrics;
-        self.reload_secrets();
+        self.secrets
+            .reload("secrets", metrics, |before, warnings| self.read_secrets(before, warnings));
         if let (Some(path), Some(callers)) = (&self.settings.callers, &self.server.callers) {
-            let before = callers.current();
-            callers.reload("callers", metrics, |warnings| {
-                Callers::read(path, Some(&before), warnings)
+            callers.reload("callers", metrics, |before, warnings| {
+                Callers::read(path, Some(before), warnings)
             });
         }
         self.server.reload();
     }
 
-    /// Reads secrets again. If they cannot be read they stay as they were.
-    fn reload_secrets(&self) {
-        let secrets = self.secrets.current();
-        let source = self.settings.secrets_source();
-        self.secrets.reload("secrets", &self.server.metrics, |warnings| {
-            secrets.read_again(&self.environment, source, warnings)
-        });
+    fn read_secrets(
+        &self,
+        before: &Secrets,
+        warnings: &mut Warnings,
+    ) -> Result<Secrets, FatalError> {
+        before.read_again(&self.environment, self.settings.secrets_source(), warnings)
+    }
+
+    /// Reads secrets again if the file of `--secrets` is another one than that of the secrets in use. So
+    /// one that cannot be read is tried again at every look.
+    fn reload_changed_secrets(&self, file: &Path) {
+        self.secrets.reload_if(
+            "secrets",
+            &self.server.metrics,
+            |current| FileStamp::of(file) != current.stamp,
+            |current, warnings| self.read_secrets(current, warnings),
+        );
     }
 
     /// Reads secrets again whenever the file of `--secrets` has changed. Returns only if there is none.
     pub(crate) async fn watch_secrets(self: Arc<Self>) {
         let Some(file) = self.settings.secrets.clone() else { return };
-        let mut seen = self.secrets.current().stamp;
         let mut interval = time::interval(LOOK_EVERY);
         loop {
             interval.tick().await;
             let (state, file) = (Arc::clone(&self), file.clone());
             // Files may be slow, as those of a network are.
-            let look = move || {
-                let stamp = FileStamp::of(&file);
-                if stamp != seen {
-                    state.reload_secrets();
-                }
-                stamp
-            };
+            let look = move || state.reload_changed_secrets(&file);
             // A panic of it is in the log.
-            seen = task::spawn_blocking(look).await.unwrap_or(seen);
+            let _ = task::spawn_blocking(look).await;
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     exit::FatalError,
     serve::{
         metrics::counters::ReplayCounters,
-        state::{live_keys::LiveKeys, settings::UploadSettings},
+        state::{live_keys::LiveKeys, server_state::ServerState, settings::UploadSettings},
     },
 };
 
@@ -39,7 +39,7 @@ pub(crate) struct Once<'a> {
 }
 
 impl UploadReceiver {
-    /// Opens the store.
+    /// Opens the store. The callers of `server` have the rights to upload.
     ///
     /// # Errors
     ///
@@ -49,6 +49,7 @@ impl UploadReceiver {
         policy: &Policy,
         keys: &LiveKeys,
         once: Option<Once<'_>>,
+        server: &Arc<ServerState>,
     ) -> Result<Self, FatalError> {
         if !keys.are_there() {
             let problem = "--uploads: expected FRAMESIGN_ACCESS_KEY and FRAMESIGN_SECRET_KEY, or \
@@ -60,7 +61,15 @@ impl UploadReceiver {
         let log = |error: &StoreError| warn!(%error, "uploads");
         let pool = hash_pool(settings)
             .map_err(|error| FatalError::Configuration(format!("threads: {error}")))?;
-        let uploads = Uploads::shared(store, settings.limits).on_store_error(log).hash_on(&pool);
+        let server = Arc::clone(server);
+        let may_upload = move |access_key: &[u8]| {
+            let callers = server.callers.as_ref();
+            callers.is_none_or(|callers| callers.current().may_upload(access_key))
+        };
+        let uploads = Uploads::shared(store, settings.limits)
+            .on_store_error(log)
+            .hash_on(&pool)
+            .authorize(may_upload);
         let keys = Arc::new(KeyCache::new(keys.clone()));
         let counters = once.map(|once| Arc::clone(once.counters));
         let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |mut layer| {

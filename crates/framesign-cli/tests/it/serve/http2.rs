@@ -30,13 +30,13 @@ use super::{
 type Content = BoxBody<Bytes, Infallible>;
 
 /// A client, and what its connection comes to.
-struct Client {
+pub(super) struct Client {
     requests: http2::SendRequest<Content>,
     ended: JoinHandle<hyper::Result<()>>,
 }
 
 impl Client {
-    async fn connect(service: &Service, authority: &Authority) -> Self {
+    pub(super) async fn connect(service: &Service, authority: &Authority) -> Self {
         Self::with(service, authority, &http2::Builder::new(TokioExecutor::new())).await
     }
 
@@ -91,6 +91,13 @@ impl Client {
             let status = response.status().as_u16();
             Ok((status, response.into_body().collect().await?.to_bytes()))
         }
+    }
+
+    /// Sends a request as it is.
+    pub(super) async fn answer(&mut self, request: Request<Full<Bytes>>) -> (u16, Bytes) {
+        let response = self.requests.send_request(request.map(BodyExt::boxed)).await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.into_body().collect().await.unwrap().to_bytes())
     }
 
     async fn token(&mut self, body: &[u8]) -> String {

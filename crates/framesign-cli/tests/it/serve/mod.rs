@@ -20,6 +20,7 @@ mod remote;
 mod replay;
 mod request;
 mod revocation;
+mod revoked_callers;
 mod rights;
 mod schema;
 mod secrets;
@@ -30,6 +31,7 @@ mod startup;
 mod tls;
 mod token;
 mod two_secrets;
+mod upload_rights;
 mod uploads;
 
 use std::{

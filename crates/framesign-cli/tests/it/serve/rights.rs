@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::{
-    Answer, Service, request::Request, secrets::write, serve, startup::complaint, wait_until,
+    Answer, SECRET, Service, request::Request, secrets::write, serve, startup::complaint,
+    wait_until,
 };
 
 /// Access keys, with their secrets.
@@ -130,10 +131,30 @@ fn file_of_secrets_is_read_again_when_it_changes_and_when_that_is_asked_for() {
     assert!(!service.log().contains(ONE.1), "{}", service.log());
 }
 
+/// As a file of the wrong mode that is mended: what can be seen of the file that is watched stays as it
+/// was when it could not be read.
+#[test]
+fn file_of_secrets_is_read_once_what_was_in_the_way_is_gone() {
+    let folder = TempDir::new().unwrap();
+    let line = |(access_key, secret): (&str, &str)| format!("'{access_key}' = ['{secret}']\n");
+    let path = write(&folder, "secrets", line(ONE));
+    let shared = write(&folder, "shared", SECRET);
+    let mut command = serve(&["--secrets", &path]);
+    let service = Service::run(command.env_remove("SECRET").env("SECRET_FILE", &shared));
+    fs::remove_file(shared).unwrap();
+    fs::rename(write(&folder, "next", line(TWO)), &path).unwrap();
+    service.wait_for_log("secrets could not be read again");
+    assert!(is_valid(&service, ONE) && !is_valid(&service, TWO));
+    write(&folder, "shared", SECRET);
+    wait_until(|| is_valid(&service, TWO), || "the new secrets".into());
+    assert!(!is_valid(&service, ONE));
+    assert_eq!(service.log().matches("secrets could not be read again").count(), 1);
+}
+
 #[test]
 fn secrets_that_cannot_be_used_keep_the_service_from_starting() {
     let file = NamedTempFile::new().unwrap();
-    let shared = super::SECRET;
+    let shared = SECRET;
     for (text, expected) in [
         (String::new(), "expected an access key"),
         ("a = 'the secret of key one'".into(), "line 1"),
@@ -389,24 +410,6 @@ fn log_says_what_a_caller_may_not_do() {
 }
 
 #[test]
-fn access_keys_of_callers_upload_where_one_of_them_may() {
-    let callers = [
-        ("signs", "rights = ['sign']\naccess_keys = ['key-one']"),
-        ("uploads", "rights = ['upload']\naccess_keys = ['key-two/&']"),
-        ("also", "rights = ['sign']\naccess_keys = ['key-two/&']"),
-    ];
-    let folder = TempDir::new().unwrap();
-    let (service, _files) = with_callers(&callers, &["--uploads", folder.path().to_str().unwrap()]);
-    let upload = |access_key: &str| {
-        let request = Request::post("/files/name", "bytes").field("dynata-access-key", access_key);
-        service.request(request.bytes()).status
-    };
-    assert_eq!(upload("key-one"), 403);
-    // Not signed, and so not verified; but not denied.
-    assert_eq!((upload("key-two/&"), upload("key-none")), (401, 401));
-}
-
-#[test]
 fn rights_are_read_again() {
     let (service, [_secrets, file]) = with_callers(&[("caller", "rights = ['sign']")], &[]);
     let signs = || is_allowed(&service, "caller", Request::frame(&target(ONE.0), GET));
@@ -440,6 +443,26 @@ fn callers_with_unknown_members_keep_the_service_from_starting() {
 }
 
 #[test]
+fn names_of_callers_are_for_operators_alone() {
+    let callers = [("name-of-a-caller", "")];
+    let of = |options: &[&str]| {
+        let (service, _files) = with_callers(&callers, options);
+        assert_eq!(ask(&service, callers[0].0, Request::post("/token", "bytes")).status, 200);
+        let address = service.admin.unwrap_or(service.address);
+        let request = Request::get("/metrics");
+        let text = request.clone().field("Accept", "application/openmetrics-text");
+        [request.to_address(address), text.to_address(address)]
+    };
+    for answer in of(&["--admin-listen", "127.0.0.1:0"]) {
+        assert!(answer.text().contains("name-of-a-caller"), "{answer:?}");
+    }
+    for answer in of(&[]) {
+        assert_eq!(answer.status, 200);
+        assert!(!answer.text().contains("caller"), "{answer:?}");
+    }
+}
+
+#[test]
 fn requests_are_counted_by_caller() {
     let callers = [("\"a \\\"b\\\" \\\\c\"", ""), ("signs", "rights = ['sign']"), ("idle", "")];
     let quoted = "a \"b\" \\c";
@@ -453,12 +476,13 @@ fn requests_are_counted_by_caller() {
     };
     write(&callers);
     let files = ["--secrets", path(&secrets), "--callers", path(&file)];
-    let service = Service::start(&files);
+    let service = Service::start(&[&files[..], &["--admin-listen", "127.0.0.1:0"]].concat());
+    let admin = service.admin.unwrap();
     for (caller, status) in [("0", 200), ("1", 403), ("0", 200), ("1", 403), ("1", 403), ("x", 401)]
     {
         assert_eq!(ask(&service, caller, Request::post("/token", "bytes")).status, status);
     }
-    let numbers = || Request::get("/metrics").to(&service).json()["callers"].clone();
+    let numbers = || Request::get("/metrics").to_address(admin).json()["callers"].clone();
     let expected = serde_json::json!({
         quoted: { "requests": { "2xx": 2 } },
         "signs": { "requests": { "4xx": 3 } },
@@ -466,7 +490,7 @@ fn requests_are_counted_by_caller() {
     });
     assert_eq!(numbers(), expected);
     let request = Request::get("/metrics").field("Accept", "application/openmetrics-text");
-    let text = request.to(&service).text().to_owned();
+    let text = request.to_address(admin).text().to_owned();
     for line in [
         r#"framesign_caller_requests_total{caller="a \"b\" \\c",class="2xx"} 2"#,
         r#"framesign_caller_requests_total{caller="signs",class="4xx"} 3"#,

@@ -108,6 +108,7 @@ where
     S: KeySource,
 {
     async fn answer(self, method: &Method, path: &str) -> Result<Response<Body>, Problem> {
+        self.uploads.check_authorized(&self.access_key)?;
         let id = match Target::of(path).ok_or_else(Problem::not_found)? {
             Target::File { name } => return self.create(name).await,
             Target::Upload { id } => id,
@@ -127,12 +128,13 @@ where
     ///
     /// With the last part the upload is whole, if its hash is the one that was claimed.
     async fn receive(self, upload: &mut OpenUpload, terms: Terms) -> Result<Received, Problem> {
-        let Self { uploads, keys, content_length, verification, body, .. } = self;
+        let Self { uploads, keys, access_key, content_length, verification, body, .. } = self;
         let part = part::receive(uploads, upload, body, content_length).await?;
         // A refusal is answered by the layer around all this.
         let verified = verification.verified();
         let verified = verified.map_err(|_| Problem::bad_request("expected the whole content"))?;
         check_live(keys, &verified).await?;
+        uploads.check_authorized(&access_key)?;
         let before = upload.record.clone();
         let record = &mut upload.record;
         record.append(part, &verified);
