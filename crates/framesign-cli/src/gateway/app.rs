@@ -15,6 +15,7 @@ use crate::{
     exit::FatalError,
     gateway::{
         body::{client::ClientBody, held::HeldBody},
+        browser::BrowserCheck,
         checks,
         handover::Handover,
         inbound::Inbound,
@@ -69,10 +70,15 @@ impl Gateway {
                 Way::In(Box::new(Inbound::new(*inbound, handover, spool, claimed)?))
             }
             Direction::Outbound(source) => {
-                let own = || HeaderValue::try_from(upstream.authority().as_str()).ok();
+                let authority = upstream.authority().clone();
+                let own = || HeaderValue::try_from(authority.as_str()).ok();
                 host = host.or_else(own);
+                let hosts =
+                    [host.as_ref().map(HeaderValue::as_bytes), Some(authority.as_str().as_bytes())];
+                let browser =
+                    BrowserCheck::new(settings.server.listen, hosts.into_iter().flatten());
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
-                Way::Out(Box::new(Outbound::new(source, handover, spool, claimed)?))
+                Way::Out(Box::new(Outbound::new(source, handover, browser, spool, claimed)?))
             }
         };
         let permits = Arc::new(Semaphore::new(server.limits.max_requests));

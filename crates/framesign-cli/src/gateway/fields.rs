@@ -86,6 +86,24 @@ pub(crate) fn remove_forwarded(fields: &mut HeaderMap) {
     });
 }
 
+/// Removes Proxy, which CGI hands to programs as the variable HTTP_PROXY, by which many choose the
+/// proxy of their own requests ("httpoxy").
+pub(crate) fn remove_proxy(fields: &mut HeaderMap) {
+    remove_if(fields, |name| name == "proxy");
+}
+
+/// Joins the lines of Cookie, which HTTP/2 may split and HTTP/1.1 may not (RFC 9113 section 8.2.3).
+pub(crate) fn join_cookies(fields: &mut HeaderMap) {
+    let lines: Vec<_> = fields.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() < 2 {
+        return;
+    }
+    // What is between values is of a value too.
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        fields.insert(header::COOKIE, joined);
+    }
+}
+
 /// Removes what would have an upstream take an unsigned request for another one.
 pub(crate) fn remove_overrides(fields: &mut HeaderMap) {
     remove_if(fields, |name| OVERRIDES.contains(&name));
@@ -163,8 +181,8 @@ mod tests {
     use axum::http::{HeaderMap, HeaderName, HeaderValue, Version};
 
     use super::{
-        Client, ForwardedFields, append_via, remove_forwarded, remove_hop_by_hop, remove_overrides,
-        remove_reserved, set_forwarded,
+        Client, ForwardedFields, append_via, join_cookies, remove_forwarded, remove_hop_by_hop,
+        remove_overrides, remove_proxy, remove_reserved, set_forwarded,
     };
 
     fn fields(lines: &[(&str, &'static str)]) -> HeaderMap {
@@ -215,6 +233,30 @@ mod tests {
         ]);
         remove_reserved(&mut fields);
         assert_eq!(names(&fields), ["framesigned", "x-framesign-access-key"]);
+    }
+
+    #[test]
+    fn proxy_of_programs_is_dropped() {
+        let mut fields = fields(&[("Proxy", "evil:80"), ("PROXY", "b"), ("x-proxy", "c")]);
+        remove_proxy(&mut fields);
+        assert_eq!(names(&fields), ["x-proxy"]);
+    }
+
+    #[test]
+    fn lines_of_cookie_are_joined() {
+        for (lines, joined) in [
+            (&["a=1"][..], "a=1"),
+            (&["a=1", "b=2"], "a=1; b=2"),
+            (&["a=1; b=2", "c=3", "d"], "a=1; b=2; c=3; d"),
+        ] {
+            let lines: Vec<_> = lines.iter().map(|line| ("cookie", *line)).collect();
+            let mut fields = fields(&lines);
+            join_cookies(&mut fields);
+            assert_eq!(fields.get_all("cookie").iter().collect::<Vec<_>>(), [joined]);
+        }
+        let mut fields = fields(&[("accept", "a"), ("accept", "b")]);
+        join_cookies(&mut fields);
+        assert_eq!(fields.len(), 2);
     }
 
     #[test]

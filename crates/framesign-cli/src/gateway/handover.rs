@@ -43,6 +43,10 @@ impl Handover {
         let mut fields = parts.headers.clone();
         fields::remove_hop_by_hop(&mut fields);
         fields::remove_reserved(&mut fields);
+        fields::remove_proxy(&mut fields);
+        if parts.version >= Version::HTTP_2 {
+            fields::join_cookies(&mut fields);
+        }
         set_length(&mut fields, &parts.method, len);
         fields::append_via(&mut fields, parts.version);
         if let Some(host) = self.host.clone().or_else(|| host(parts)) {

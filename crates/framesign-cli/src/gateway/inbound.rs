@@ -58,6 +58,8 @@ const IN_MEMORY: usize = 64 * 1024;
 pub(crate) struct Inbound {
     verify: Verify<Proven, FileStore>,
     unsigned: Vec<UnsignedRoute>,
+    /// As the policy has them, for requests that it does not see; any if there are none.
+    hosts: Vec<String>,
     proven: Proven,
 }
 
@@ -73,6 +75,8 @@ struct Inner {
     keeps_signature: bool,
     forwarded: ForwardedFields,
     caller_permits: Arc<CallerPermits>,
+    /// Of requests whose head is not proven: they take no place of those that are.
+    unproven_permits: Arc<CallerPermits>,
     max_requests_per_caller: usize,
     /// The names of the fields of the signature.
     signature_fields: Vec<String>,
@@ -116,11 +120,12 @@ impl Inbound {
             keeps_signature: settings.keeps_signature,
             forwarded: settings.forwarded,
             caller_permits: Arc::default(),
+            unproven_permits: Arc::default(),
             max_requests_per_caller: settings.max_requests_per_caller,
             signature_fields,
         }));
         let verify = layer.layer(proven.clone());
-        Ok(Self { verify, unsigned: settings.unsigned, proven })
+        Ok(Self { verify, unsigned: settings.unsigned, hosts: settings.hosts, proven })
     }
 
     /// Looks at the file of secrets now. What it finds is told to the log and counted.
@@ -139,13 +144,28 @@ impl Inbound {
                 let Ok(response) = self.verify.clone().call(request).await;
                 Ok(response.map(Body::new))
             }
-            Requirement::Nothing => self.proven.0.hand_on_unsigned(request).await,
+            Requirement::Nothing => {
+                let (parts, body) = request.into_parts();
+                self.check_host(&parts)?;
+                self.proven.0.hand_on_unsigned(&parts, body).await
+            }
             Requirement::UnambiguousPath => {
-                let detail = "expected a path without dot segments, empty segments, `;`, and \
-                              escaped slashes";
+                let detail = "expected a path of UTF-8 without dot segments, empty segments, `;`, \
+                              and escaped slashes";
                 Err(Problem::new(StatusCode::BAD_REQUEST, detail))
             }
         }
+    }
+
+    /// Checks the host of a request that nothing is verified of, as the policy checks that of others.
+    fn check_host(&self, parts: &Parts) -> Result<(), Problem> {
+        let host = handover::host(parts);
+        let host = host.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+        let is_own = |own: &String| host.eq_ignore_ascii_case(own.as_bytes());
+        if self.hosts.is_empty() || self.hosts.iter().any(is_own) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "expected an own host"))
     }
 }
 
@@ -181,13 +201,12 @@ fn log_failure(server: &ServerState, failure: VerifyFailure<'_>) {
 impl Inner {
     async fn hand_on_unsigned(
         &self,
-        request: Request<ClientBody>,
+        parts: &Parts,
+        body: ClientBody,
     ) -> Result<Response<Body>, Problem> {
-        let (parts, body) = request.into_parts();
-        let body = Body::new(body);
-        let mut request = self.request(&parts, body, false, None);
+        let mut request = self.request(parts, Body::new(body), false, None);
         fields::remove_overrides(request.headers_mut());
-        let request_id = handover::request_id(&parts);
+        let request_id = handover::request_id(parts);
         let answer = self.handover.send(request, &request_id, ()).await;
         answer.map_err(|failure| failed(&failure, &request_id))
     }
@@ -202,8 +221,13 @@ impl Inner {
         else {
             return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed"));
         };
+        // Before the body is taken: one access key has only so many bodies in files.
+        let is_proven = claim.content_digest().is_some() || verification.verified().is_ok();
+        let mut permit = self.caller_permit(claim, &parts, is_proven)?;
         let (body, is_read) = self.whole_if_needed(claim, verification, body).await?;
-        let permit = self.caller_permit(claim, &parts)?;
+        if !is_proven {
+            permit = self.caller_permit(claim, &parts, true)?;
+        }
         let proof = Proof { access_key: claim.access_key(), at: Timestamp::now() };
         let request = self.request(&parts, body, is_read, Some(&proof));
         let request_id = handover::request_id(&parts);
@@ -262,13 +286,19 @@ impl Inner {
         }
     }
 
-    /// Counts a request for the owner of its access key, which is proven.
-    fn caller_permit(&self, claim: &Claim, parts: &Parts) -> Result<CallerPermit, Problem> {
+    /// Counts a request for the owner of its access key. One that is not proven yet counts apart.
+    fn caller_permit(
+        &self,
+        claim: &Claim,
+        parts: &Parts,
+        is_proven: bool,
+    ) -> Result<CallerPermit, Problem> {
         let caller: Arc<str> = claim.access_key().escape_ascii().to_string().into();
-        if let Some(name) = parts.extensions.get::<CallerName>() {
+        if let Some(name) = parts.extensions.get::<CallerName>().filter(|_| is_proven) {
             name.set(&caller);
         }
-        self.caller_permits.acquire(&caller, self.max_requests_per_caller).ok_or_else(|| {
+        let permits = if is_proven { &self.caller_permits } else { &self.unproven_permits };
+        permits.acquire(&caller, self.max_requests_per_caller).ok_or_else(|| {
             let detail = "as many requests of one access key as there may be";
             Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "1")
         })

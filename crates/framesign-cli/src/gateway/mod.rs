@@ -11,6 +11,7 @@
 
 pub(crate) mod app;
 mod body;
+mod browser;
 mod checks;
 pub(crate) mod fields;
 mod handover;

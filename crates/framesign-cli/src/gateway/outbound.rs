@@ -17,6 +17,7 @@ use crate::{
             claimed::{ClaimResult, ClaimedBody},
             client::{BodyFailure, ClientBody},
         },
+        browser::BrowserCheck,
         handover::{self, Handover, failed},
         settings::SignerSource,
         spool::{self, Spool, SpoolError, Taking},
@@ -34,6 +35,7 @@ const IN_MEMORY: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Outbound {
     handover: Handover,
+    browser: BrowserCheck,
     source: SignerSource,
     signer: Reloadable<RequestSigner>,
     spool: Option<Spool>,
@@ -45,11 +47,12 @@ impl Outbound {
     pub(crate) fn new(
         source: SignerSource,
         handover: Handover,
+        browser: BrowserCheck,
         spool: Option<Spool>,
         spools_claimed: bool,
     ) -> Result<Self, FatalError> {
         let signer = Reloadable::new((source.0)()?);
-        Ok(Self { handover, source, signer, spool, spools_claimed })
+        Ok(Self { handover, browser, source, signer, spool, spools_claimed })
     }
 
     /// Reads the key again.
@@ -64,6 +67,7 @@ impl Outbound {
         request: Request<ClientBody>,
     ) -> Result<Response<Body>, Problem> {
         let (parts, body) = request.into_parts();
+        self.browser.check(&parts)?;
         let request_id = handover::request_id(&parts);
         let Signable { body, len, claim } = self.signable(&parts.headers, body).await?;
         let mut head = self.handover.head(&parts, Some(len));

@@ -56,6 +56,8 @@ pub(crate) struct SpoolSettings {
 pub(crate) struct InboundSettings {
     pub(crate) secrets: PathBuf,
     pub(crate) policy: Policy,
+    /// The own hosts of the policy.
+    pub(crate) hosts: Vec<String>,
     pub(crate) unsigned: Vec<UnsignedRoute>,
     pub(crate) keeps_signature: bool,
     pub(crate) forwarded: ForwardedFields,

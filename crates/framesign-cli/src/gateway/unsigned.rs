@@ -66,18 +66,27 @@ fn is_unambiguous(segments: &[&str]) -> bool {
     segments.iter().enumerate().all(|(number, segment)| match *segment {
         "" => number == last,
         "." | ".." => false,
-        segment => {
-            !AMBIGUOUS.iter().any(|escape| segment.contains(escape)) && !has_control(segment)
-        }
+        segment => !AMBIGUOUS.iter().any(|escape| segment.contains(escape)) && is_text(segment),
     })
 }
 
-/// Returns whether a segment in canonical form has a control byte: `%00` to `%1F`, or `%7F`.
-fn has_control(segment: &str) -> bool {
-    let escapes = segment.split('%').skip(1);
-    escapes
-        .filter_map(|escape| escape.get(..2))
-        .any(|hex| hex.starts_with(['0', '1']) || hex == "7F")
+/// Returns whether a segment in canonical form is UTF-8 without control characters of ASCII, when
+/// decoded. Some servers take other bytes for characters all the same: `%C0%AE` for a dot.
+fn is_text(segment: &str) -> bool {
+    let text = decoded(segment).and_then(|bytes| String::from_utf8(bytes).ok());
+    text.is_some_and(|text| !text.contains(|c: char| c.is_ascii_control()))
+}
+
+/// The bytes of a segment in canonical form; `None` if it has an escape that is none.
+fn decoded(segment: &str) -> Option<Vec<u8>> {
+    let mut parts = segment.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    Some(bytes)
 }
 
 impl FromStr for UnsignedRoute {
@@ -98,8 +107,8 @@ impl FromStr for UnsignedRoute {
         let path = canonical_uri(path.as_bytes());
         let mut segments = segments(&path);
         if !is_unambiguous(&segments) {
-            let problem = "expected a path without dot segments, empty segments, `;`, and escaped \
-                           slashes";
+            let problem = "expected a path of UTF-8 without dot segments, empty segments, `;`, and \
+                           escaped slashes";
             return Err(problem.into());
         }
         // `/health/` is all below `/health`, and that too.
@@ -173,12 +182,19 @@ mod tests {
             "/x%0a",
             "/x%7F",
             "/a//",
+            // Overlong forms of a dot and a slash, a lone byte, half a character, a surrogate.
+            "/%C0%AE%C0%AE/admin",
+            "/%c0%af",
+            "/%E0%80%AE",
+            "/%80",
+            "/x%C3",
+            "/%ED%A0%80",
         ] {
             let uri: Uri = format!("/health{rest}").parse().unwrap();
             let found = UnsignedRoute::requirement(&routes, &Method::GET, &uri);
             assert_eq!(found, UnambiguousPath, "{rest}");
         }
-        for rest in ["/...", "/.x", "/x..", "/%C3%A9", "/a%20b", "/+", "/x%2Cy"] {
+        for rest in ["/...", "/.x", "/x..", "/%C3%A9", "/%F0%9F%8E%88", "/a%20b", "/+", "/x%2Cy"] {
             let uri: Uri = format!("/health{rest}").parse().unwrap();
             let found = UnsignedRoute::requirement(&routes, &Method::GET, &uri);
             assert_eq!(found, Nothing, "{rest}");

@@ -50,6 +50,12 @@ impl PolicyOptions {
         Duration::from_secs(self.skew)
     }
 
+    /// The own hosts.
+    #[cfg(feature = "serve")]
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = Policy::default().skew(Duration::from_secs(self.skew));
         policy = if self.no_freshness {

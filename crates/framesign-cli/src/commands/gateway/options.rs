@@ -228,6 +228,7 @@ impl Options {
         Ok(InboundSettings {
             secrets: secrets.to_owned(),
             policy: policy.limits(head_limits(&self.allowed_methods)?),
+            hosts: self.policy.hosts().to_vec(),
             unsigned: self.inbound.unsigned.clone(),
             keeps_signature: self.inbound.signature_fields == SignatureFields::Keep,
             forwarded: self.inbound.forwarded,

@@ -7,7 +7,10 @@ use std::sync::{
 
 /// The bytes that are left for files.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<AtomicU64>);
+pub(crate) struct Budget {
+    left: Arc<AtomicU64>,
+    all: u64,
+}
 
 /// The bytes that are kept for one file, until this is dropped.
 #[derive(Debug)]
@@ -18,7 +21,12 @@ pub(crate) struct Reservation {
 
 impl Budget {
     pub(crate) fn new(bytes: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(bytes)))
+        Self { left: Arc::new(AtomicU64::new(bytes)), all: bytes }
+    }
+
+    /// The bytes that all files may have, reserved or not.
+    pub(crate) fn all(&self) -> u64 {
+        self.all
     }
 
     /// A reservation of no bytes yet.
@@ -31,7 +39,7 @@ impl Reservation {
     /// Reserves `bytes` in all. Returns whether there was room.
     pub(crate) fn grow_to(&mut self, bytes: u64) -> bool {
         let more = bytes.saturating_sub(self.bytes);
-        let taken = self.of.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(more));
+        let taken = self.of.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(more));
         if taken.is_ok() {
             self.bytes += more;
         }
@@ -41,7 +49,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.of.0.fetch_add(self.bytes, Relaxed);
+        self.of.left.fetch_add(self.bytes, Relaxed);
     }
 }
 
@@ -52,6 +60,7 @@ mod tests {
     #[test]
     fn bytes_are_given_back() {
         let budget = Budget::new(10);
+        assert_eq!(budget.all(), 10);
         let (mut first, mut second) = (budget.reservation(), budget.reservation());
         assert!(first.grow_to(4) && first.grow_to(6) && first.grow_to(5));
         assert!(!second.grow_to(5) && second.grow_to(4));

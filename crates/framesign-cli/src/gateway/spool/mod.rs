@@ -4,7 +4,7 @@ mod budget;
 mod file;
 mod reader;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, mem, path::PathBuf, sync::Arc};
 
 use axum::body::{Body, Bytes};
 use bytes::BytesMut;
@@ -86,7 +86,7 @@ where
 {
     let mut taker = Taker { spool, taking, memory: BytesMut::new(), len: 0, file: None };
     // What is known to be too large for memory, or for all files, is not read for nothing.
-    taker.expect(body.size_hint().lower()).await?;
+    taker.check(body.size_hint().lower())?;
     let mut body = body;
     while let Some(frame) = body.frame().await {
         // Trailers are not of the payload.
@@ -107,19 +107,21 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// Prepares for a body of at least `len` bytes.
-    async fn expect<E>(&mut self, len: u64) -> Result<(), SpoolError<E>> {
+    /// Checks whether a body of at least `len` bytes can be taken at all. Keeps no room for it: its
+    /// head may be all that ever comes.
+    fn check<E>(&self, len: u64) -> Result<(), SpoolError<E>> {
         if len <= self.taking.in_memory as u64 {
             return Ok(());
         }
-        self.create(len).await
+        let spool = self.spool.ok_or(SpoolError::NoDirectory)?;
+        if len <= spool.budget.all() { Ok(()) } else { Err(SpoolError::Full) }
     }
 
-    /// Makes a file, with room for `len` bytes kept for it.
-    async fn create<E>(&mut self, len: u64) -> Result<(), SpoolError<E>> {
+    /// Makes a file, with room for what has come.
+    async fn create<E>(&mut self) -> Result<(), SpoolError<E>> {
         let spool = self.spool.ok_or(SpoolError::NoDirectory)?;
         let mut reservation = spool.budget.reservation();
-        if !reservation.grow_to(len) {
+        if !reservation.grow_to(self.len) {
             return Err(SpoolError::Full);
         }
         let file = SpoolFile::create_beside(Arc::clone(&spool.directory), self.taking.is_hashed);
@@ -134,8 +136,8 @@ impl Taker<'_> {
             if self.memory.len() <= self.taking.in_memory {
                 return Ok(());
             }
-            self.create(self.len).await?;
-            let memory = self.memory.split().freeze();
+            self.create().await?;
+            let memory = mem::take(&mut self.memory).freeze();
             return self.write(memory).await;
         }
         self.write(piece).await

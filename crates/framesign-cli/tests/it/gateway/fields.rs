@@ -122,6 +122,26 @@ fn upstream_is_told_of_the_client_and_not_by_it() {
 }
 
 #[test]
+fn proxy_of_programs_is_dropped_on_every_route() {
+    let setup = Setup::inbound(&["--unsigned", "GET /health"]);
+    assert_eq!(setup.answer(unsigned("/health", "Proxy: evil:80\r\nX-Proxy: a\r\n")).status, 200);
+    let signed = Signed::get("/").field("PROXY", "evil:80").field("X-Proxy", "a");
+    assert_eq!(setup.answer(signed.bytes()).status, 200);
+    for received in setup.upstream.whole() {
+        assert_eq!((received.field("proxy"), received.field("x-proxy")), (None, Some("a")));
+    }
+}
+
+/// In HTTP/1.1 they stay as they came: only HTTP/2 splits them.
+#[test]
+fn lines_of_cookie_stay_as_they_came() {
+    let setup = Setup::inbound(&[]);
+    let request = Signed::get("/").field("Cookie", "a=1").field("Cookie", "b=2");
+    assert_eq!(setup.answer(request.bytes()).status, 200);
+    assert_eq!(setup.upstream.only().values("cookie"), ["a=1", "b=2"]);
+}
+
+#[test]
 fn host_and_signature_are_handed_on_as_it_is_set() {
     let setup = Setup::inbound(&["--upstream-host", "app:3000", "--signature-fields", "keep"]);
     assert_eq!(setup.answer(Signed::get("/").bytes()).status, 200);

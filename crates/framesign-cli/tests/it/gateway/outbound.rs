@@ -26,8 +26,9 @@ fn verified(raw: &[u8]) -> Verified {
 }
 
 fn put(fields: &str, len: usize) -> Vec<u8> {
-    let head =
-        format!("PUT /up?b=2&a=1 HTTP/1.1\r\nHost: local\r\n{fields}Content-Length: {len}\r\n\r\n");
+    let head = format!(
+        "PUT /up?b=2&a=1 HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {len}\r\n\r\n"
+    );
     [head.as_bytes(), &noise(len)].concat()
 }
 
@@ -57,7 +58,7 @@ fn bodies_of_every_kind_go_out_signed() {
             assert_eq!(received.field("content-length"), Some(len.to_string().as_str()));
         }
     }
-    let received = signed(&[], b"GET /a HTTP/1.1\r\nHost: local\r\n\r\n");
+    let received = signed(&[], b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!((received.method.as_str(), received.field("content-length")), ("GET", None));
 }
 
@@ -65,7 +66,7 @@ fn bodies_of_every_kind_go_out_signed() {
 fn chunks_become_a_length() {
     for (pieces, options) in [(3, &[][..]), (100, &["--spool", "."])] {
         let mut request =
-            b"PUT /up HTTP/1.1\r\nHost: local\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+            b"PUT /up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
         for _ in 0..pieces {
             request.extend_from_slice(b"2710\r\n");
             request.extend_from_slice(&noise(10_000));
@@ -135,7 +136,7 @@ fn request_that_cannot_be_signed_is_refused() {
     for request in [
         put("Dynata-Signature: x\r\n", 10),
         put("Dynata-Nonce: a\r\nDynata-Nonce: b\r\n", 10),
-        b"BREW /pot HTTP/1.1\r\nHost: local\r\n\r\n".to_vec(),
+        b"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
     ] {
         let answer = setup.answer(&request);
         assert_eq!(answer.status, 400, "{answer:?}");
@@ -173,4 +174,42 @@ fn two_gateways_are_a_tunnel_of_signatures() {
     let received = inbound.upstream.whole();
     assert!(received[2].body == noise(1_000_000));
     assert_eq!(received[2].values("via"), ["1.1 framesign", "1.1 framesign"]);
+}
+
+/// A browser reaches loopback as local programs do.
+#[test]
+fn web_page_has_nothing_signed() {
+    let setup = Setup::outbound(&[]);
+    let request = |host: &str, fields: &str| {
+        setup.answer(format!("GET /a HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n")).status
+    };
+    let (own, upstream) = (setup.gateway.address.to_string(), setup.upstream.address().to_string());
+    for (host, fields) in [
+        ("localhost", "Origin: https://evil.example\r\n"),
+        ("localhost", "Origin: null\r\n"),
+        ("localhost", "Sec-Fetch-Site: cross-site\r\n"),
+        ("localhost", "Sec-Fetch-Site: same-site\r\n"),
+        ("evil.example", ""),
+        ("evil.example", "Sec-Fetch-Site: same-origin\r\n"),
+    ] {
+        assert_eq!(request(host, fields), 403, "{host} {fields}");
+    }
+    assert!(setup.upstream.received().is_empty());
+    for (host, fields) in [
+        ("localhost", ""),
+        ("localhost:8081", "Sec-Fetch-Site: none\r\n"),
+        (own.as_str(), "Sec-Fetch-Site: same-origin\r\n"),
+        (upstream.as_str(), ""),
+    ] {
+        assert_eq!(request(host, fields), 200, "{host} {fields}");
+    }
+}
+
+#[test]
+fn host_of_the_upstream_may_be_called() {
+    let setup = Setup::outbound(&["--upstream-host", "peer.example:443"]);
+    let request =
+        |host: &str| setup.answer(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).status;
+    assert_eq!(request("Peer.example"), 200);
+    assert_eq!(request("peer.example.org"), 403);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Recorder, Setup, Signed, complaint, noise, wait_until};
+use super::{Setup, Signed, complaint, noise, wait_until};
 
 const LARGE: usize = 700_000;
 
@@ -73,26 +73,57 @@ fn break_off_for_next(setup: &Setup, is_claimed: bool) {
     setup.upstream.forget();
 }
 
+/// Room is kept for what has come, not for what a head announces.
 #[test]
 fn all_files_together_are_bounded() {
-    let upstream = Recorder::with(|exchange| {
-        exchange.read_body();
-        exchange.answer_length()
-    });
-    let setup = Setup::before(upstream, &["--spool", ".", "--spool-max", "1000000"]);
+    let setup = Setup::inbound(&["--spool", ".", "--spool-max", "1000000"]);
     let large = Signed::put("/", noise(LARGE)).unclaimed();
     let mut first = setup.connect();
     first.send(large.head());
-    first.send(&large.body()[..1000]);
-    // Its whole length is kept for it.
+    first.send(&large.body()[..100_000]);
     wait_until(|| spooled(&setup) == 1, "its file");
-    assert_eq!(setup.answer(large.bytes()).status, 503);
-    let answer = setup.answer(Signed::put("/", noise(1_000_001)).unclaimed().bytes());
-    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("1")));
-    assert_eq!(setup.answer(Signed::put("/", noise(LARGE)).bytes()).status, 200);
-    first.send(&large.body()[1000..]);
-    assert_eq!(first.answer().status, 200);
     assert_eq!(setup.answer(large.bytes()).status, 200);
+    first.send(&large.body()[100_000..600_000]);
+    wait_until(|| setup.answer(large.bytes()).status == 503, "its room to be kept");
+    assert_eq!(setup.answer(Signed::put("/", noise(LARGE)).bytes()).status, 200);
+    first.send(&large.body()[600_000..]);
+    assert_eq!(first.answer().status, 200);
+    wait_until(|| setup.answer(large.bytes()).status == 200, "room again");
+    return_to_start(&setup);
+}
+
+#[test]
+fn body_that_all_files_have_no_room_for_is_refused_at_its_head() {
+    let setup = Setup::inbound(&["--spool", ".", "--spool-max", "1000000"]);
+    let mut connection = setup.connect();
+    connection.send(Signed::put("/", noise(1_000_001)).unclaimed().head());
+    let answer = connection.answer();
+    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("1")));
+    let answer = setup.answer(Signed::put("/", noise(1_000_000)).unclaimed().bytes());
+    assert_eq!(answer.status, 200);
+}
+
+/// One access key fills the files with so many bodies, and what is only said to be its own takes no
+/// place of what is.
+#[test]
+fn bodies_in_files_count_for_their_access_key() {
+    let options = ["--spool", ".", "--spool-claimed", "--max-requests-per-caller", "1"];
+    let setup = Setup::inbound(&options);
+    let claimed = Signed::put("/", noise(LARGE));
+    let unclaimed = claimed.clone().unclaimed();
+    for (large, status_of_proven) in [(&unclaimed, 200), (&claimed, 429)] {
+        let mut first = setup.connect();
+        first.send(large.head());
+        first.send(&large.body()[..100_000]);
+        wait_until(|| spooled(&setup) == 1, "its file");
+        let mut second = setup.connect();
+        second.send(large.head());
+        assert_eq!(second.answer().status, 429);
+        assert_eq!(setup.answer(Signed::get("/").bytes()).status, status_of_proven);
+        first.send(&large.body()[100_000..]);
+        assert_eq!(first.answer().status, 200);
+        wait_until(|| setup.answer(large.bytes()).status == 200, "its place");
+    }
     return_to_start(&setup);
 }
 

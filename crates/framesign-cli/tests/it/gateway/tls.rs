@@ -59,7 +59,8 @@ fn request(signed: &Signed) -> Request<Full<Bytes>> {
 fn requests_of_http_2_go_on_as_http_1() {
     let authority = Authority::new();
     let setup = encrypted(&authority);
-    let right = Signed::put("/a?b", noise(100_000));
+    let right =
+        Signed::put("/a?b", noise(100_000)).field("Cookie", "a=1").field("Cookie", "b=2; c=3");
     let small = Signed::put("/small", noise(100)).unclaimed();
     let mut tampered = Signed::put("/c", noise(100_000));
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -91,6 +92,8 @@ fn requests_of_http_2_go_on_as_http_1() {
     assert_eq!(whole.len(), 2);
     assert!(whole[0].body == noise(100_000));
     assert_eq!(whole[0].field("host"), Some(HOST));
+    // Two lines were sent and signed.
+    assert_eq!(whole[0].values("cookie"), ["a=1; b=2; c=3"]);
     assert_eq!((whole[0].target.as_str(), whole[0].field("via")), ("/a?b", Some("2 framesign")));
 }
 

@@ -22,6 +22,8 @@ fn only_the_routes_that_are_named_pass_without_a_signature() {
         ("GET", "/health/%2e%2e/admin", 400),
         ("GET", "/public/..%2fadmin", 400),
         ("GET", "/public/x;y", 400),
+        ("GET", "/public/%C0%AE%C0%AE/admin", 400),
+        ("GET", "/public/%c3%a4", 200),
         ("GET", "//health", 401),
     ] {
         let mut connection = setup.connect();
@@ -30,7 +32,7 @@ fn only_the_routes_that_are_named_pass_without_a_signature() {
     }
     let targets: Vec<_> =
         setup.upstream.received().into_iter().map(|received| received.target).collect();
-    assert_eq!(targets, ["/health", "/health/x?y", "/public/x", "/d"]);
+    assert_eq!(targets, ["/health", "/health/x?y", "/public/x", "/d", "/public/%c3%a4"]);
     assert!(
         setup.upstream.received().iter().all(|one| one.field("framesign-access-key").is_none())
     );
@@ -77,4 +79,22 @@ fn what_would_override_such_a_request_is_dropped() {
         name.replace('_', "-").starts_with("x-") && !name.starts_with("x-forwarded")
     };
     assert!(!names.iter().any(is_override), "{names:?}");
+}
+
+/// Nobody signs for the host of such a request, so it is held to the own ones here.
+#[test]
+fn own_hosts_hold_for_such_routes() {
+    let setup = Setup::inbound(&["--unsigned", "GET /health", "--host", "other.test:8443"]);
+    for (target, host, status) in [
+        ("/health", HOST, 200),
+        ("/health", "UPLOADS.test", 200),
+        ("/health", "other.test:8443", 200),
+        ("/health", "other.test", 421),
+        ("/health", "uploads.test.evil", 421),
+        ("http://evil.test/health", "evil.test", 421),
+    ] {
+        let answer = setup.answer(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(answer.status, status, "{target} {host}");
+    }
+    assert_eq!(setup.upstream.received().len(), 3);
 }
