@@ -45,10 +45,12 @@ pub struct Uploads {
     /// The name of this process in claims.
     holder: Arc<str>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
-    /// Whether an access key may upload.
-    authorizes: Arc<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    authorizes: Arc<Authorizes>,
     log: Arc<dyn Fn(&StoreError) + Send + Sync>,
 }
+
+/// Whether an access key may upload.
+type Authorizes = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 /// An upload that a request has found.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use super::Service;
+use super::{Connection, Service};
 
 const PAGE: &str = include_str!("../../../../../docs/operations.md");
 
@@ -158,12 +158,15 @@ fn metrics() -> BTreeMap<String, String> {
     let callers = tempfile::NamedTempFile::new().unwrap();
     let token = "token-of-a-caller-0123456789";
     std::fs::write(&callers, format!("caller = ['{token}']")).unwrap();
-    let service = Service::start(&["--callers", callers.path().to_str().unwrap()]);
+    let options = ["--callers", callers.path().to_str().unwrap(), "--admin-listen", "127.0.0.1:0"];
+    let service = Service::start(&options);
     // What is counted by status is there once there was a request of a caller.
     let fields = format!("Host: h\r\nAuthorization: Bearer {token}\r\nContent-Length: 0");
     assert_eq!(service.request(format!("POST /token HTTP/1.1\r\n{fields}\r\n\r\n")).status, 200);
     let accept = "Accept: application/openmetrics-text";
-    let answer = service.request(format!("GET /metrics HTTP/1.1\r\nHost: h\r\n{accept}\r\n\r\n"));
+    let mut connection = Connection::open(service.admin.unwrap());
+    connection.send(format!("GET /metrics HTTP/1.1\r\nHost: h\r\n{accept}\r\n\r\n"));
+    let answer = connection.answer();
     let text = answer.text();
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     families
