@@ -31,7 +31,8 @@ type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 pub enum Outage {
     /// The frame is not accepted: [`ReplayError::Unavailable`], to the peer 503.
     Refuse,
-    /// The frame is accepted, and nothing is remembered of it.
+    /// The frame is accepted. The store is asked again at its end; whether the frame is remembered
+    /// is not known if that fails too.
     Accept,
 }
 
@@ -100,10 +101,15 @@ impl ReplayGuard {
     ) -> Result<ReplayCheck, ReplayError> {
         let state = match entry {
             None => State::Unproven,
-            Some(entry) => match self.ask(Ask::Reserve, self.reservation(entry)?).await? {
-                Some(reservation) => State::Reserved(Arc::new(reservation)),
-                None => State::Unrecorded,
-            },
+            Some(entry) => {
+                let now = (self.clock)();
+                let reservation = Arc::new(self.reservation(entry, now)?);
+                if self.ask(Ask::Reserve, &reservation, now).await? {
+                    State::Reserved(reservation)
+                } else {
+                    State::Unrecorded(reservation)
+                }
+            }
         };
         Ok(ReplayCheck { guard: self.clone(), state })
     }
@@ -118,16 +124,18 @@ impl ReplayGuard {
     }
 
     async fn accept_entry(&self, entry: ReplayEntry) -> Result<(), ReplayError> {
-        if let Some(reservation) = self.ask(Ask::Accept, self.reservation(entry)?).await? {
-            reservation.keep();
-        }
+        let now = (self.clock)();
+        let reservation = self.reservation(entry, now)?;
+        self.ask(Ask::Accept, &reservation, now).await?;
+        // Also if there was no answer: a store that wrote all the same knows the frame.
+        reservation.keep();
         Ok(())
     }
 
     /// What is to be reserved. An entry would be gone at once if the frame has outlived it: of two
     /// such frames whose payloads took their time nobody could tell the second.
-    fn reservation(&self, entry: ReplayEntry) -> Result<Reservation, ReplayError> {
-        if entry.expires_at() < (self.clock)() {
+    fn reservation(&self, entry: ReplayEntry, now: SystemTime) -> Result<Reservation, ReplayError> {
+        if entry.expires_at() < now {
             let detail = "expected a frame whose signature is known while its time of signing \
                           counts, found one that took longer; claim the payload in Content-Digest";
             return Err(Refusal::new(Reason::Replayed, detail).into());
@@ -135,23 +143,23 @@ impl ReplayGuard {
         Ok(Reservation::new(Arc::clone(&self.store), entry))
     }
 
-    /// Asks the store: `None` if it could not be asked and the frame is accepted all the same.
+    /// Asks the store: `false` if it could not be asked and the frame is accepted all the same.
+    ///
+    /// Whether the entry is written is not known then, nor after an error: what is not kept is
+    /// released.
     async fn ask(
         &self,
         ask: Ask,
-        reservation: Reservation,
-    ) -> Result<Option<Reservation>, ReplayError> {
-        match reservation.ask(ask, (self.clock)()).await {
-            Ok(true) => Ok(Some(reservation)),
+        reservation: &Reservation,
+        now: SystemTime,
+    ) -> Result<bool, ReplayError> {
+        match reservation.ask(ask, now).await {
+            Ok(true) => Ok(true),
             Ok(false) => {
                 reservation.keep();
                 Err(replayed())
             }
-            Err(error) => {
-                // Whether the entry is written is not known, so it is released.
-                drop(reservation);
-                self.fail(error).map(|()| None)
-            }
+            Err(error) => self.fail(error).map(|()| false),
         }
     }
 
@@ -182,13 +190,14 @@ enum State {
     /// The head is not proven, and nothing is reserved.
     Unproven,
     Reserved(Arc<Reservation>),
-    /// The store could not be asked at the head, and the frame is accepted all the same.
-    Unrecorded,
+    /// The store could not be asked at the head, and the frame is accepted unless another one turns
+    /// out to have its entry.
+    Unrecorded(Arc<Reservation>),
 }
 
 impl ReplayCheck {
     /// Commits what was reserved, when every other check has passed; of a frame whose head was not
-    /// proven, reserves and commits. Let nothing be brought about before this.
+    /// proven, or for which the store could not be asked, reserves and commits. Let nothing be brought about before this.
     ///
     /// # Errors
     ///
@@ -197,12 +206,16 @@ impl ReplayCheck {
     pub async fn finish(self, verified: &Verified) -> Result<(), ReplayError> {
         let (guard, entry) = (self.guard, verified.replay_entry());
         match self.state {
-            State::Unrecorded => Ok(()),
+            State::Unrecorded(reservation) if reservation.entry().name() == entry.name() => {
+                guard.record(&reservation).await
+            }
             State::Reserved(reservation) if reservation.entry().name() == entry.name() => {
                 guard.commit(&reservation).await
             }
             // The proof may be of another frame than the one that was begun with.
-            State::Unproven | State::Reserved(_) => guard.accept_entry(entry).await,
+            State::Unproven | State::Reserved(_) | State::Unrecorded(_) => {
+                guard.accept_entry(entry).await
+            }
         }
     }
 
@@ -210,26 +223,32 @@ impl ReplayCheck {
     #[cfg(feature = "tower")]
     pub(crate) fn reservation(&self) -> Option<Arc<Reservation>> {
         match &self.state {
-            State::Reserved(reservation) => Some(Arc::clone(reservation)),
-            State::Unproven | State::Unrecorded => None,
+            State::Reserved(reservation) | State::Unrecorded(reservation) => {
+                Some(Arc::clone(reservation))
+            }
+            State::Unproven => None,
         }
     }
 }
 
 impl ReplayGuard {
     async fn commit(&self, reservation: &Reservation) -> Result<(), ReplayError> {
-        match reservation.ask(Ask::Commit, (self.clock)()).await {
-            Ok(true) => {
-                reservation.keep();
-                Ok(())
-            }
-            Ok(false) => {
-                reservation.keep();
-                Err(replayed())
-            }
-            // It stays reserved if the frame is accepted.
-            Err(error) => self.fail(error).map(|()| reservation.keep()),
-        }
+        self.ask(Ask::Commit, reservation, (self.clock)()).await?;
+        // It stays reserved if the frame is accepted.
+        reservation.keep();
+        Ok(())
+    }
+
+    /// Asks once more, at the end of a frame for which the store could not be asked at its head. It
+    /// has the holder of its head, so that what was written for that is its own.
+    async fn record(&self, reservation: &Reservation) -> Result<(), ReplayError> {
+        let now = (self.clock)();
+        // One that has expired could not be told from another.
+        let is_taken = reservation.entry().expires_at() >= now
+            && matches!(reservation.ask(Ask::Accept, now).await, Ok(false));
+        // Also if it failed again; the outage was told of at the head.
+        reservation.keep();
+        if is_taken { Err(replayed()) } else { Ok(()) }
     }
 }
 
@@ -244,7 +263,7 @@ impl fmt::Debug for ReplayCheck {
         let state = match &self.state {
             State::Unproven => "Unproven",
             State::Reserved(_) => "Reserved",
-            State::Unrecorded => "Unrecorded",
+            State::Unrecorded(_) => "Unrecorded",
         };
         f.debug_struct("ReplayCheck").field("state", &state).finish_non_exhaustive()
     }

@@ -21,7 +21,8 @@ use super::{
 ///   counts gives way, else whoever can sign could push out the entries of others.
 /// - An entry takes some 210 bytes; a store of 1,000,000 entries takes up to about 210 MB when it is
 ///   full, and nothing for entries that are not there.
-/// - Entries that have expired are removed a few at a time, whenever a further one is reserved.
+/// - Entries that have expired are removed a few at a time, whenever a further one is reserved, five
+///   seconds after their time at the earliest: who asks right before it may come later.
 ///
 /// Processes that verify the same frames need a store that they share: `RedisReplayStore`, say.
 pub struct MemoryReplayStore {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use super::{Holder, ReplayEntry};
@@ -25,8 +25,13 @@ pub(super) struct Shard {
 #[derive(Debug)]
 struct Slot {
     holder: Holder,
+    /// The last moment at which it is there: that of the entry and [`MARGIN`].
     expires_at: SystemTime,
 }
+
+/// The time that an entry stays beyond its own. Those that look at the clock right before the entry
+/// expires come here after others that looked later.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// The result of a reservation.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +67,7 @@ impl Shard {
             None => {}
         }
         let (name, expires_at) = (*entry.name(), entry.expires_at());
+        let expires_at = expires_at.checked_add(MARGIN).unwrap_or(expires_at);
         self.slots.insert(name, Slot { holder, expires_at });
         self.expiry.insert((expires_at, name));
         Reserved::Held

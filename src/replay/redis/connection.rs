@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use redis::{
     Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisResult, TlsCertificates,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    aio::ConnectionManagerConfig,
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
     io::tcp::TcpSettings,
 };
 
-use super::settings::{RedisSettings, RedisSettingsError};
+use super::{
+    settings::{RedisSettings, RedisSettingsError},
+    single::SingleConnection,
+};
 
-/// A connection that all questions share. Clones are the same one.
-#[derive(Clone)]
+/// A connection that all questions share.
 pub(super) enum Connection {
-    Single(ConnectionManager),
+    Single(SingleConnection),
     Cluster(ClusterConnection),
 }
 
@@ -46,7 +48,7 @@ impl Connection {
             .set_pipeline_buffer_size(QUEUE)
             .set_connection_timeout(Some(settings.timeout))
             .set_response_timeout(Some(settings.timeout));
-        Ok(Self::Single(ConnectionManager::new_lazy_with_config(client, config)?))
+        Ok(Self::Single(SingleConnection::new(client, config)?))
     }
 
     fn cluster(settings: &RedisSettings) -> RedisResult<Self> {
@@ -65,9 +67,9 @@ impl Connection {
     }
 
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        match self.clone() {
-            Self::Single(mut connection) => command.query_async(&mut connection).await,
-            Self::Cluster(mut connection) => command.query_async(&mut connection).await,
+        match self {
+            Self::Single(connection) => connection.query(command).await,
+            Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
         }
     }
 }

@@ -66,7 +66,10 @@ impl RedisSettings {
     #[must_use]
     pub fn has_password_in_url(&self) -> bool {
         let mut urls = self.urls.iter().filter_map(|url| redis::parse_redis_url(url));
-        urls.any(|url| url.password().is_some())
+        // That of a socket has no authority, and a query in its place.
+        urls.any(|url| {
+            url.password().is_some() || url.query_pairs().any(|(name, _)| name == "pass")
+        })
     }
 
     /// Sets the password.

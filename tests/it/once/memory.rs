@@ -132,8 +132,32 @@ fn an_entry_counts_up_to_its_last_moment() {
     let ([one, other], entry) = (holders(), entry(1));
     let reserve = |holder, at| store.reserve(&entry, holder, at).now_or_never().unwrap().unwrap();
     assert!(reserve(one, now()));
-    assert!(!reserve(other, entry.expires_at()));
-    assert!(reserve(other, entry.expires_at() + Duration::from_nanos(1)));
+    // And some seconds longer: who looked at the clock before may come later.
+    let last = entry.expires_at() + Duration::from_secs(5);
+    for at in [entry.expires_at(), entry.expires_at() + Duration::from_nanos(1), last] {
+        assert!(!reserve(other, at));
+    }
+    assert!(reserve(other, last + Duration::from_nanos(1)));
+}
+
+#[test]
+fn a_frame_at_its_last_moment_is_taken_once() {
+    let store = std::sync::Arc::new(MemoryReplayStore::new(10));
+    let verified = verify(&claimed("/")).unwrap();
+    // The last moment, and after that a clock that has moved on by the next look at it.
+    let (last, looks) = (verified.valid_until(), std::sync::atomic::AtomicU64::new(0));
+    let guard = ReplayGuard::new(store.clone(), Outage::Refuse).clock(move || {
+        let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        last + Duration::from_nanos(look % 2)
+    });
+    guard.accept(&verified).now_or_never().unwrap().unwrap();
+    // Another frame comes, and with it the removal of what has expired.
+    let later = last + Duration::from_nanos(1);
+    let reserved = store.reserve(&entry(1), holders()[0], later).now_or_never().unwrap();
+    assert!(reserved.unwrap());
+    assert_eq!(store.len(), 2);
+    let one_look = ReplayGuard::new(store, Outage::Refuse).clock(move || last);
+    assert_replayed(one_look.accept(&verified).now_or_never().unwrap());
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod memory;
 mod outage;
 mod racers;
 pub(crate) mod recorder;
+#[cfg(feature = "replay-redis")]
+mod redis;
 
 use std::time::{Duration, SystemTime};
 

@@ -62,18 +62,54 @@ async fn a_guard_that_refuses_lets_nothing_in_while_the_store_is_away() {
 
 #[tokio::test]
 async fn a_guard_that_accepts_lets_everything_in_while_the_store_is_away() {
-    let frame = claimed("/");
-    let store = Recorder::with_fates([Fate::Fails, Fate::Fails, Fate::Fails]);
+    let store = Recorder::with_fates([Fate::Fails; 5]);
     let (guard, told) = guard(&store, Outage::Accept);
-    // At the head; its end asks no more.
-    take(&guard, &frame).await.unwrap();
-    assert_eq!(store.calls(), ["reserve", "release"]);
-    guard.accept(&verify(&frame).unwrap()).await.unwrap();
-    take(&guard, &frame).await.unwrap();
+    // At the head, and once more at the end. It is one frame, and told of once.
+    take(&guard, &claimed("/a")).await.unwrap();
+    assert_eq!(store.calls(), ["reserve", "accept"]);
+    guard.accept(&verify(&claimed("/b")).unwrap()).await.unwrap();
+    assert_eq!(store.calls(), ["accept"]);
+    take(&guard, &claimed("/c")).await.unwrap();
     assert_eq!(*told.lock().unwrap(), [Outage::Accept; 3]);
-    assert_eq!(store.len(), 0, "nothing is remembered of them");
+}
+
+#[tokio::test]
+async fn a_frame_that_is_accepted_in_an_outage_is_known_if_the_store_wrote_it() {
+    let frame = claimed("/");
+    for (fates, is_proven) in
+        [(&[Fate::Fails][..], true), (&[Fate::Fails, Fate::Fails], true), (&[Fate::Fails], false)]
+    {
+        let store = Recorder::with_fates(fates.to_vec());
+        let (guard, _) = guard(&store, Outage::Accept);
+        if is_proven {
+            take(&guard, &frame).await.unwrap();
+        } else {
+            guard.accept(&verify(&frame).unwrap()).await.unwrap();
+        }
+        assert!(!store.calls().contains(&"release") && store.len() == 1, "{fates:?}");
+        assert_replayed(take(&guard, &frame).await);
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_came_before_is_refused_at_its_end_if_the_store_is_back_by_then() {
+    let frame = claimed("/");
+    let store = Recorder::with_fates([Fate::Answers, Fate::Answers, Fate::Fails]);
+    let (guard, _) = guard(&store, Outage::Accept);
     take(&guard, &frame).await.unwrap();
     assert_replayed(take(&guard, &frame).await);
+    assert_eq!(store.calls(), ["reserve", "commit", "reserve", "accept"]);
+    assert_eq!(store.len(), 1, "the entry of another is left alone");
+}
+
+#[tokio::test]
+async fn a_frame_that_is_cut_in_an_outage_is_released() {
+    let store = Recorder::with_fates([Fate::Fails]);
+    let (guard, _) = guard(&store, Outage::Accept);
+    let mut verifier = verifier();
+    verifier.update(&claimed("/")).unwrap();
+    drop(guard.begin(verifier.pending().unwrap()).await.unwrap());
+    assert_eq!((store.calls(), store.len()), (vec!["reserve", "release"], 0));
 }
 
 #[tokio::test]
