@@ -67,6 +67,7 @@ fn every_command_for_a_figure_can_be_called() {
         "scaling",
         "overload",
         "slow",
+        "tenants",
         "large",
         "gateway",
         "file",

@@ -61,8 +61,12 @@ fn is_of_page(fields: &HeaderMap) -> bool {
     fields.contains_key(header::ORIGIN) || !fields.get_all("sec-fetch-site").iter().all(is_own)
 }
 
-/// The host of an authority, in lower case, without port, brackets and the dot of the root.
+/// The host of an authority, in lower case, without port, brackets and the dot of the root. `None` if
+/// there is userinfo, which Host cannot have (RFC 9110 section 7.2).
 fn host_of(authority: &[u8]) -> Option<String> {
+    if authority.contains(&b'@') {
+        return None;
+    }
     let authority = Authority::try_from(authority).ok()?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();

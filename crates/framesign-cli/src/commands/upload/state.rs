@@ -244,7 +244,7 @@ fn digits(texts: &[&[u8]], count: usize) -> String {
     digits
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
