@@ -86,7 +86,7 @@ pub(crate) fn remove_forwarded(fields: &mut HeaderMap) {
     });
 }
 
-/// Removes Proxy, which CGI hands to programs as the variable HTTP_PROXY, by which many choose the
+/// Removes Proxy, which CGI hands to programs as the variable `HTTP_PROXY`, by which many choose the
 /// proxy of their own requests ("httpoxy").
 pub(crate) fn remove_proxy(fields: &mut HeaderMap) {
     remove_if(fields, |name| name == "proxy");
