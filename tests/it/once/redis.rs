@@ -78,7 +78,7 @@ async fn read_command(stream: &mut BufStream<TcpStream>) -> Option<Vec<String>> 
 async fn read_number(stream: &mut BufStream<TcpStream>) -> Option<usize> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|len| *len > 0)?;
-    Some(line[1..].trim_end().parse().unwrap())
+    Some(line.get(1..)?.trim_end().parse().unwrap())
 }
 
 fn settings(url: &str) -> RedisSettings {
