@@ -39,6 +39,10 @@ pub(crate) struct ReplaySettings {
     pub(crate) place: ReplayPlace,
     pub(crate) outage: Outage,
     /// For an answer of a store that is elsewhere.
+    #[cfg_attr(
+        not(feature = "replay-redis"),
+        expect(dead_code, reason = "memory answers at once")
+    )]
     pub(crate) timeout: Duration,
     /// In memory.
     pub(crate) max_entries: usize,
