@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A duration that is not zero.
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "serve", feature = "upload"))]
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match seconds_or_none(text)? {
         Duration::ZERO => Err("expected at least a millisecond".into()),
