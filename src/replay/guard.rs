@@ -196,8 +196,8 @@ enum State {
 }
 
 impl ReplayCheck {
-    /// Commits what was reserved, when every other check has passed; of a frame whose head was not
-    /// proven, or for which the store could not be asked, reserves and commits. Let nothing be brought about before this.
+    /// Commits what was reserved, when every other check has passed. If the head was not proven, or
+    /// the store could not be asked, it reserves and commits. Let nothing be brought about before this.
     ///
     /// # Errors
     ///
