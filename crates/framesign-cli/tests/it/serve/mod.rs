@@ -155,6 +155,13 @@ impl Service {
         self.signal("HUP");
     }
 
+    /// Ends it at once, as a crash of the machine would.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits for the end: the exit code, and the whole log.
     pub(crate) fn wait(mut self) -> (i32, String) {
         let mut status = None;
@@ -173,9 +180,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
