@@ -31,6 +31,7 @@ def frames(draw):
 
 
 schemathesis.openapi.media_type("message/http", frames())
+schemathesis.serializer.alias("application/partial-upload", "application/octet-stream")
 
 
 class Signed(requests.auth.AuthBase):

@@ -5,6 +5,7 @@
 
 mod connections;
 mod racers;
+mod rates;
 mod redis;
 
 use std::{
@@ -64,6 +65,7 @@ impl Replay {
     pub(crate) fn run(&self, setup: &Setup) -> Result {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         connections::check_all(setup, &runtime)?;
+        rates::check_all(setup, &runtime)?;
 
         let frames = Arc::new(Frames::new()?);
         let redis = Redis::start(&["--appendonly", "no"])?;

@@ -17,6 +17,7 @@ use crate::serve::{
         caller_permits::{CallerPermit, CallerPermits},
         callers::Caller,
         permissions::{Permissions, Right},
+        rates::Excess,
     },
     middleware::caller_name::CallerName,
     net::peer::Peer,
@@ -85,14 +86,23 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// 401: unknown caller; 403: the caller has not the right; 429: the caller is over its limit; 503:
-    /// the service is over its limit. A service that is about to end goes on admitting requests: a
-    /// reader of `/readyz` needs time to notice.
-    pub(crate) fn admit(
-        &self,
+    /// 401: unknown caller; 403: the caller has not the right; 429: the caller is over its limit, or
+    /// over its rate; 503: the service is over its limit, or the rate cannot be known. A service that
+    /// is about to end goes on admitting requests: a reader of `/readyz` needs time to notice.
+    pub(crate) fn admit<'a>(
+        &'a self,
         request: &Request<Body>,
         right: Right,
-    ) -> Result<AdmissionPermit, Problem> {
+    ) -> impl Future<Output = Result<AdmissionPermit, Problem>> + use<'a> {
+        // At once: a request with its body cannot be lent to what waits.
+        let admitted = self.admit_now(request, right);
+        async move {
+            let permit = admitted?;
+            self.check_rate(&permit).await.map(|()| permit)
+        }
+    }
+
+    fn admit_now(&self, request: &Request<Body>, right: Right) -> Result<AdmissionPermit, Problem> {
         let identity = self.identity(request)?;
         if let (Some(caller), Some(name)) =
             (identity.name(), request.extensions().get::<CallerName>())
@@ -103,6 +113,22 @@ impl Admission {
         let caller_permit = identity.name().map(|caller| self.caller_permit(caller)).transpose()?;
         let caller = identity.into_caller();
         Ok(AdmissionPermit { caller, _caller_permit: caller_permit, _permit: self.permit()? })
+    }
+
+    /// Counts a request of a caller who has a rate.
+    async fn check_rate(&self, permit: &AdmissionPermit) -> Result<(), Problem> {
+        let Some(KnownCaller { caller, .. }) = &permit.caller else { return Ok(()) };
+        match self.state.rates.check(caller).await {
+            Ok(()) => Ok(()),
+            Err(Excess::Until(pause)) => {
+                let detail = "as many requests of one caller in a time as there may be";
+                Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(pause))
+            }
+            #[cfg(feature = "replay-redis")]
+            Err(Excess::Unknown) => {
+                Err(Problem::unavailable("it cannot be known at the moment how many requests came"))
+            }
+        }
     }
 
     /// Looks the caller of an admitted request up again, before it is answered: bodies come as slowly as

@@ -29,7 +29,7 @@ pub(crate) async fn keys(
     State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let permit = app.admission.admit(&request, Right::Keys)?;
+    let permit = app.admission.admit(&request, Right::Keys).await?;
     if !(app.state.server.tls.is_some() || is_from_loopback(&request)) {
         return Err(Problem::forbidden(Denied::Clear));
     }

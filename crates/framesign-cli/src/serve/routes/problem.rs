@@ -1,6 +1,6 @@
 //! Answers that are no success, as problem details (RFC 9457).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     body::Body,
@@ -92,6 +92,13 @@ impl Problem {
     /// Adds a field to the answer.
     pub(crate) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
         self.0.field = Some((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// Says after which time, in whole seconds, there is room again.
+    pub(crate) fn retry_after(mut self, pause: Duration) -> Self {
+        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+        self.0.field = Some((header::RETRY_AFTER, HeaderValue::from(seconds)));
         self
     }
 

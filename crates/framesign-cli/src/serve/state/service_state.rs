@@ -8,7 +8,7 @@ use tokio::{task, time};
 use crate::{
     exit::FatalError,
     serve::{
-        admission::callers::Callers,
+        admission::{callers::Callers, rates::Rates},
         hashing::body_hasher::BodyHasher,
         state::{
             environment::Environment,
@@ -42,6 +42,8 @@ pub(crate) struct ServiceState {
     pub(crate) uploads: Option<UploadReceiver>,
     /// `None` if frames are taken as often as they come.
     pub(crate) replay: Option<ReplayGuard>,
+    /// The requests of callers in a time.
+    pub(crate) rates: Rates,
 }
 
 impl ServiceState {
@@ -64,7 +66,7 @@ impl ServiceState {
             .replay
             .as_ref()
             .map(|replay| replay::guard(replay, &environment, replays, warnings));
-        let replay = replay.transpose()?;
+        let (replay, rates) = replay.transpose()?.unzip();
         let once = replay.as_ref().map(|guard| Once { guard, counters: replays });
         let uploads = settings.uploads.as_ref();
         Ok(Self {
@@ -74,6 +76,7 @@ impl ServiceState {
                 })
                 .transpose()?,
             replay,
+            rates: rates.unwrap_or_default(),
             secrets,
             keys,
             server,
