@@ -4,9 +4,9 @@
 //! process answers too late while Redis is away. It takes some minutes.
 
 mod connections;
-mod racers;
+pub(crate) mod racers;
 mod rates;
-mod redis;
+pub(crate) mod redis;
 
 use std::{
     process::Command,
