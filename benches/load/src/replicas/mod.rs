@@ -58,8 +58,8 @@ impl Replica {
 }
 
 pub(crate) fn run(setup: &Setup) -> Result {
-    let mut once = Once::start()?;
-    let replicas = NAMES.map(|name| Replica::start(setup, name, &once));
+    let mut frames = Once::start()?;
+    let replicas = NAMES.map(|name| Replica::start(setup, name, &frames));
     let [mut one, two, three] = replicas
         .into_iter()
         .collect::<Result<Vec<_>>>()?
@@ -83,7 +83,7 @@ pub(crate) fn run(setup: &Setup) -> Result {
         Ok(())
     })?;
     check_spread(&counts)?;
-    once.check(balancer.address)?;
+    frames.check(balancer.address)?;
     check(callers.failures().is_empty(), "no failures")?;
 
     phase("one is killed", &callers, &balancer, || {
@@ -94,7 +94,7 @@ pub(crate) fn run(setup: &Setup) -> Result {
         uploads.wait()?;
         check_failures(&callers.failures(), &balancer.failures()?, killed)
     })?;
-    once.check(balancer.address)?;
+    frames.check(balancer.address)?;
 
     let failed = callers.failures().len();
     phase("two is asked to end", &callers, &balancer, || {
@@ -106,7 +106,7 @@ pub(crate) fn run(setup: &Setup) -> Result {
     check(callers.failures().len() == failed, "no failures")?;
 
     phase("three is left", &callers, &balancer, || callers.wait_for(ANSWERS))?;
-    once.check(balancer.address)?;
+    frames.check(balancer.address)?;
     check(callers.failures().len() == failed, "no failures")
 }
 

@@ -86,11 +86,22 @@ async fn finish(state: &ServerState, drains: &Drains, before_cut: impl Fn()) -> 
     if !drains.admin.finish(LAST_ANSWERS).await {
         drains.admin.cut().await;
     }
+    #[cfg(feature = "otlp")]
+    end_traces(state).await;
     if requests > 0 {
         return Exit::Failed;
     }
     info!("the service has ended");
     Exit::Done
+}
+
+/// Sends the spans that wait. That blocks, and a span is worth no panic.
+#[cfg(feature = "otlp")]
+async fn end_traces(state: &ServerState) {
+    if let Some(traces) = state.traces.clone() {
+        // A panic of it is in the log.
+        let _ = task::spawn_blocking(move || traces.end()).await;
+    }
 }
 
 /// Cuts the requests that have no answer, so that each has its line in the log. Returns how many

@@ -1,5 +1,7 @@
 //! The state of a server, whatever it answers: the service and the gateway have it in common.
 
+#[cfg(feature = "otlp")]
+use crate::serve::traces::Traces;
 use crate::{
     exit::FatalError,
     serve::{
@@ -29,6 +31,9 @@ pub(crate) struct ServerState {
     pub(crate) callers: Option<Reloadable<Callers>>,
     /// `None` if connections come in clear.
     pub(crate) tls: Option<Acceptor>,
+    /// `None` if no collector is told of requests.
+    #[cfg(feature = "otlp")]
+    pub(crate) traces: Option<Traces>,
 }
 
 impl ServerState {
@@ -47,6 +52,8 @@ impl ServerState {
             read_budget: ReadBudget::default(),
             readiness: Readiness::default(),
             callers: callers.map(Reloadable::new),
+            #[cfg(feature = "otlp")]
+            traces: Traces::from_environment()?,
         })
     }
 

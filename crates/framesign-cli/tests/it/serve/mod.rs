@@ -30,6 +30,8 @@ mod signals;
 mod startup;
 mod tls;
 mod token;
+#[cfg(feature = "otlp")]
+mod traces;
 mod two_secrets;
 mod upload_rights;
 mod uploads;
