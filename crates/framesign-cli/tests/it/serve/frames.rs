@@ -308,3 +308,29 @@ fn why_a_frame_is_not_valid_is_not_told() {
     }
     assert_eq!(ask(&upload()), r#"{"valid":true}"#);
 }
+
+/// Not even the moment of the answer tells which check has failed.
+#[test]
+fn frame_that_is_refused_at_its_head_is_read_to_its_end() {
+    let service = start(&[]);
+    let text = String::from_utf8(upload()).unwrap();
+    let unknown = text.replace("key: AKIA", "key: BKIA");
+    let stale = text.replace("timestamp: 2", "timestamp: 1");
+    let forged = text.replace("PUT /up", "PUT /down");
+    let numbers = || Request::get("/metrics").to(&service).json();
+    for frame in [&text, &unknown, &stale, &forged, "nonsense\r\n\r\n"] {
+        let before = numbers()["hashed_bytes"].as_u64().unwrap();
+        let request = Request::frame("/verify", frame);
+        let (begun, last) = frame.as_bytes().split_at(frame.len() - 1);
+        let mut connection = service.connect();
+        connection.send(request.head());
+        connection.send(begun);
+        let has_come = || numbers()["hashed_bytes"] == before + begun.len() as u64;
+        wait_until(has_come, || format!("all but a byte of {frame:?}"));
+        // The question itself is in flight, too.
+        assert_eq!(numbers()["requests"]["in_flight"], 2, "answered before the end: {frame:?}");
+        connection.send(last);
+        let answer = request.answer(&mut connection).json();
+        assert_eq!(answer, serde_json::json!({ "valid": *frame == text }), "{frame:?}");
+    }
+}
