@@ -134,9 +134,10 @@ impl<R: AsyncRead, D: FrameCodec> Stream for OffloadedRead<R, D> {
     }
 }
 
-impl<R: fmt::Debug, D: Decoder + fmt::Debug> fmt::Debug for OffloadedRead<R, D> {
+impl<R, D: Decoder + fmt::Debug> fmt::Debug for OffloadedRead<R, D> {
+    /// The codec alone: what was read and is not decoded yet can hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OffloadedRead").field("frames", &self.frames).finish_non_exhaustive()
+        f.debug_struct("OffloadedRead").field("decoder", self.decoder()).finish_non_exhaustive()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 
 /// The events of a [`SigningCodec`]: for each frame a head, its payload in pieces, and its
 /// signature.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SigningEvent {
     /// A head, as soon as it is whole.
@@ -217,6 +217,17 @@ impl FrameHandler for Signing {
 
     fn data(data: Bytes) -> SigningEvent {
         SigningEvent::Data(data)
+    }
+}
+
+impl fmt::Debug for SigningEvent {
+    /// The length of a piece, not its bytes: they can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(head) => f.debug_tuple("Head").field(head).finish(),
+            Self::Data(data) => write!(f, "Data({} bytes)", data.len()),
+            Self::Signed(signature) => f.debug_tuple("Signed").field(signature).finish(),
+        }
     }
 }
 

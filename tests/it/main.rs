@@ -7,10 +7,13 @@
 )]
 
 mod architecture;
+mod assurance;
 #[cfg(feature = "codec")]
 mod codec;
+mod debug;
 mod differential;
 mod frames;
+mod head;
 #[cfg(feature = "http")]
 mod http;
 mod memory;

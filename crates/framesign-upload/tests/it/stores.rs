@@ -107,3 +107,27 @@ async fn record_that_cannot_be_written_leaves_nothing() {
     directory.replace(&record, b"record".to_vec(), None).await.unwrap_err();
     assert_eq!(names(&own.join("tmp")), [""; 0]);
 }
+
+/// What stands beside the files is for the service alone, and makes nobody who reads it a signer.
+#[cfg(unix)]
+#[tokio::test]
+async fn record_is_private_and_holds_no_secret_and_no_signature() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::client::{ALICE, Call, Server, secret};
+
+    let kept = Kept::Directory(tempfile::tempdir().unwrap());
+    let Kept::Directory(folder) = &kept else { panic!() };
+    let server = Server::of(&kept);
+    let request = Call::create("f", b"content", false).signed(ALICE);
+    let signature = request.headers()["dynata-signature"].to_str().unwrap().to_owned();
+    server.send(request).await.expect(201);
+    let own = folder.path().join(".uploads");
+    assert_eq!(fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o700);
+    let [record] = &names(&own.join("open"))[..] else { panic!() };
+    let record = fs::read_to_string(own.join("open").join(record)).unwrap();
+    assert!(record.contains(ALICE), "{record}");
+    for secret in [&signature, &secret(ALICE)] {
+        assert!(!record.contains(secret.as_str()), "{record}");
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
 /// Hands requests on until a signal ends it.
 pub(crate) fn run(options: &Options, signals: Signals) -> Result<Exit, FatalError> {
     let settings = options.settings()?;
-    let process = Process::new(signals, &options.listening, &options.logs)?;
+    let process = Process::new(signals, &options.listening, &options.memory, &options.logs)?;
     let server = settings.server.clone();
     process.run(&server, |warnings| {
         let gateway = Arc::new(Gateway::new(settings, warnings)?);

@@ -11,7 +11,7 @@ use framesign::{Limits, SigningOptions, client::RequestSigner};
 
 use crate::{
     commands::serve::options::{
-        LimitOptions, ListeningOptions, LogOptions, ShutdownOptions, TlsOptions,
+        LimitOptions, ListeningOptions, LogOptions, MemoryOptions, ShutdownOptions, TlsOptions,
     },
     exit::FatalError,
     gateway::{
@@ -61,6 +61,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     pub(crate) logs: LogOptions,
+
+    #[command(flatten)]
+    pub(crate) memory: MemoryOptions,
 
     #[command(flatten)]
     policy: PolicyOptions,

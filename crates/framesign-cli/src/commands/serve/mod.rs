@@ -1,5 +1,6 @@
 //! `framesign serve`: the service, and the process around it and around other servers.
 
+mod core_dumps;
 mod log;
 pub(crate) mod options;
 pub(crate) mod process;
@@ -31,7 +32,7 @@ pub(crate) fn install_signals() -> Result<Signals, FatalError> {
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Options, signals: Signals) -> Result<Exit, FatalError> {
     let settings = options.settings()?;
-    let process = Process::new(signals, &options.listening, &options.logs)?;
+    let process = Process::new(signals, &options.listening, &options.memory, &options.logs)?;
     let server = settings.server.clone();
     process.run(&server, |warnings| {
         let state = ServiceState::new(settings, Environment::of_process(), warnings)?;

@@ -55,6 +55,9 @@ pub(crate) struct Options {
     pub(crate) logs: LogOptions,
 
     #[command(flatten)]
+    pub(crate) memory: MemoryOptions,
+
+    #[command(flatten)]
     pub(crate) reading: ReadingOptions,
 
     #[command(flatten)]
@@ -263,6 +266,16 @@ pub(crate) struct LogOptions {
     /// Log lines of this level and above
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log_level: LogLevel,
+}
+
+/// The memory of the process, which holds the secrets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Memory")]
+pub(crate) struct MemoryOptions {
+    /// Let the system write core dumps, and let other processes of the user read the memory; both hold
+    /// the secrets
+    #[arg(long)]
+    pub(crate) core_dumps: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -17,8 +17,9 @@ use tracing::{info, warn};
 
 use crate::{
     commands::serve::{
+        core_dumps,
         log::{self, Log},
-        options::{ListeningOptions, LogOptions},
+        options::{ListeningOptions, LogOptions, MemoryOptions},
         signals::Signals,
     },
     exit::{Exit, FatalError},
@@ -58,15 +59,20 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the log, and raises the limit of open files.
+    /// Turns core dumps off, starts the log, and raises the limit of open files.
     pub(crate) fn new(
         signals: Signals,
         listening: &ListeningOptions,
+        memory: &MemoryOptions,
         logs: &LogOptions,
     ) -> Result<Self, FatalError> {
+        let are_dumps_off = if memory.core_dumps { Ok(()) } else { core_dumps::turn_off() };
         let open_files = OpenFiles::raise_limit();
         let log = log::start(logs.log_format, logs.log_level)
             .map_err(|error| refused("threads", &error))?;
+        if let Err(error) = are_dumps_off {
+            warn!("core dumps, which hold the secrets, could not be turned off: {error}");
+        }
         let threads = listening.threads.map(usize::from).map_or_else(available_threads, Ok);
         let threads = threads.map_err(|error| refused("threads", &error))?;
         Ok(Self { signals, open_files, threads, log })

@@ -78,6 +78,8 @@ pub(crate) fn inbound(folder: &TempDir, upstream: &str, options: &[&str]) -> Com
     std::fs::write(&secrets, format!("\"{ACCESS_KEY}\" = [\"{SECRET_KEY}\"]\n")).unwrap();
     crate::support::set_mode(&secrets, 0o600);
     let mut command = gateway(folder, upstream, options);
+    // Tests look at the files that it has open, which others than root cannot without.
+    command.arg("--core-dumps");
     command.arg("--secrets").arg(secrets).args(["--host", HOST]);
     command
 }

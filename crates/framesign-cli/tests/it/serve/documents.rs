@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use super::{Connection, Service};
+use super::{Connection, Service, request::Request};
 
 const PAGE: &str = include_str!("../../../../../docs/operations.md");
 
@@ -190,4 +190,44 @@ fn labels(sample: &str) -> String {
     let names = labels.split(',').filter_map(|label| Some(label.split_once('=')?.0));
     let names: Vec<_> = names.filter(|name| *name != "le").collect();
     format!("{{{}}}", names.join(","))
+}
+
+const README: &str = include_str!("../../../../../README.md");
+
+/// What stands between both, where it stands first.
+fn in_readme(before: &str, after: &str) -> &'static str {
+    let (_, rest) = README.split_once(before).unwrap_or_else(|| panic!("{before} is not there"));
+    rest.split_once(after).unwrap_or_else(|| panic!("{after} is not there")).0
+}
+
+#[test]
+fn answers_in_the_readme_are_those_of_the_service() {
+    let mut command = super::serve(&[]);
+    for name in ["FRAMESIGN_ACCESS_KEY", "FRAMESIGN_SECRET_KEY"] {
+        command.env(name, in_readme(&format!("export {name}="), "\n"));
+    }
+    command.env("SECRET", in_readme("\nSECRET=", " "));
+    let service = Service::run(&mut command);
+
+    let token = service.post("/token", b"hello").json();
+    assert_eq!(token["token"], in_readme("# {\"token\":\"", "\""));
+    assert_eq!(token["algorithm"], "HMAC-SHA256");
+
+    let frame = include_bytes!("../../../../../examples/frames/example-2.http");
+    let signed = Request::frame("/sign", frame).to(&service).json();
+    assert_eq!(signed["string_to_sign"], in_readme("\"string_to_sign\":\"", "\""));
+
+    let mut emitting = Command::new(env!("CARGO_BIN_EXE_framesign"));
+    emitting.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let example = crate::support::repository().join("examples/frames/example-2.http");
+    let emitted = emitting.args(["sign", "--emit"]).arg(example).output().unwrap();
+    assert!(emitted.status.success(), "{emitted:?}");
+    let answer = Request::frame("/verify", emitted.stdout).to(&service);
+    assert!(README.contains(&format!("# {}\n", answer.text())), "{answer:?}");
+    assert_eq!(answer.json()["valid"], true);
+
+    for path in ["/health", "/livez", "/readyz", "/metrics", "/openapi.json"] {
+        assert!(README.contains(path), "{path}");
+        assert_eq!(service.get(path).status, 200, "{path}");
+    }
 }

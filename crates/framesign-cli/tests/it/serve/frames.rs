@@ -308,3 +308,37 @@ fn why_a_frame_is_not_valid_is_not_told() {
     }
     assert_eq!(ask(&upload()), r#"{"valid":true}"#);
 }
+
+/// Not even the moment of the answer tells which check has failed.
+#[test]
+fn frame_that_is_refused_at_its_head_is_read_to_its_end() {
+    let service = start(&[]);
+    // More than is waited for after an answer.
+    let payload = "x".repeat(300_000);
+    let head = "PUT /up HTTP/1.1\r\nHost: test.com\r\nContent-Length: 300000\r\n\r\n";
+    let text = String::from_utf8(sealed(head, payload.as_bytes())).unwrap();
+    let unknown = text.replace("key: AKIA", "key: BKIA");
+    let stale = text.replace("timestamp: 2", "timestamp: 1");
+    let forged = text.replace("PUT /up", "PUT /down");
+    let nonsense = format!("nonsense\r\n\r\n{payload}");
+    let numbers = || Request::get("/metrics").to(&service).json();
+    for frame in [&text, &unknown, &stale, &forged, &nonsense] {
+        let shown: String = frame.chars().take(300).collect();
+        let before = numbers()["hashed_bytes"].as_u64().unwrap();
+        let request = Request::frame("/verify", frame);
+        let (begun, last) = frame.as_bytes().split_at(frame.len() - 1);
+        let mut connection = service.connect();
+        connection.send(request.head());
+        connection.send(begun);
+        // It has been read, and is not answered; the question itself is in flight, too.
+        let waits = || {
+            let numbers = numbers();
+            let has_come = numbers["hashed_bytes"] == before + begun.len() as u64;
+            has_come && numbers["requests"]["in_flight"] == 2
+        };
+        wait_until(waits, || format!("all but a byte of {shown:?}"));
+        connection.send(last);
+        let answer = request.answer(&mut connection).json();
+        assert_eq!(answer, serde_json::json!({ "valid": *frame == text }), "{shown:?}");
+    }
+}

@@ -111,12 +111,13 @@ struct Pair {
 
 impl Pair {
     fn start(caller: &str) -> Self {
-        let (source, files) = with_callers(&CALLERS, &[]);
+        // So that a test may read their memory.
+        let (source, files) = with_callers(&CALLERS, &["--core-dumps"]);
         let folder = TempDir::new().unwrap();
         let token = write(&folder, "token", token(caller));
         crate::support::set_mode(token.as_ref(), 0o600);
         let url = format!("http://{}", source.address);
-        let mut command = serve(&["--keys", &url, "--keys-token-file", &token]);
+        let mut command = serve(&["--keys", &url, "--keys-token-file", &token, "--core-dumps"]);
         let verifier = Service::run(command.env_remove("SECRET"));
         Self { source, verifier, files, _folder: folder }
     }

@@ -42,13 +42,14 @@ fn number_after(log: &str, text: &str) -> u64 {
     rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
+/// The files that it has open. Only root sees those of a service that cannot be dumped.
 fn open_files(service: &Service) -> u64 {
     fs::read_dir(format!("/proc/{}/fd", service.id())).unwrap().count() as u64
 }
 
 #[test]
 fn few_files_are_room_for_few_connections() {
-    let service = Service::run(&mut after("ulimit -n 64", &["--threads", "2"]));
+    let service = Service::run(&mut after("ulimit -n 64", &["--threads", "2", "--core-dumps"]));
     service.wait_for_log("room for ");
     let room = number_after(&service.log(), "room for ");
     // Beside what is open, one a thread and 16 are kept free.

@@ -75,6 +75,27 @@ fn log_shows_nothing_that_a_client_may_want_to_keep() {
 }
 
 #[test]
+fn peer_is_the_address_that_connected_whatever_a_client_says() {
+    let service = Service::start(&["--log-format", "json"]);
+    let mut connection = service.connect();
+    let own = connection.stream.local_addr().unwrap().to_string();
+    let request = Request::post("/token", "bytes")
+        .field("X-Forwarded-For", "192.0.2.7")
+        .field("X-Real-IP", "192.0.2.7")
+        .field("Forwarded", "for=192.0.2.7");
+    assert_eq!(request.over(&mut connection).status, 200);
+    // That of the PROXY protocol is no request.
+    let answer = service.request("PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n\r\n");
+    assert_eq!(answer.status, 400);
+    service.terminate();
+    let (_, log) = service.wait();
+    let peers: Vec<_> =
+        lines(&log).iter().filter_map(|line| line["peer"].as_str().map(str::to_owned)).collect();
+    assert_eq!(peers, [own], "{log}");
+    assert!(!log.contains("192.0.2."), "{log}");
+}
+
+#[test]
 fn id_of_a_request_is_the_clients_own_where_it_can_be() {
     let service = Service::start(&[]);
     let longest = "x".repeat(64);

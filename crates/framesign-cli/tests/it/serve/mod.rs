@@ -5,6 +5,7 @@ mod callers;
 pub(crate) mod certificates;
 mod client;
 mod connections;
+mod core_dumps;
 pub(crate) mod documents;
 mod files;
 mod frames;

@@ -133,6 +133,17 @@ fn only_clients_of_the_authority_are_let_in() {
 }
 
 #[test]
+fn network_is_answered_where_clients_show_certificates() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let files = Files::of(&authority.identity());
+    let clients = files.write("clients.pem", &authority.pem());
+    let service = files.serve(&["--listen", "0.0.0.0:0", "--tls-client-ca", &clients]);
+    let (known, unknown) = (authority.identity(), other.identity());
+    assert!(is_answered(connect(&service, authority.client(Some(&known), &[]))));
+    assert!(!is_answered(connect(&service, authority.client(Some(&unknown), &[]))));
+}
+
+#[test]
 fn client_is_known_by_its_certificate() {
     let authority = Authority::new();
     let files = Files::of(&authority.identity());

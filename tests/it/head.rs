@@ -1,0 +1,33 @@
+//! What a head tells of its request line.
+
+use framesign::{Rules, TargetForm, frame::HeadReader};
+
+#[test]
+fn every_form_of_a_target_has_its_parts() {
+    let (http, port) = (Some("h"), Some("h:443"));
+    for (method, target, form, authority, path, query) in [
+        ("GET", "/a?b", TargetForm::Origin, None, Some("/a"), Some("b")),
+        ("GET", "//h/p", TargetForm::Origin, None, Some("//h/p"), None),
+        ("OPTIONS", "/", TargetForm::Origin, None, Some("/"), None),
+        ("GET", "http://h/a?b", TargetForm::Absolute, http, Some("/a"), Some("b")),
+        ("GET", "HTTPS://h?b", TargetForm::Absolute, http, Some("/"), Some("b")),
+        ("PUT", "http://h", TargetForm::Absolute, http, Some("/"), None),
+        ("OPTIONS", "http://h", TargetForm::Absolute, http, None, None),
+        ("CONNECT", "h:443", TargetForm::Authority, port, None, None),
+        ("OPTIONS", "*", TargetForm::Asterisk, None, None, None),
+    ] {
+        let host = authority.unwrap_or("h");
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        for rules in [Rules::strict(), Rules::lenient()] {
+            let mut reader = HeadReader::new(rules);
+            let head = reader.read(head.as_bytes()).unwrap().unwrap();
+            let text =
+                |part: Option<&[u8]>| part.map(|part| String::from_utf8_lossy(part).into_owned());
+            assert_eq!((head.method(), head.target()), (method, target.as_bytes()));
+            assert_eq!(head.target_form(), form, "{method} {target}");
+            let parts = [head.authority(), head.path(), head.query()].map(text);
+            let expected = [authority, path, query].map(|part| part.map(str::to_owned));
+            assert_eq!(parts, expected, "{method} {target}");
+        }
+    }
+}
