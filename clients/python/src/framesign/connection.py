@@ -38,8 +38,8 @@ class SignedConnection:
         parts = _split(url)
         if parts is None:
             raise UploadError(
-                "the URL is not http:// or https://, a host without user, and a path of visible ASCII without "
-                "a fragment: escape other characters, # as %23"
+                "the URL is not http:// or https://, a host without user, and a path of visible ASCII "
+                "without a fragment: escape other characters, # as %23"
             )
         self._origin = (parts.scheme, parts.netloc)
         host = parts.hostname or ""

@@ -24,7 +24,7 @@ _LEAST_APPEND = 4 * 1024
 
 
 def part_size(asked: int, limits: Limits, length: int | None, offset: int) -> int:
-    """The bytes of the part at `offset`: what is asked for, as far as limits and number of parts let it be."""
+    """The bytes of the part at `offset`: what is asked for, as far as limits and number of parts allow."""
     needed = offset // _GROWTH if length is None else -(-length // _MOST_PARTS)
     size = asked if needed <= asked else -(-needed // _MEBIBYTE) * _MEBIBYTE
     least = limits.min_append_size or 0

@@ -74,7 +74,7 @@ class Attempts:
         self._wait(problem, pause)
 
     def _next_pause(self, at_least: float) -> float | None:
-        """A random part of a time that doubles ("full jitter"), or what the server asks for if that is longer."""
+        """A random part of a time that doubles ("full jitter"), or what the server asks for, if longer."""
         self._failures += 1
         now = time.monotonic()
         self._since = now if self._since is None else self._since
