@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::{
     commands::serve::{
         log::{self, Log},
-        options::{ListeningOptions, LogOptions},
+        server_options::ServerOptions,
         signals::Signals,
     },
     exit::{Exit, FatalError},
@@ -59,11 +59,8 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts the log, and raises the limit of open files.
-    pub(crate) fn new(
-        signals: Signals,
-        listening: &ListeningOptions,
-        logs: &LogOptions,
-    ) -> Result<Self, FatalError> {
+    pub(crate) fn new(signals: Signals, options: &ServerOptions) -> Result<Self, FatalError> {
+        let ServerOptions { listening, logs, .. } = options;
         let open_files = OpenFiles::raise_limit();
         let log = log::start(logs.log_format, logs.log_level)
             .map_err(|error| refused("threads", &error))?;

@@ -17,17 +17,18 @@ use crate::{
     },
 };
 
-/// A guard over the store that `settings` name.
+/// A guard over the store that `settings` name; none if they name none.
 ///
 /// # Errors
 ///
 /// If there can be no such store. One that is away is none: frames find out.
 pub(crate) fn guard(
-    settings: &ReplaySettings,
+    settings: Option<&ReplaySettings>,
     environment: &Environment,
     counters: &Arc<ReplayCounters>,
     warnings: &mut Warnings,
-) -> Result<ReplayGuard, FatalError> {
+) -> Result<Option<ReplayGuard>, FatalError> {
+    let Some(settings) = settings else { return Ok(None) };
     let password = environment.any_secret(PASSWORD, warnings)?;
     let guard = match &settings.place {
         ReplayPlace::Memory => {
@@ -37,7 +38,7 @@ pub(crate) fn guard(
             .map_err(|problem| FatalError::Configuration(format!("--replay: {problem}")))?,
     };
     let counters = Arc::clone(counters);
-    Ok(guard.on_outage(move |outage| {
+    Ok(Some(guard.on_outage(move |outage| {
         let is_accepted = outage.outage() == Outage::Accept;
         counters.outage(is_accepted);
         let error = outage.error();
@@ -46,7 +47,7 @@ pub(crate) fn guard(
         } else {
             warn!(%error, "a frame was not accepted without the store of replays");
         }
-    }))
+    })))
 }
 
 /// The variable of the password.
