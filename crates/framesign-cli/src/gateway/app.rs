@@ -79,7 +79,7 @@ impl Gateway {
                 let hosts =
                     [host.as_ref().map(HeaderValue::as_bytes), Some(authority.as_str().as_bytes())];
                 let browser =
-                    BrowserCheck::new(settings.server.listen, hosts.into_iter().flatten());
+                    BrowserCheck::new(&settings.server.listen, hosts.into_iter().flatten());
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
                 Way::Out(Box::new(Outbound::new(source, handover, browser, spool, claimed)?))
             }

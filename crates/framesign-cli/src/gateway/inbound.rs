@@ -107,7 +107,7 @@ impl Inbound {
         let server = Arc::clone(&handover.server);
         let mut layer = VerifyLayer::with_keys(Arc::clone(&keys))
             .policy(settings.policy)
-            .peer_addr(|extensions| extensions.get::<Peer>().map(|peer| peer.address))
+            .peer_addr(|extensions| extensions.get::<Peer>().and_then(|peer| peer.address.socket()))
             .on_failure(move |failure| log_failure(&server, failure));
         if let Some(guard) = guard {
             layer = layer.replay_guard(guard);
@@ -321,7 +321,7 @@ impl Inner {
         fields::remove_forwarded(headers);
         let host = handover::host(parts);
         let client = fields::Client {
-            address: parts.extensions.get::<Peer>().map(|peer| peer.address.ip()),
+            address: parts.extensions.get::<Peer>().and_then(|peer| peer.address.ip()),
             host: host.as_ref(),
             is_tls: self.handover.server.tls.is_some(),
         };

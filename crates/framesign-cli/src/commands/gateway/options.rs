@@ -264,7 +264,7 @@ impl OutboundOptions {
     /// Refuses to sign for everybody on a network, unless that is wanted.
     fn check_guard(&self, server: &ServerSettings) -> Result<(), FatalError> {
         let asks_certificates = server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        let is_guarded = server.listen.ip().is_loopback() || asks_certificates;
+        let is_guarded = server.listen.is_local() || asks_certificates;
         if !self.sign || is_guarded || self.allow_anonymous {
             return Ok(());
         }

@@ -192,11 +192,7 @@ fn check_guard(settings: &Settings, allow_anonymous: bool) -> Result<(), FatalEr
         return Err(FatalError::Configuration(problem.into()));
     }
     let asks_certificates = settings.server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-    if settings.server.listen.ip().is_loopback()
-        || has_callers
-        || asks_certificates
-        || allow_anonymous
-    {
+    if settings.server.listen.is_local() || has_callers || asks_certificates || allow_anonymous {
         return Ok(());
     }
     Err(FatalError::Configuration(format!(

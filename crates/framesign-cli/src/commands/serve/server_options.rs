@@ -6,7 +6,10 @@ use clap::{Args, Command, ValueEnum, ValueHint};
 
 use crate::{
     options::seconds::{seconds, seconds_or_none},
-    serve::state::settings::{Limits, ServerSettings, ShutdownTimes, TlsFiles},
+    serve::{
+        net::endpoint::ListenAddress,
+        state::settings::{Limits, ServerSettings, ShutdownTimes, TlsFiles},
+    },
 };
 
 /// The options of a server.
@@ -32,9 +35,10 @@ pub(crate) struct ServerOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Listening")]
 pub(crate) struct ListeningOptions {
-    /// Listen here; port 0 takes a free one and prints it
+    /// Listen here; port 0 takes a free one and prints it; unix:PATH is a unix socket, and the mask of
+    /// file modes says who reaches it
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: ListenAddress,
 
     /// Have /health, /livez, /readyz, /metrics and /openapi.json here and nowhere else, without TLS
     /// and open to all
@@ -150,8 +154,8 @@ pub(crate) struct ByteLimit(pub(crate) Option<u64>);
 impl ServerOptions {
     pub(crate) fn settings(&self) -> ServerSettings {
         ServerSettings {
-            listen: self.listening.listen,
-            admin_listen: self.listening.admin_listen,
+            listen: self.listening.listen.clone(),
+            admin_listen: self.listening.admin_listen.map(ListenAddress::Tcp),
             tls: self.tls.files(),
             limits: self.limits.limits(),
             shutdown: self.shutdown.times(),

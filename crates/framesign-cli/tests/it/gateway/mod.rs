@@ -14,6 +14,7 @@ mod replay;
 mod spool;
 mod tampering;
 mod tls;
+mod unix;
 mod unsigned;
 mod uploads;
 

@@ -79,7 +79,7 @@ impl Upload {
         let len = LENGTHS[number % LENGTHS.len()];
         let body = noise(UPLOADS + len).split_off(UPLOADS - number);
         let body = body[..len].to_vec();
-        let is_claimed = number % 3 > 0 || (len > IN_MEMORY && !has_spool);
+        let is_claimed = !number.is_multiple_of(3) || (len > IN_MEMORY && !has_spool);
         let signed = Signed::put(&format!("/files/name{number}"), &body).field("X-Meta", "value");
         let signed = if is_claimed { signed } else { signed.unclaimed() };
         let head = signed.head();

@@ -94,10 +94,15 @@ impl Service {
         let mut address_after = |what: &str| {
             let line = lines.next().unwrap_or_else(|| panic!("it ended: {log:?}")).unwrap();
             let rest = line.strip_prefix(what).unwrap_or_else(|| panic!("{line}: expected {what}"));
-            rest.split_once("://").unwrap().1.parse().unwrap()
+            match rest.strip_prefix("http") {
+                Some(rest) => rest.split_once("://").unwrap().1.parse().unwrap(),
+                // The test knows where the socket is.
+                None if rest.starts_with("unix:/") => SocketAddr::from(([0; 4], 0)),
+                None => panic!("{line}"),
+            }
         };
-        let address = address_after("listening on http");
-        let admin = has_admin.then(|| address_after("admin on http"));
+        let address = address_after("listening on ");
+        let admin = has_admin.then(|| address_after("admin on "));
         Self { child, address, admin, log }
     }
 
@@ -149,6 +154,12 @@ impl Service {
 
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// Kills it, as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn hangup(&self) {
