@@ -33,7 +33,7 @@ use crate::{
             problem::Problem,
             upstream_answer::OfUpstream,
         },
-        state::{server_state::ServerState, warnings::Warnings},
+        state::{environment::Environment, replay, server_state::ServerState, warnings::Warnings},
     },
 };
 
@@ -54,9 +54,10 @@ enum Way {
 }
 
 impl Gateway {
-    /// Reads the files that `settings` name.
+    /// Reads the files that `settings` name, and the secrets that `environment` holds or names.
     pub(crate) fn new(
         settings: GatewaySettings,
+        environment: &Environment,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         let server = Arc::new(ServerState::new(&settings.server, None, warnings)?);
@@ -66,8 +67,12 @@ impl Gateway {
         let mut host = settings.upstream_host;
         let way = match settings.direction {
             Direction::Inbound(inbound) => {
+                let replays = &server.metrics.replays;
+                let guard = replay::guard(inbound.replay.as_ref(), environment, replays, warnings)?;
+                // Whoever sends signs: there are no callers with rates.
+                let guard = guard.map(|(guard, _)| guard);
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
-                Way::In(Box::new(Inbound::new(*inbound, handover, spool, claimed)?))
+                Way::In(Box::new(Inbound::new(*inbound, handover, guard, spool, claimed)?))
             }
             Direction::Outbound(source) => {
                 let authority = upstream.authority().clone();
@@ -76,7 +81,7 @@ impl Gateway {
                 let hosts =
                     [host.as_ref().map(HeaderValue::as_bytes), Some(authority.as_str().as_bytes())];
                 let browser =
-                    BrowserCheck::new(settings.server.listen, hosts.into_iter().flatten());
+                    BrowserCheck::new(&settings.server.listen, hosts.into_iter().flatten());
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
                 Way::Out(Box::new(Outbound::new(source, handover, browser, spool, claimed)?))
             }

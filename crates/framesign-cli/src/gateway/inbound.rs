@@ -16,6 +16,7 @@ use axum::{
 };
 use framesign::{
     http::{NotVerified, Verification, VerifyingBody},
+    replay::ReplayGuard,
     secrets::{FileStore, KeyCache},
     tower::{Cause, Verify, VerifyFailure, VerifyLayer},
     verify::Claim,
@@ -40,7 +41,7 @@ use crate::{
         middleware::caller_name::CallerName,
         net::peer::Peer,
         routes::problem::Problem,
-        state::server_state::ServerState,
+        state::{failure_log, server_state::ServerState},
     },
     text::visible::Name,
 };
@@ -93,6 +94,7 @@ impl Inbound {
     pub(crate) fn new(
         settings: InboundSettings,
         handover: Handover,
+        guard: Option<ReplayGuard>,
         spool: Option<Spool>,
         spools_claimed: bool,
     ) -> Result<Self, FatalError> {
@@ -105,8 +107,11 @@ impl Inbound {
         let server = Arc::clone(&handover.server);
         let mut layer = VerifyLayer::with_keys(Arc::clone(&keys))
             .policy(settings.policy)
-            .peer_addr(|extensions| extensions.get::<Peer>().map(|peer| peer.address))
+            .peer_addr(|extensions| extensions.get::<Peer>().and_then(|peer| peer.address.socket()))
             .on_failure(move |failure| log_failure(&server, failure));
+        if let Some(guard) = guard {
+            layer = layer.replay_guard(guard);
+        }
         if spool.is_some() {
             // What is not claimed is read to its end, into a file, before the upstream is called;
             // before that nobody answers but the gateway.
@@ -189,13 +194,10 @@ fn open_secrets(
 }
 
 fn log_failure(server: &ServerState, failure: VerifyFailure<'_>) {
-    if let Cause::Refused(refusal) = failure.cause() {
+    if let Cause::Refused(_) = failure.cause() {
         server.metrics.verified(false);
-        let reason = refusal.reason().as_str();
-        info!(reason, %failure, "a request was refused");
-    } else {
-        warn!(%failure, "a request was not verified");
     }
+    failure_log::write(&failure, &server.metrics.replays);
 }
 
 impl Inner {
@@ -235,7 +237,9 @@ impl Inner {
         match (&answer, verification.verified()) {
             (_, Ok(_)) => self.handover.server.metrics.verified(true),
             // The request was cut here, and not by the upstream: the layer answers.
-            (Err(failure), Err(NotVerified::Refused(_))) => return Err(failure.problem()),
+            (Err(failure), Err(NotVerified::Refused(_) | NotVerified::Unavailable(_))) => {
+                return Err(failure.problem());
+            }
             _ => {}
         }
         answer.map_err(|failure| failed(&failure, &request_id))
@@ -317,7 +321,7 @@ impl Inner {
         fields::remove_forwarded(headers);
         let host = handover::host(parts);
         let client = fields::Client {
-            address: parts.extensions.get::<Peer>().map(|peer| peer.address.ip()),
+            address: parts.extensions.get::<Peer>().and_then(|peer| peer.address.ip()),
             host: host.as_ref(),
             is_tls: self.handover.server.tls.is_some(),
         };

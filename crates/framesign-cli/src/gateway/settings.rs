@@ -8,7 +8,7 @@ use framesign::{client::RequestSigner, verify::Policy};
 use crate::{
     exit::FatalError,
     gateway::{fields::ForwardedFields, unsigned::UnsignedRoute, upstream::url::UpstreamUrl},
-    serve::state::settings::ServerSettings,
+    serve::state::settings::{ReplaySettings, ServerSettings},
 };
 
 /// The settings of a gateway.
@@ -62,6 +62,8 @@ pub(crate) struct InboundSettings {
     pub(crate) keeps_signature: bool,
     pub(crate) forwarded: ForwardedFields,
     pub(crate) max_requests_per_caller: usize,
+    /// `None` if requests are taken as often as they come.
+    pub(crate) replay: Option<ReplaySettings>,
 }
 
 /// Makes the signer, at the start and again at every SIGHUP.

@@ -2,13 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task, time};
+use tokio::{task, time};
 use tracing::{error, info, warn};
 
 use crate::{
     exit::Exit,
     serve::{
-        net::{connection::Server, drain::Drain, listener, operator_listener},
+        net::{
+            bound_listener::BoundListener, connection::Server, drain::Drain, listener,
+            operator_listener,
+        },
         routes::app::App,
         state::{server_state::ServerState, settings::ShutdownTimes},
     },
@@ -21,9 +24,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Listeners {
     /// The listener of callers; also of operators, if they have none of their own.
-    pub(crate) main: TcpListener,
+    pub(crate) main: BoundListener,
     /// The listener of operators.
-    pub(crate) admin: Option<TcpListener>,
+    pub(crate) admin: Option<BoundListener>,
     /// The most connections that `main` has open at a time.
     pub(crate) max_connections: usize,
 }

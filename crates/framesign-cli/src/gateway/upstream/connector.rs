@@ -24,7 +24,11 @@ use crate::{
     exit::FatalError,
     gateway::{
         settings::UpstreamSettings,
-        upstream::{stream::UpstreamStream, tls, url::UpstreamUrl},
+        upstream::{
+            stream::{Stream, UpstreamStream},
+            tls,
+            url::UpstreamUrl,
+        },
     },
 };
 
@@ -65,31 +69,26 @@ impl Connector {
 
 impl Inner {
     async fn connect(&self) -> io::Result<TokioIo<UpstreamStream>> {
-        let connected = time::timeout(self.connect_timeout, self.place.connect(self.idle_timeout));
+        let connected = time::timeout(self.connect_timeout, self.place.connect());
         let stream = connected.await.map_err(|_| {
             let seconds = self.connect_timeout.as_secs_f64();
             let problem = format!("expected the upstream to take a connection within {seconds} s");
             io::Error::new(ErrorKind::TimedOut, problem)
         })??;
-        Ok(TokioIo::new(stream))
+        Ok(TokioIo::new(UpstreamStream::new(stream, self.idle_timeout, "upstream")))
     }
 }
 
 impl Place {
-    async fn connect(&self, idle_timeout: Duration) -> io::Result<UpstreamStream> {
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         match self {
-            Self::Unix(path) => {
-                Ok(UpstreamStream::new(UnixStream::connect(path).await?, idle_timeout))
-            }
+            Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
             Self::Tcp { host, port, tls } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
-                let Some((config, name)) = tls else {
-                    return Ok(UpstreamStream::new(stream, idle_timeout));
-                };
+                let Some((config, name)) = tls else { return Ok(Box::new(stream)) };
                 let connector = TlsConnector::from(Arc::clone(config));
-                let stream = connector.connect(name.clone(), stream).await?;
-                Ok(UpstreamStream::new(stream, idle_timeout))
+                Ok(Box::new(connector.connect(name.clone(), stream).await?))
             }
         }
     }

@@ -18,17 +18,19 @@ use crate::{
     },
 };
 
-/// A guard over the store that `settings` name, and rates in that store if replicas share it.
+/// A guard over the store that `settings` name, and rates in that store if replicas share it; none if
+/// they name none.
 ///
 /// # Errors
 ///
 /// If there can be no such store. One that is away is none: frames find out.
 pub(crate) fn guard(
-    settings: &ReplaySettings,
+    settings: Option<&ReplaySettings>,
     environment: &Environment,
     counters: &Arc<ReplayCounters>,
     warnings: &mut Warnings,
-) -> Result<(ReplayGuard, Rates), FatalError> {
+) -> Result<Option<(ReplayGuard, Rates)>, FatalError> {
+    let Some(settings) = settings else { return Ok(None) };
     let password = environment.any_secret(PASSWORD, warnings)?;
     let (guard, rates) = match &settings.place {
         ReplayPlace::Memory => {
@@ -49,7 +51,7 @@ pub(crate) fn guard(
             warn!(%error, "a frame was not accepted without the store of replays");
         }
     });
-    Ok((guard, rates))
+    Ok(Some((guard, rates)))
 }
 
 /// The variable of the password.

@@ -73,7 +73,8 @@ fn requests_are_spans_of_their_trace_and_tell_no_path_and_no_key() {
     let unsampled = format!("00-{}-{PARENT}-00", "c".repeat(32));
     let request = Request::post("/sign", "bytes").field("traceparent", &unsampled);
     assert_eq!(request.to(&service).status, 404);
-    let request = Request::get("/a-path-of-its-own?a-query").field("X-Request-Id", "an-id-of-its-own");
+    let request =
+        Request::get("/a-path-of-its-own?a-query").field("X-Request-Id", "an-id-of-its-own");
     assert_eq!(request.to(&service).status, 404);
     service.terminate();
     let (code, log) = service.wait();
@@ -82,7 +83,9 @@ fn requests_are_spans_of_their_trace_and_tell_no_path_and_no_key() {
     for text in ["POST token", "GET other", "framesign.route", "service.version"] {
         assert!(collector.has(text.as_bytes()), "{text}");
     }
-    assert!(collector.has(&hex::decode(TRACE).unwrap()) && collector.has(&hex::decode(PARENT).unwrap()));
+    assert!(
+        collector.has(&hex::decode(TRACE).unwrap()) && collector.has(&hex::decode(PARENT).unwrap())
+    );
     assert!(!collector.has(&[0xcc; 16]) && !collector.has(b"POST sign"));
     for text in ["a-path", "a-query", "an-id", super::SECRET, "bytes"] {
         assert!(!collector.has(text.as_bytes()), "{text}");
