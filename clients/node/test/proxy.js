@@ -5,11 +5,13 @@ import { connect, createServer } from "node:net";
 
 export class Proxy {
   #plan = [];
+  #target;
   passed = 0;
 
   constructor(serverUrl) {
-    const { hostname, port } = new URL(serverUrl);
+    this.connectTo(serverUrl);
     this.server = createServer((client) => {
+      const { hostname, port } = this.#target;
       const server = connect(port, hostname);
       const end = () => [client, server].forEach((side) => side.destroy());
       for (const side of [client, server]) side.on("error", end).on("close", end);
@@ -20,6 +22,11 @@ export class Proxy {
       });
       server.on("data", (piece) => client.write(piece));
     });
+  }
+
+  /** Passes further connections on to this server. */
+  connectTo(serverUrl) {
+    this.#target = new URL(serverUrl);
   }
 
   /** Calls `use` while the proxy runs. */

@@ -9,8 +9,7 @@ class Proxy:
     """Passes connections on to a server. Started and stopped by `with`."""
 
     def __init__(self, server):
-        host, port = server.rpartition("//")[2].split(":")
-        self._server = (host, int(port))
+        self.connect_to(server)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._plan = []
@@ -24,6 +23,11 @@ class Proxy:
     def __exit__(self, *_):
         self._listener.close()
 
+    def connect_to(self, server):
+        """Passes further connections on to this server."""
+        host, port = server.rpartition("//")[2].split(":")
+        self._server = (host, int(port))
+
     def at(self, passed, action):
         """Calls `action` with the piece in which so many bytes have passed. It returns what goes on."""
         self._plan.append((passed, action))
@@ -35,7 +39,11 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:  # The listener is closed.
                 return
-            server = socket.create_connection(self._server)
+            try:
+                server = socket.create_connection(self._server)
+            except OSError:  # The server is down.
+                client.close()
+                continue
             threading.Thread(target=self._pass_on, args=(client, server, self._act), daemon=True).start()
             threading.Thread(target=self._pass_on, args=(server, client, bytes), daemon=True).start()
 
