@@ -196,11 +196,14 @@ test("service killed and started again", () =>
         let killed = 0;
         const killNext = () => proxy.at(proxy.passed + 1 + (random() % (5 * PART)), kill);
         const kill = (piece) => {
-          // At once, or while it writes, syncs and answers.
-          const isAtOnce = random() % 2 === 0;
-          restarts = restartAfter(isAtOnce ? 0 : random() % 10);
-          return isAtOnce ? undefined : piece;
+          const kind = random() % 3;
+          if (kind === 0) return lose();
+          if (kind === 1)
+            restarts = restartAfter(random() % 10); // While it writes, syncs and answers.
+          else proxy.nextAnswer(lose);
+          return piece;
         };
+        const lose = () => void (restarts = restartAfter(0));
         const restartAfter = async (milliseconds) => {
           if (milliseconds > 0) await sleep(milliseconds);
           assert(!existsSync(join(at.files, "it")), "visible before its end");

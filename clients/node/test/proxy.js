@@ -6,6 +6,7 @@ import { connect, createServer } from "node:net";
 export class Proxy {
   #plan = [];
   #target;
+  #onAnswer;
   passed = 0;
 
   constructor(serverUrl) {
@@ -20,7 +21,13 @@ export class Proxy {
         if (passed) server.write(passed);
         else end();
       });
-      server.on("data", (piece) => client.write(piece));
+      server.on("data", (piece) => {
+        const action = this.#onAnswer;
+        this.#onAnswer = undefined;
+        const passed = action ? action(piece) : piece;
+        if (passed) client.write(passed);
+        else end();
+      });
     });
   }
 
@@ -44,6 +51,11 @@ export class Proxy {
   at(passed, action) {
     this.#plan.push([passed, action]);
     this.#plan.sort(([a], [b]) => a - b);
+  }
+
+  /** Calls `action` with the next piece that comes from the server. It returns what goes on, if anything. */
+  nextAnswer(action) {
+    this.#onAnswer = action;
   }
 
   #act(piece) {

@@ -184,7 +184,7 @@ class Uploads(unittest.TestCase):
 
     def test_service_killed_and_started_again(self):
         self.enlarge()
-        chance = random.Random(5)
+        chance = random.Random(8)
         killed, visible = [], []
         with Proxy(self.service.url) as proxy:
 
@@ -192,12 +192,18 @@ class Uploads(unittest.TestCase):
                 proxy.at(proxy.passed + chance.randrange(1, 5 * PART), kill)
 
             def kill(piece):
-                if chance.random() < 0.5:
-                    restart()
-                    raise ConnectionResetError
-                # While it writes, syncs and answers.
-                threading.Timer(chance.uniform(0, 0.01), restart).start()
+                kind = chance.randrange(3)
+                if kind == 0:
+                    return lose(piece)
+                if kind == 1:  # While it writes, syncs and answers.
+                    threading.Timer(chance.uniform(0, 0.01), restart).start()
+                else:  # Its answer is lost.
+                    proxy.next_answer(lose)
                 return piece
+
+            def lose(_):
+                restart()
+                raise ConnectionResetError
 
             def restart():
                 self.service.kill()

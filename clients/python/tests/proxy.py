@@ -13,6 +13,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._plan = []
+        self._on_answer = None
         self.passed = 0
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
@@ -33,6 +34,10 @@ class Proxy:
         self._plan.append((passed, action))
         self._plan.sort(key=lambda entry: entry[0])
 
+    def next_answer(self, action):
+        """Calls `action` with the next piece that comes from the server. It returns what goes on."""
+        self._on_answer = action
+
     def _accept(self):
         while True:
             try:
@@ -45,7 +50,9 @@ class Proxy:
                 client.close()
                 continue
             threading.Thread(target=self._pass_on, args=(client, server, self._act), daemon=True).start()
-            threading.Thread(target=self._pass_on, args=(server, client, bytes), daemon=True).start()
+            threading.Thread(
+                target=self._pass_on, args=(server, client, self._act_on_answer), daemon=True
+            ).start()
 
     def _pass_on(self, source, target, act):
         with contextlib.suppress(OSError):
@@ -60,6 +67,10 @@ class Proxy:
             if self._plan and self.passed >= self._plan[0][0]:
                 piece = self._plan.pop(0)[1](piece)
         return piece
+
+    def _act_on_answer(self, piece):
+        action, self._on_answer = self._on_answer, None
+        return action(piece) if action else piece
 
 
 def flip(piece):
