@@ -195,11 +195,18 @@ test("words of the server are shown if they are a line of text", async () => {
   }
 });
 
-test("the head of an answer counts if its body is cut", () =>
-  run(async (server) => {
-    server.before = ({ method, socket }) => {
-      if (method === "PATCH") socket.end("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
-      return undefined;
-    };
-    assert.equal((await errorOf(server, "403")).status, 403);
-  }));
+test("the head of an answer counts if its body is cut", async () => {
+  for (const cut of [(socket) => socket.end(), (socket) => setTimeout(() => socket.resetAndDestroy(), 50)]) {
+    await run(async (server) => {
+      server.before = ({ method, socket }) => {
+        if (method === "PATCH") {
+          socket.write("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+          cut(socket);
+          return new Promise(() => {});
+        }
+        return undefined;
+      };
+      assert.equal((await errorOf(server, "403")).status, 403);
+    });
+  }
+});

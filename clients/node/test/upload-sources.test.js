@@ -205,6 +205,16 @@ test("limits of another type are ignored", async () => {
   }
 });
 
+test("a URL is sent as it is written", async () => {
+  for (const target of ["/files/%C3%A4%20b", "/files/%7e%2F?a=b%20c&d=/", "/files/a;b//c"]) {
+    await run(async (server) => {
+      server.target = server.url + target;
+      assert.equal((await send(server)).url, server.target);
+      assert.deepEqual([...server.files.keys()], [target]);
+    });
+  }
+});
+
 test("URLs that cannot be sent to", async () => {
   for (const target of [
     "ftp://test.com/x",

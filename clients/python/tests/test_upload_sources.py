@@ -133,7 +133,14 @@ class Sources(Case):
                 server.after = changing("POST", upload_limit=limits)
                 self.whole(server)
 
-    def test_bad_sources_and_urls(self):
+    def test_a_url_is_sent_as_it_is_written(self):
+        for target in ("/files/%C3%A4%20b", "/files/%7e%2F?a=b%20c&d=/", "/files/a;b//c"):
+            with self.subTest(target=target), ReferenceServer() as server:
+                source = io.BytesIO(content(LENGTH))
+                uploaded = uploader()[0].upload(source, server.url + target)
+                self.assertEqual((uploaded.url, [*server.files]), (server.url + target, [target]))
+
+    def test_urls_that_cannot_be_sent_to(self):
         for url in (
             "ftp://test.com/x",
             "http:///x",

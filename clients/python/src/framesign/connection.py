@@ -153,10 +153,13 @@ class _UntilDeadline(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the server was silent for too long")
-        self._socket.settimeout(left)
-        return self._raw.readinto(buffer)
+        try:
+            if left > 0:
+                self._socket.settimeout(left)
+                return self._raw.readinto(buffer)
+        except TimeoutError:
+            pass
+        raise TimeoutError("the server was silent for too long")
 
     def close(self) -> None:
         self._raw.close()
