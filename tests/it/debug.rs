@@ -1,7 +1,7 @@
 //! `Debug` tells what a value is, and shows no secret: no key, query, value of a field or payload.
 
 use framesign::{
-    CanonicalHead, Credentials, FrameHasher, PayloadHash, Rules, Signer, SigningDate, SigningKey,
+    CanonicalHead, Credentials, FrameHasher, Rules, Signer, SigningDate, SigningKey,
     frame::HeadReader,
 };
 
@@ -80,11 +80,11 @@ mod verifying {
     use std::time::{Duration, SystemTime};
 
     use framesign::{
-        SignableHead, SigningOptions, UnsignedHead, sign_head,
+        PayloadHash, SignableHead, SigningOptions, UnsignedHead, sign_head,
         verify::{Claim, Policy, Verifier},
     };
 
-    use super::{HEAD, HeadReader, PayloadHash, SECRET, check, date, key};
+    use super::{HEAD, HeadReader, SECRET, check, date, key};
 
     pub(super) fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_690_900_000)
@@ -309,7 +309,7 @@ mod replay {
 mod layer {
     use bytes::Bytes;
     use framesign::{
-        SigningOptions,
+        PayloadHash, SigningOptions,
         http::{SigningBody, VerifyingBody, sign_request},
         secrets::{MemoryStore, Secret},
         tower::VerifyLayer,
@@ -319,7 +319,7 @@ mod layer {
     use http_body_util::Full;
     use tower::Layer;
 
-    use super::{PayloadHash, Rules, SECRET, check, key, verifying::now};
+    use super::{Rules, SECRET, check, key, verifying::now};
 
     fn parts() -> Parts {
         let request = http::Request::put("http://h/up?token=hunter2").header("content-length", 7);
