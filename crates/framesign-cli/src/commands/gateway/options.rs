@@ -15,7 +15,7 @@ use crate::{
     gateway::{
         fields::ForwardedFields,
         settings::{
-            Direction, GatewaySettings, InboundSettings, SignerSource, SpoolSettings,
+            Direction, GatewaySettings, InboundSettings, SignerSource, SpoolSettings, UpstreamHttp,
             UpstreamSettings,
         },
         unsigned::UnsignedRoute,
@@ -76,6 +76,10 @@ struct UpstreamOptions {
     /// Send this Host [default: that of the client, or with --sign that of the upstream]
     #[arg(long, value_name = "NAME")]
     upstream_host: Option<Authority>,
+
+    /// The version of HTTP that is spoken with the upstream
+    #[arg(long, value_name = "VERSION", default_value = "auto")]
+    upstream_http: UpstreamHttp,
 
     /// Answer 504 if the upstream takes no connection for longer than this
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
@@ -237,6 +241,7 @@ impl UpstreamOptions {
         UpstreamSettings {
             url: self.url.clone(),
             ca: self.upstream_ca.clone(),
+            http: self.upstream_http,
             connect_timeout: self.connect_timeout,
             response_timeout: self.response_timeout,
             idle_timeout: self.upstream_idle_timeout,

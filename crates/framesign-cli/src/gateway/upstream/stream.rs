@@ -1,6 +1,5 @@
 //! A connection to the upstream, of whatever kind.
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::serve::net::timed_stream::TimedStream;
@@ -12,9 +11,3 @@ pub(crate) type UpstreamStream = TimedStream<Box<dyn Stream>>;
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
-impl Connection for UpstreamStream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}

@@ -17,6 +17,7 @@ mod tls;
 mod unix;
 mod unsigned;
 mod uploads;
+mod upstream_http2;
 
 use std::{
     fs,

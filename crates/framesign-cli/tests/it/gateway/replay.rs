@@ -56,8 +56,10 @@ fn request_is_handed_on_once() {
             assert_eq!(setup.answer(request.bytes()).status, 200, "{what}, signed anew");
             assert_eq!(setup.upstream.whole().len(), 2, "{what}");
         }
-        let log = setup.gateway.log();
-        assert_eq!(log.matches("reason=\"replayed\"").count(), 10, "{log}");
+        // Lines are written beside the answers, in their order.
+        let replayed = || setup.gateway.log().matches("reason=\"replayed\"").count();
+        wait_until(|| replayed() >= 10, "ten lines of the log");
+        assert_eq!(replayed(), 10);
     }
 }
 
@@ -189,6 +191,7 @@ fn upload_is_cut_if_the_store_falls_silent_under_it() {
     let setup = Setup::inbound(&options);
     let answer = setup.answer(Signed::put("/", noise(LARGE)).bytes());
     assert_eq!(answer.status, 503, "{answer:?}");
+    setup.gateway.wait_for_log("status=503");
     let log = setup.gateway.log();
     assert_eq!(log.matches("a request was not verified").count(), 1, "{log}");
     assert!(!log.contains("the upstream broke off"), "{log}");
