@@ -170,7 +170,7 @@ impl Frames {
     }
 
     fn is_refused(&self, frame: &[u8]) -> bool {
-        let keys = |_: &Claim| [self.key.clone()];
+        let keys = |_: &Claim| vec![self.key.clone()];
         let mut verifier = Verifier::new(&self.policy, keys, || self.now);
         let refusal = verifier.update(frame).err().or_else(|| verifier.finish().err());
         refusal.is_some_and(|refusal| refusal.reason() == Reason::Signature)
