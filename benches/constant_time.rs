@@ -74,7 +74,7 @@ fn main() -> Result {
     figure::print("constant-time/verify/t", found, &..=DIFFERS, note);
 
     let claims = [frames.claim("known-key")?, frames.claim("other-key")?];
-    let keys = KeyCache::new(frames.store()?);
+    let keys = KeyCache::new(store()?);
     let found = t(times(100_000), 1, &claims, |claim| {
         keys.keys(claim).now_or_never().is_some_and(|keys| keys.is_ok())
     });
@@ -188,12 +188,12 @@ impl Frames {
         let _ = Verifier::new(&self.policy, keys, || self.now).update(&frame);
         Ok(found.ok_or("expected a claim")?)
     }
+}
 
-    fn store(&self) -> Result<MemoryStore> {
-        let store = MemoryStore::new();
-        store.add("known-key", Secret::new(SECRET)?)?;
-        Ok(store)
-    }
+fn store() -> Result<MemoryStore> {
+    let store = MemoryStore::new();
+    store.add("known-key", Secret::new(SECRET)?)?;
+    Ok(store)
 }
 
 const SECRET: &str = "the secret key of the measurement";

@@ -9,7 +9,6 @@ use axum::{
     http::{HeaderValue, Request, Response, Version, header},
     response::IntoResponse,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     exit::FatalError,
@@ -41,7 +40,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) server: Arc<ServerState>,
-    permits: Arc<Semaphore>,
     has_spool: bool,
     way: Way,
 }
@@ -86,8 +84,7 @@ impl Gateway {
                 Way::Out(Box::new(Outbound::new(source, handover, browser, spool, claimed)?))
             }
         };
-        let permits = Arc::new(Semaphore::new(server.limits.max_requests));
-        Ok(Self { server, permits, has_spool: settings.spool.is_some(), way })
+        Ok(Self { server, has_spool: settings.spool.is_some(), way })
     }
 
     /// Reads certificates and keys again. What cannot be read stays as it was.
@@ -102,11 +99,6 @@ impl Gateway {
     /// The files that a request opens beside its connection: one to the upstream, and that of its body.
     pub(crate) fn files_per_request(&self) -> usize {
         if self.has_spool { 2 } else { 1 }
-    }
-
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
     }
 }
 
@@ -131,7 +123,7 @@ async fn answer(
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     checks::check(&request)?;
-    let permit = gateway.permit()?;
+    let permit = gateway.server.request_permit()?;
     let (version, request_id) = (request.version(), RequestId::of(&request));
     let request = request.map(|body| ClientBody::new(body, Arc::clone(&gateway.server)));
     let end = request.body().end();

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
 use crate::serve::{
@@ -29,7 +29,6 @@ use crate::serve::{
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     state: Arc<ServiceState>,
-    permits: Arc<Semaphore>,
     caller_permits: Arc<CallerPermits>,
 }
 
@@ -78,8 +77,7 @@ pub(crate) fn permissions_of(caller: Option<&Arc<Caller>>) -> &Permissions {
 
 impl Admission {
     pub(crate) fn new(state: Arc<ServiceState>) -> Self {
-        let permits = Arc::new(Semaphore::new(state.server.limits.max_requests));
-        Self { state, permits, caller_permits: Arc::default() }
+        Self { state, caller_permits: Arc::default() }
     }
 
     /// Admits a request that needs `right`.
@@ -112,7 +110,11 @@ impl Admission {
         identity.permissions().check_right(right).map_err(Problem::forbidden)?;
         let caller_permit = identity.name().map(|caller| self.caller_permit(caller)).transpose()?;
         let caller = identity.into_caller();
-        Ok(AdmissionPermit { caller, _caller_permit: caller_permit, _permit: self.permit()? })
+        Ok(AdmissionPermit {
+            caller,
+            _caller_permit: caller_permit,
+            _permit: self.state.server.request_permit()?,
+        })
     }
 
     /// Counts a request of a caller who has a rate.
@@ -156,12 +158,11 @@ impl Admission {
     ///
     /// 503: the service is over its limit.
     pub(crate) fn admit_signed(&self) -> Result<AdmissionPermit, Problem> {
-        Ok(AdmissionPermit { caller: None, _caller_permit: None, _permit: self.permit()? })
-    }
-
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
+        Ok(AdmissionPermit {
+            caller: None,
+            _caller_permit: None,
+            _permit: self.state.server.request_permit()?,
+        })
     }
 
     fn identity(&self, request: &Request<Body>) -> Result<Identity, Problem> {
@@ -178,10 +179,8 @@ impl Admission {
 
     fn caller_permit(&self, caller: &Arc<str>) -> Result<CallerPermit, Problem> {
         let most = self.state.settings.max_requests_per_caller;
-        self.caller_permits.acquire(caller, most).ok_or_else(|| {
-            let detail = "as many requests of one caller as there may be";
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "1")
-        })
+        let permit = self.caller_permits.acquire(caller, most);
+        permit.ok_or_else(|| Problem::too_many("as many requests of one caller as there may be"))
     }
 }
 

@@ -58,6 +58,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "1")
     }
 
+    /// RFC 6585 section 4: one caller asks for too much at a time.
+    pub(crate) fn too_many(detail: &'static str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "1")
+    }
+
     /// There is nothing to sign and verify frames with.
     pub(crate) fn no_keys() -> Self {
         Self::new(StatusCode::NOT_FOUND, "this service has no keys for frames")
