@@ -201,6 +201,22 @@ class Silence(Case):
             with self.subTest(begin=begin), self.serving(answer) as url:
                 self.fails(url)
 
+    def test_the_body_of_an_answer_has_an_end(self):
+        sent = []
+
+        def answer(connection):
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(100):
+                connection.sendall(b"x")
+                time.sleep(0.05)
+            sent.append(connection)
+
+        # The head counts. OPTIONS may be refused by whoever knows no parts.
+        with self.serving(answer) as url, self.assertRaisesRegex(UploadError, "refused PUT with 403"):
+            uploader(retries=0, timeout=1)[0].upload(io.BytesIO(), url)
+        self.assertEqual(sent, [], "all of it was waited for")
+
     def test_interim_answers_have_an_end(self):
         def answer(connection):
             connection.recv(1 << 16)
@@ -214,8 +230,8 @@ class Silence(Case):
 
     def test_the_answer_to_a_part_has_more_time(self):
         with ReferenceServer() as server:
-            server.before = lambda request: time.sleep(1.5) if request.length == 500 else None
-            self.assertEqual(self.whole(server, timeout=1)[1], [])
+            server.before = lambda request: time.sleep(3) if request.length == 500 else None
+            self.assertEqual(self.whole(server, timeout=2)[1], [])
 
     def test_a_part_is_handed_on_in_pieces_so_that_a_slow_line_is_not_silent(self):
         # The time-out of a socket is one of each call.

@@ -1,6 +1,7 @@
 """Uploads of sources that fail, change or do not fit, and to servers that take no parts."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import os
@@ -86,6 +87,20 @@ class Sources(Case):
         with ReferenceServer() as server, open("/dev/null", "rb") as device:
             self.whole(server, device)
             self.assertNotIn("Upload-Length", server.requests[1].fields)
+
+    def test_what_is_decompressed_is_a_stream(self):
+        with tempfile.NamedTemporaryFile() as file:
+            with gzip.open(file.name, "wb") as compressed:
+                compressed.write(content(LENGTH))
+            with ReferenceServer() as server, gzip.open(file.name, "rb") as source:
+                source.seek = lambda *_: self.fail("it would be read from its beginning")
+                self.whole(server, source)
+                self.assertEqual(server.files["/files/it"], content(LENGTH))
+        with ReferenceServer() as server, tempfile.NamedTemporaryFile() as file:
+            file.write(content(LENGTH))
+            file.seek(1)
+            self.whole(server, file)  # A file in a wrapper.
+            self.assertEqual(server.requests[1].fields["Upload-Length"], str(LENGTH - 1))
 
     def test_a_source_that_is_too_large_is_not_begun(self):
         with ReferenceServer(limits=f"max-size={LENGTH - 1}") as server:

@@ -90,6 +90,8 @@ class SignedConnection:
         if length is not None:
             pairs.append(("Content-Length", str(length)))
         pairs += self._signer.sign(method, target, pairs, sha256)
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(self._timeout)
         try:
             self._connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in pairs:
@@ -104,8 +106,6 @@ class SignedConnection:
 
     def _send_body(self, body: Iterable[Bytes]) -> None:
         """Sends a body. A server that refuses the head closes; its answer may be there already."""
-        if self._connection.sock is not None:
-            self._connection.sock.settimeout(self._timeout)
         try:
             for piece in body:
                 self._connection.send(piece)
@@ -157,7 +157,7 @@ class _UntilDeadline(io.RawIOBase):
             if left > 0:
                 self._socket.settimeout(left)
                 return self._raw.readinto(buffer)
-        except TimeoutError:
+        except socket.timeout:  # TimeoutError from Python 3.10 on.
             pass
         raise TimeoutError("the server was silent for too long")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -61,8 +62,7 @@ class Source:
         status = _status(source)
         self.stamp = _stamp(status)
         self.length: int | None = None
-        # A device can be sought in, and says nothing of its length.
-        if source.seekable() and (status is None or stat.S_ISREG(status.st_mode)):
+        if _is_file(source, status):
             self._begin = source.tell()
             self.length = max(0, source.seek(0, os.SEEK_END) - self._begin)
             source.seek(self._begin)
@@ -143,6 +143,13 @@ class Source:
             chunks.append(chunk)
             length -= len(chunk)
         return b"".join(chunks)
+
+
+def _is_file(source: BinaryIO, status: os.stat_result | None) -> bool:
+    """Whether each part can be read again. A device says nothing of its length, and what is decompressed
+    can be sought in only by reading it from its beginning."""
+    is_plain = isinstance(getattr(source, "raw", source), (io.FileIO, io.BytesIO))
+    return is_plain and (status is None or stat.S_ISREG(status.st_mode))
 
 
 def _cut(pieces: list[bytes], begin: int, offset: int, length: int) -> Iterator[Bytes]:
