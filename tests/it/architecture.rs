@@ -61,8 +61,8 @@ fn library_without_features_has_no_async_runtime() {
     let (_, section) = manifest.split_once("\n[dependencies]\n").unwrap();
     let (section, _) = section.split_once("\n[").unwrap();
     let lines = section.lines().filter(|line| !line.contains("optional = true"));
-    let named = lines.filter_map(|line| Some(line.split_once(" = ")?.0.to_owned()));
-    let mut found: Vec<String> = named.collect();
+    let direct = lines.filter_map(|line| Some(line.split_once(" = ")?.0.to_owned()));
+    let mut found: Vec<String> = direct.collect();
     assert_eq!(found, ["hex", "hmac", "jiff", "memchr", "sha2", "zeroize"]);
 
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();

@@ -82,24 +82,24 @@ fn lines_are_short_however_long_a_request_is() {
     for format in ["text", "json"] {
         let options = ["--host", "test.com", "--log-format", format, "--log-level", "debug"];
         let service = super::frames::start(&options);
-        let long = "x".repeat(10_000);
+        let filler = "x".repeat(10_000);
         for request in [
-            Request::get(&format!("/{long}?{long}")),
-            Request::new(&long.to_uppercase(), "/token"),
-            Request::post("/token", "").field("X-Request-Id", &long),
-            Request::post("/token", "").field("Traceparent", &long),
-            Request::post("/token", "").field(&long, &long),
+            Request::get(&format!("/{filler}?{filler}")),
+            Request::new(&filler.to_uppercase(), "/token"),
+            Request::post("/token", "").field("X-Request-Id", &filler),
+            Request::post("/token", "").field("Traceparent", &filler),
+            Request::post("/token", "").field(&filler, &filler),
         ] {
             request.to(&service);
         }
         // Refused for its Host, which the line shows.
         let (date, now) = (framesign::SigningDate::today(), jiff::Timestamp::now());
         let signed = format!(
-            "GET /{long} HTTP/1.1\r\nHost: {long}\r\ntimestamp: {now:.3}\r\ndynata-date: {date}\r\n\
-             dynata-access-key: {long}\r\ndynata-signature: {}\r\n\r\n",
+            "GET /{filler} HTTP/1.1\r\nHost: {filler}\r\ntimestamp: {now:.3}\r\ndynata-date: {date}\r\n\
+             dynata-access-key: {filler}\r\ndynata-signature: {}\r\n\r\n",
             "0".repeat(64)
         );
-        for frame in [&signed, &format!("{long} / HTTP/1.1\r\n\r\n"), &long] {
+        for frame in [&signed, &format!("{filler} / HTTP/1.1\r\n\r\n"), &filler] {
             let last = Request::frame("/verify", frame).to(&service);
             service.wait_for_log(last.field("x-request-id").unwrap());
         }
