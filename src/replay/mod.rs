@@ -74,7 +74,9 @@ pub use self::error::{ReplayError, ReplayStoreError};
 pub use self::guard::{Outage, ReplayCheck, ReplayGuard, ReplayOutage};
 pub use self::memory::MemoryReplayStore;
 #[cfg(feature = "replay-redis")]
-pub use self::redis::{RedisReplayStore, RedisSettings, RedisSettingsError};
+pub use self::redis::{
+    Rate, RedisRates, RedisRatesError, RedisReplayStore, RedisSettings, RedisSettingsError,
+};
 #[cfg(feature = "tower")]
 pub(crate) use self::reservation::Reservation;
 pub use self::store::ReplayStore;

@@ -3,7 +3,7 @@
 //!
 //! `benches/README.md` names the command for each figure.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +21,7 @@ mod parts;
 mod process;
 mod programs;
 mod reference;
+mod reference_proxy;
 mod replay;
 mod replicas;
 mod request;
@@ -92,6 +93,9 @@ enum Figures {
     /// Serves as the reference made of hyper
     #[command(hide = true)]
     Reference,
+    /// Serves as the proxy made of hyper, before this address
+    #[command(hide = true)]
+    ReferenceProxy { upstream: SocketAddr },
 }
 
 /// The settings of all measurements.
@@ -116,8 +120,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result {
-    if let Figures::Reference = arguments.figures {
-        return reference::run();
+    match arguments.figures {
+        Figures::Reference => return reference::run(),
+        Figures::ReferenceProxy { upstream } => return reference_proxy::run(upstream),
+        _ => {}
     }
     process::raise_file_limit()?;
     let framesign = match arguments.framesign {
@@ -147,7 +153,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::UploadReplicas => upload_replicas::run(&setup),
         Figures::Replay(replay) => replay.run(&setup),
         Figures::Tenants(tenants) => tenants.run(&setup),
-        Figures::Reference => Ok(()),
+        Figures::Reference | Figures::ReferenceProxy { .. } => Ok(()),
     }
 }
 

@@ -83,6 +83,12 @@ pub(crate) fn reference(cores: &Cores) -> Result<Server> {
     Server::start(command.arg("reference").env("SECRET", SECRET), cores)
 }
 
+/// Starts the proxy made of hyper on loopback, before `upstream`.
+pub(crate) fn reference_proxy(cores: &Cores, upstream: SocketAddr) -> Result<Server> {
+    let mut command = Command::new(env::current_exe()?);
+    Server::start(command.args(["reference-proxy", &upstream.to_string()]), cores)
+}
+
 /// A service with the same endpoint.
 pub(crate) enum Reference {
     /// A small one of Go's net/http, in `benches/load/reference-go`.

@@ -2,90 +2,23 @@
 
 import http from "node:http";
 import https from "node:https";
-import { Readable } from "node:stream";
-import { claimedSha256 } from "./content-digest.js";
+import { pipeline } from "node:stream";
+import { Answer } from "./answer.js";
+import { SourceError, UploadError } from "./errors.js";
 import { EMPTY_SHA256 } from "./signing.js";
 
-export const INTEROP_VERSION = "8";
-
-/** An upload that cannot go on. `status` is that of the answer that said so. */
-export class UploadError extends Error {
-  name = "UploadError";
-
-  constructor(message, { status, cause } = {}) {
-    super(message, { cause });
-    this.status = status;
-  }
-}
-
 const MOST_OF_A_BODY = 16 * 1024;
+
+// The time for the answer to a body, in longest silences. On a slow line most of a part can still be in
+// buffers once it was handed on, and the server has to put it on stable storage.
+const ANSWER = 3;
 
 /** What breaks a connection. The request may have been served, and its answer lost. */
 export class BrokenConnection extends Error {
   name = "BrokenConnection";
 }
 
-/** A final answer. `body` is the beginning of its body, which can be problem details (RFC 9457). */
-export class Answer {
-  #fields;
-  #body;
-
-  constructor({ statusCode, headers }, body) {
-    this.status = statusCode;
-    this.#fields = headers;
-    this.#body = body;
-  }
-
-  /** The status, and what the server says of it in problem details. */
-  get problem() {
-    try {
-      const isProblem = this.#fields["content-type"]?.startsWith("application/problem+json");
-      const detail = isProblem && JSON.parse(this.#body.toString())?.detail;
-      if (detail) return `${this.status} (${detail})`;
-    } catch {
-      // No JSON: the status says enough.
-    }
-    return String(this.status);
-  }
-
-  get isSuccess() {
-    return this.status >= 200 && this.status < 300;
-  }
-
-  get isComplete() {
-    return this.#fields["upload-complete"] === "?1";
-  }
-
-  get location() {
-    return this.#fields.location;
-  }
-
-  get takesParts() {
-    return this.#fields["upload-limit"] !== undefined;
-  }
-
-  /** A field that is a non-negative Integer of RFC 9651, without parameters. */
-  integer(name) {
-    const value = this.#fields[name];
-    return /^[0-9]{1,15}$/.test(value ?? "") ? Number(value) : undefined;
-  }
-
-  /** A member of Upload-Limit. */
-  limit(name) {
-    const members = (this.#fields["upload-limit"] ?? "").split(/[ \t]*[,;][ \t]*/);
-    const numbers = members.map((member) => new RegExp(`^${name}=([0-9]{1,15})$`).exec(member.trim()));
-    const found = numbers.filter(Boolean).at(-1);
-    return found && Number(found[1]);
-  }
-
-  /** The hash of the whole that Repr-Digest claims. */
-  get reprSha256() {
-    const value = this.#fields["repr-digest"];
-    return value === undefined ? undefined : claimedSha256([value]);
-  }
-}
-
-/** A connection, opened when it is needed and again after it broke. */
+/** A connection, opened when it is needed and again after it broke. It follows no redirect. */
 export class SignedConnection {
   #signer;
   #origin;
@@ -97,34 +30,44 @@ export class SignedConnection {
 
   /** `timeout` is in milliseconds of silence. `tls` has options of `node:tls`, such as `ca`. */
   constructor(signer, url, { timeout, tls, signal }) {
-    const { protocol, origin, host } = new URL(url);
-    if (!/^https?:$/.test(protocol)) throw new UploadError("the URL is not http:// or https://: correct it");
+    const read = String(url).includes("#") ? undefined : readUrl(String(url));
+    if (!read) {
+      throw new UploadError(
+        "the URL is not http:// or https://, a host without user, and a path of visible ASCII without a " +
+          "fragment: escape other characters, # as %23",
+      );
+    }
     this.#signer = signer;
-    this.#origin = origin;
-    this.#host = host;
-    this.#client = protocol === "https:" ? https : http;
+    this.#origin = read.origin;
+    this.#host = read.host;
+    this.#client = read.protocol === "https:" ? https : http;
     this.#agent = new this.#client.Agent({ keepAlive: true, maxSockets: 1, ...tls });
     this.#timeout = timeout;
     this.#signal = signal;
-    /** Where a 104 says that the upload is, before the final answer has come. */
-    this.interimLocation = undefined;
   }
 
   close() {
     this.#agent.destroy();
   }
 
-  /** The URL that a Location names. Nothing is sent to another server than the one asked. */
+  /**
+   * The URL that a Location names. An answer could have requests signed for any server: it must be this one.
+   */
   resolve(url, location) {
-    const resolved = new URL(location, url);
-    if (resolved.origin !== this.#origin) {
-      throw new UploadError("Location names another server: nothing is sent there");
+    if (/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(location.split(/[?#]/, 1)[0])) {
+      throw new UploadError("the server answered with a Location that has dot segments");
     }
+    const resolved = readUrl(location, url);
+    if (!resolved) throw new UploadError("the server answered with a Location that is no URL of visible ASCII");
+    if (resolved.origin !== this.#origin) {
+      throw new UploadError("the server answered with a Location at another server: nothing is sent there");
+    }
+    resolved.hash = "";
     return resolved.href;
   }
 
   /** Signs a request anew, sends it and waits for its answer. Rejects by BrokenConnection. */
-  async send(method, url, fields, { body, length, sha256 = EMPTY_SHA256 } = {}) {
+  async send(method, url, fields, { pieces = [], length, sha256 = EMPTY_SHA256 } = {}) {
     const { pathname, search } = new URL(url);
     const pairs = [["host", this.#host], ...Object.entries(fields)];
     if (length !== undefined) pairs.push(["content-length", length]);
@@ -138,34 +81,53 @@ export class SignedConnection {
       signal: this.#signal,
     });
     request.removeHeader("connection");
-    const answer = this.#answerTo(request);
-    if (body)
-      Readable.from(body)
-        .on("error", (error) => request.destroy(error))
-        .pipe(request);
-    else request.end();
+    const answer = this.#answerTo(request, length > 0);
+    pipeline(pieces, request, () => {}); // The request has its errors.
     return answer;
   }
 
-  #answerTo(request) {
-    return new Promise((resolve, reject) => {
-      request.on("timeout", () => request.destroy(new Error("the server was silent for too long")));
-      request.on("information", ({ statusCode, headers }) => {
-        const isOfThisDraft = headers["upload-draft-interop-version"] === INTEROP_VERSION;
-        if (statusCode === 104 && isOfThisDraft) this.interimLocation = headers.location ?? this.interimLocation;
+  #answerTo(request, hasBody) {
+    const silent = () => request.destroy(new Error("the server was silent for too long"));
+    let timer;
+    const answered = new Promise((resolve, reject) => {
+      let response;
+      request.on("timeout", silent);
+      request.on("finish", () => {
+        // The last byte was handed on. From here on a byte now and then is no answer.
+        request.setTimeout(0);
+        timer = setTimeout(silent, this.#timeout * (hasBody ? ANSWER : 1));
       });
-      request.on("response", (response) => {
+      request.on("response", (answer) => {
+        response = answer;
         let body = Buffer.alloc(0);
         response.on("data", (chunk) => {
           body = Buffer.concat([body, chunk]);
           if (body.length > MOST_OF_A_BODY) response.destroy();
         });
         response.on("error", () => {}); // The head counts; `close` follows.
-        response.on("close", () => resolve(new Answer(response, body)));
+        response.on("close", () => {
+          resolve(new Answer(response, body.subarray(0, MOST_OF_A_BODY)));
+          // A server that has answered may read no more.
+          if (!request.writableFinished) request.destroy();
+        });
       });
       request.on("error", (cause) => {
-        reject(cause.name === "AbortError" ? cause : new BrokenConnection(cause.message, { cause }));
+        if (cause.name === "AbortError" || cause instanceof SourceError) reject(cause);
+        else if (!response) reject(new BrokenConnection(cause.message, { cause }));
       });
     });
+    return answered.finally(() => clearTimeout(timer));
+  }
+}
+
+/** A URL that requests can be sent to, or undefined. */
+function readUrl(text, base) {
+  // URL would mend what is not plain, and take the rest of a scheme without slashes for a host.
+  if (!/^[!-[\]-~]*$/.test(text) || /^[a-z][a-z0-9+.-]*:(?!\/\/)/i.test(text)) return undefined;
+  try {
+    const url = new URL(text, base);
+    return /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : undefined;
+  } catch {
+    return undefined;
   }
 }

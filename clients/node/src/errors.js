@@ -1,4 +1,4 @@
-// What can be wrong with a frame, a signed frame, and a request that is to be signed.
+// What can be wrong with a frame, a signed frame, a request that is to be signed, and an upload.
 
 /**
  * A frame that breaks a rule of section 7. `kind` names the rule, `offset` is the number of bytes of the
@@ -33,3 +33,21 @@ export class Refusal extends Error {
 export class SigningError extends Error {
   name = "SigningError";
 }
+
+/**
+ * An upload that ended early. `status` is that of the answer that said so. `canBeResumed` unless the upload,
+ * if it was created, is known to have ended: a full disk, a lower limit of a proxy, a wrong key and a wrong
+ * clock can be mended.
+ */
+export class UploadError extends Error {
+  name = "UploadError";
+
+  constructor(message, { status, canBeResumed = true, cause } = {}) {
+    super(message, { cause });
+    this.status = status;
+    this.canBeResumed = canBeResumed;
+  }
+}
+
+/** A source that cannot be read, has changed, or cannot be cut into parts that the server takes. */
+export class SourceError extends UploadError {}

@@ -100,6 +100,7 @@ export interface SignerOptions {
 /** Makes the fields that turn a request into a signed one. */
 export class RequestSigner {
   constructor(credentials: Credentials, options?: SignerOptions);
+  readonly accessKey: string;
   readonly methods: readonly string[];
   /** The same signer with other options. */
   with(options: SignerOptions): RequestSigner;
@@ -195,13 +196,15 @@ export interface UploadOptions {
   headers?: Record<string, string>;
   /** A file that says where the upload is while it lasts. With it an upload goes on after a kill. */
   state?: string;
-  /** How often a request that fails is sent again: 8 unless set. */
+  /** How often a request that fails is sent again without progress: 20 unless set. */
   retries?: number;
   /** How often a request that is refused is sent again: 3 unless set. */
   damagedRetries?: number;
-  /** Milliseconds. */
+  /** Milliseconds of a pause, unless the server asks for a longer one: 30,000 unless set. */
   longestPause?: number;
-  /** Milliseconds of silence. */
+  /** Milliseconds from the first failure on: 300,000 unless set. */
+  retryFor?: number;
+  /** Milliseconds of silence: 60,000 unless set. The answer to a part may take three times as long. */
   timeout?: number;
   tls?: import("node:tls").ConnectionOptions;
   signal?: AbortSignal;
@@ -219,9 +222,12 @@ export interface Uploaded {
   inParts: boolean;
 }
 
-/** An upload that cannot go on. */
+/** An upload that ended early. */
 export class UploadError extends Error {
+  /** That of the answer that said so. */
   readonly status?: number;
+  /** Whether the upload, if it was created, can go on when `upload` is called with the same state. */
+  readonly canBeResumed: boolean;
 }
 
 /** Sends a file by its path, a Blob, or a stream, in signed parts. */

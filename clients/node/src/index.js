@@ -5,10 +5,10 @@
 //   canonical, key  what is signed        fetch      signs what fetch sends
 //                                         upload     sends in signed parts that resume
 
-export { contentDigest } from "./content-digest.js";
-export { FrameError, Refusal, SigningError } from "./errors.js";
+export { contentDigest } from "./structured-fields.js";
+export { FrameError, Refusal, SigningError, UploadError } from "./errors.js";
 export { signedFetch } from "./fetch.js";
 export { Credentials, SigningKey, stringToSign } from "./key.js";
 export { FrameHasher, RequestSigner, sign } from "./signing.js";
-export { UploadError, upload } from "./upload.js";
+export { upload } from "./upload.js";
 export { Verifier, checkRequest } from "./verifying.js";

@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { canonicalRequest } from "./canonical.js";
-import { claimedSha256, contentDigest } from "./content-digest.js";
+import { claimedSha256, contentDigest } from "./structured-fields.js";
 import { SigningError } from "./errors.js";
 import { HeadReader, Payload, bytesOf } from "./frame.js";
 import { completeRules, headOfRequest } from "./head.js";
@@ -102,6 +102,10 @@ export class RequestSigner {
   /** The same signer with other options. */
   with(options) {
     return new RequestSigner(this.#credentials, { ...this.#options, ...options });
+  }
+
+  get accessKey() {
+    return this.#credentials.accessKey;
   }
 
   /** The further methods that it signs. */

@@ -2,7 +2,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import { canonicalRequest } from "./canonical.js";
-import { claimedSha256 } from "./content-digest.js";
+import { claimedSha256 } from "./structured-fields.js";
 import { FrameError, Refusal } from "./errors.js";
 import { HeadReader, Payload, bytesOf } from "./frame.js";
 import { completeRules, headOfRequest } from "./head.js";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { claimedSha256, contentDigest } from "../src/content-digest.js";
+import { claimedSha256, contentDigest } from "../src/structured-fields.js";
 import { FrameHasher, RequestSigner, SigningError } from "../src/index.js";
 import { CREDENTIALS } from "./support.js";
 

@@ -5,11 +5,14 @@ import { connect, createServer } from "node:net";
 
 export class Proxy {
   #plan = [];
+  #target;
+  #onAnswer;
   passed = 0;
 
   constructor(serverUrl) {
-    const { hostname, port } = new URL(serverUrl);
+    this.connectTo(serverUrl);
     this.server = createServer((client) => {
+      const { hostname, port } = this.#target;
       const server = connect(port, hostname);
       const end = () => [client, server].forEach((side) => side.destroy());
       for (const side of [client, server]) side.on("error", end).on("close", end);
@@ -18,8 +21,19 @@ export class Proxy {
         if (passed) server.write(passed);
         else end();
       });
-      server.on("data", (piece) => client.write(piece));
+      server.on("data", (piece) => {
+        const action = this.#onAnswer;
+        this.#onAnswer = undefined;
+        const passed = action ? action(piece) : piece;
+        if (passed) client.write(passed);
+        else end();
+      });
     });
+  }
+
+  /** Passes further connections on to this server. */
+  connectTo(serverUrl) {
+    this.#target = new URL(serverUrl);
   }
 
   /** Calls `use` while the proxy runs. */
@@ -37,6 +51,11 @@ export class Proxy {
   at(passed, action) {
     this.#plan.push([passed, action]);
     this.#plan.sort(([a], [b]) => a - b);
+  }
+
+  /** Calls `action` with the next piece that comes from the server. It returns what goes on, if anything. */
+  nextAnswer(action) {
+    this.#onAnswer = action;
   }
 
   #act(piece) {

@@ -13,12 +13,15 @@
 //   flip     a bit of the payload flips on the way
 //   lost     the request is served, and its answer lost
 //   partial  half of the part is kept, then the connection is closed
-//   104      an interim answer tells where the upload is, then as `lost`
+//   104      an interim answer comes first
+//
+// `before` is called with each request, and may give an answer in place of the server's: status, fields and
+// body. `after` is called with each request and the fields of its answer, and may change them.
 
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { claimedSha256, contentDigest } from "../src/content-digest.js";
+import { claimedSha256, contentDigest } from "../src/structured-fields.js";
 import { Refusal } from "../src/errors.js";
 import { checkRequest } from "../src/verifying.js";
 import { ACCESS_KEY, SECRET_KEY } from "./support.js";
@@ -36,6 +39,14 @@ export class ReferenceServer {
   files = new Map();
   otherOrigin = "";
   otherDigest;
+  requests = [];
+  before = () => undefined;
+  after = () => {};
+
+  /** How many requests of this method have come. */
+  count(method) {
+    return this.requests.filter((request) => request.method === method).length;
+  }
 
   constructor({ takesParts = true, limits = "min-size=0" } = {}) {
     Object.assign(this, { takesParts, limits });
@@ -61,6 +72,9 @@ export class ReferenceServer {
     const length = Number(request.headers["content-length"] ?? 0);
     const fault = length > 0 ? this.faults.shift() : undefined;
     this.seen.push({ method, url, length });
+    const seen = { method, url, length, headers: request.headers, socket: request.socket };
+    this.requests.push(seen);
+    response.seen = seen;
     if (fault === "early") return this.fail(response, 503);
     if (fault === "gone") return this.fail(response, 410);
     const chunks = [];
@@ -71,6 +85,8 @@ export class ReferenceServer {
       if (fault === "cut" && received >= length / 2) return request.socket.resetAndDestroy();
     }
     const payload = Buffer.concat(chunks);
+    const scripted = await this.before(seen);
+    if (scripted) return this.answer(response, ...scripted);
     if (fault === "503") return this.answer(response, 503, { "retry-after": 0 });
     if (fault?.startsWith("later")) return this.answer(response, 503, { "retry-after": fault.slice(6) });
     if (fault === "busy") return this.answer(response, 409, { "retry-after": 0 });
@@ -114,6 +130,10 @@ export class ReferenceServer {
       this.uploads.set(upload.location, upload);
     }
     if (!upload) return this.answer(response, 404);
+    if (method === "DELETE") {
+      this.uploads.delete(url);
+      return this.answer(response, 204);
+    }
     if (method === "HEAD") return this.answerUpload(request, response, 204, upload);
     if (method === "PATCH" && Number(headers["upload-offset"]) !== upload.length) {
       return this.answerUpload(request, response, 409, upload);
@@ -128,17 +148,20 @@ export class ReferenceServer {
     upload.length += kept.length;
     upload.isComplete = headers["upload-complete"] === "?1" && fault !== "partial";
     if (fault === "104") {
-      const interim = `Location: ${upload.location}\r\nUpload-Draft-Interop-Version: 8`;
+      const interim = `Upload-Offset: ${upload.length}\r\nUpload-Draft-Interop-Version: 8`;
       socket.write(`HTTP/1.1 104 Upload Resumption Supported\r\n${interim}\r\n\r\n`);
     }
     if (upload.isComplete) {
       const data = Buffer.concat(upload.pieces);
       const claimed = claimedSha256([headers["repr-digest"] ?? ""]);
-      if (!claimed?.equals(sha256(data))) return this.answer(response, 422, { "upload-complete": "?1" });
+      if (!claimed?.equals(sha256(data))) {
+        this.uploads.delete(upload.location);
+        return this.answer(response, 400, { "upload-complete": "?1" });
+      }
       this.files.set(upload.url, data);
     }
     if (fault === "lost") return socket.resetAndDestroy();
-    if (fault === "partial" || fault === "104") return socket.end();
+    if (fault === "partial") return socket.end();
     return this.answerUpload(request, response, method === "POST" ? 201 : 204, upload);
   }
 
@@ -155,6 +178,8 @@ export class ReferenceServer {
   }
 
   answer(response, status, fields = {}, body = "") {
+    fields = { ...fields };
+    this.after(response.seen, fields);
     response.writeHead(status, fields).end(body);
   }
 

@@ -11,6 +11,7 @@ import {
   checkRequest,
   sign,
   signedFetch,
+  UploadError,
   upload,
 } from "framesign";
 
@@ -26,6 +27,7 @@ const answer: Response = await fetch("http://localhost/", {
 const uploaded = await upload(createReadStream("x"), new URL("http://localhost/files/x"), {
   signer,
   state: "x.upload",
+  retryFor: 60_000,
 });
 const confirmed: boolean = uploaded.isConfirmed;
 
@@ -44,6 +46,7 @@ try {
 } catch (error) {
   if (error instanceof Refusal) console.log(error.reason, error.status, error.error?.offset);
   if (error instanceof FrameError) console.log(error.kind);
+  if (error instanceof UploadError && error.canBeResumed) console.log(error.status);
 }
 const length: bigint | undefined = new framesign.FrameHasher({ strict: true }).head?.contentLength;
 console.log(text, answer.status, confirmed, length);

@@ -1,6 +1,7 @@
 """Compares this package with the program: errors and their offsets, verifying, and uploads to the service.
 
 Call: FRAMESIGN=path/to/framesign python tests/against_framesign.py
+FRAMESIGN_TEST_KILLS=20 kills service and uploader so often; a few times unless set.
 """
 
 import hashlib
@@ -11,6 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -28,6 +31,7 @@ KEYS = {
     "PATH": os.environ["PATH"],
 }
 PART = 64 * 1024
+KILLS = int(os.environ.get("FRAMESIGN_TEST_KILLS", "6"))
 
 
 class Program(unittest.TestCase):
@@ -65,6 +69,11 @@ class Service:
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
         self.files = Path(self.folder.name)
+        self.start()
+        return self
+
+    def start(self):
+        """Starts the program, on another port than before."""
         self.process = subprocess.Popen(
             [FRAMESIGN, "serve", "--listen", "127.0.0.1:0", "--uploads", self.folder.name],
             env={**KEYS, "SECRET": "a-secret-of-more-than-32-characters"},
@@ -75,7 +84,12 @@ class Service:
         line = self.process.stdout.readline()
         assert "http://" in line, line
         self.url = "http://" + line.split("http://")[1].split()[0]
-        return self
+
+    def kill(self):
+        """Ends the program without a chance to do anything about it."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
     def __exit__(self, *_):
         self.process.terminate()
@@ -117,22 +131,39 @@ class Uploads(unittest.TestCase):
                 proxy.at(at, chance.choice([flip, cut]))
             self.assertGreaterEqual(len(self.upload(proxy.url)), 4)
 
-    def test_killed_and_resumed(self):
-        kills = 6
+    def enlarge(self):
+        """A file of five parts for each kill."""
+        self.data = random.Random(3).randbytes(5 * KILLS * PART + 7)
+        self.file.write_bytes(self.data)
+
+    def require_sent_once(self, proxy):
+        """One part at most is sent again for each kill; the rest is heads."""
+        self.assertLess(proxy.passed, len(self.data) + KILLS * (PART + 16 * 1024))
+
+    def require_invisible(self):
+        self.assertFalse((self.service.files / "it").exists(), "visible before its end")
+
+    def test_uploader_killed_and_resumed(self):
+        self.enlarge()
+        chance = random.Random(4)
         with Proxy(self.service.url) as proxy:
-            for kill in range(kills):
-                # Of each sixth of the file, somewhere in it.
-                at = (kill + random.Random(kill).random()) / kills * len(self.data)
-                self.kill_at(proxy, int(at) + kill * PART)
-                self.assertFalse((self.service.files / "it").exists(), "visible before its end")
+            for kill in range(KILLS):
+                if kill % 3 == 2:  # At any time, its start among it.
+                    self.kill_after(proxy, chance.uniform(0, 0.4))
+                else:  # At any byte. The sum of them is less than the file.
+                    self.kill_at(proxy, proxy.passed + chance.randrange(1, 5 * PART))
+                self.require_invisible()
             self.upload(proxy.url)
-            # One part at most is sent again for each kill; the rest is heads.
-            self.assertLess(proxy.passed, len(self.data) + kills * PART + 60 * 1024)
+            self.require_sent_once(proxy)
+        self.assertFalse(self.state.exists())
+
+    def start_uploader(self, proxy):
+        script = [sys.executable, "-B", __file__, self.file, f"{proxy.url}/files/it", self.state]
+        return subprocess.Popen(script, stderr=subprocess.DEVNULL)
 
     def kill_at(self, proxy, passed):
         """Uploads in a process of its own, which is killed when so many bytes have passed."""
-        script = [sys.executable, "-B", __file__, self.file, f"{proxy.url}/files/it", self.state]
-        uploader = subprocess.Popen(script, stderr=subprocess.DEVNULL)
+        uploader = self.start_uploader(proxy)
 
         def kill(_):
             uploader.kill()
@@ -140,6 +171,54 @@ class Uploads(unittest.TestCase):
 
         proxy.at(passed, kill)
         self.assertEqual(uploader.wait(60), -signal.SIGKILL)
+
+    def kill_after(self, proxy, seconds):
+        """The same after a time, in which it cannot send all."""
+        uploader = self.start_uploader(proxy)
+        limit = proxy.passed + 4 * PART
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and proxy.passed < limit:
+            time.sleep(0.001)
+        uploader.kill()
+        self.assertEqual(uploader.wait(60), -signal.SIGKILL)
+
+    def test_service_killed_and_started_again(self):
+        self.enlarge()
+        chance = random.Random(8)
+        killed, visible = [], []
+        with Proxy(self.service.url) as proxy:
+
+            def kill_next():
+                proxy.at(proxy.passed + chance.randrange(1, 5 * PART), kill)
+
+            def kill(piece):
+                kind = chance.randrange(3)
+                if kind == 0:
+                    return lose(piece)
+                if kind == 1:  # While it writes, syncs and answers.
+                    threading.Timer(chance.uniform(0, 0.01), restart).start()
+                else:  # Its answer is lost.
+                    proxy.next_answer(lose)
+                return piece
+
+            def lose(_):
+                restart()
+                raise ConnectionResetError
+
+            def restart():
+                self.service.kill()
+                killed.append(proxy.passed)
+                visible.append((self.service.files / "it").exists())
+                self.service.start()
+                proxy.connect_to(self.service.url)
+                if len(killed) < KILLS:
+                    kill_next()
+
+            kill_next()
+            self.upload(proxy.url)
+            self.assertEqual(len(killed), KILLS)
+            self.assertEqual(visible, [False] * KILLS, "visible before its end")
+            self.require_sent_once(proxy)
 
 
 def main(path, url, state):

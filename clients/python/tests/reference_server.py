@@ -13,7 +13,10 @@ request is verified. Each entry of `faults` is the fault of one request with a p
     flip     a bit of the payload flips on the way
     lost     the request is served, and its answer lost
     partial  half of the part is kept, then the connection is closed
-    104      an interim answer tells where the upload is, then as `lost`
+    104      an interim answer comes first
+
+`before` is called with each request, and may give an answer in place of the server's: status, fields and
+body. `after` is called with each request and the fields of its answer, and may change them.
 """
 
 import hashlib
@@ -27,7 +30,7 @@ from types import SimpleNamespace
 from support import CREDENTIALS
 
 from framesign import Policy, Refusal, Rules, check_request, content_digest
-from framesign.content_digest import claimed_sha256
+from framesign.structured_fields import claimed_sha256
 
 POLICY = Policy(rules=Rules(strict=True, methods=frozenset({b"PATCH"})), max_payload_without_digest=0)
 
@@ -43,6 +46,11 @@ class ReferenceServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.faults, self.seen, self.refusals, self.signatures = [], [], [], set()
         self.uploads, self.files, self.other_digest, self.other_origin = {}, {}, None, ""
+        self.before, self.after, self.requests = lambda _: None, lambda *_: None, []
+
+    def count(self, method):
+        """How many requests of this method have come."""
+        return sum(request.method == method for request in self.requests)
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -68,11 +76,17 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         fault = self.server.faults.pop(0) if self.server.faults and length else None
         self.server.seen.append((self.command, self.path, length))
+        self.request_seen = SimpleNamespace(
+            method=self.command, path=self.path, fields=self.headers, length=length, socket=self.connection
+        )
+        self.server.requests.append(self.request_seen)
         if fault in ("early", "gone"):
             return self.fail(503 if fault == "early" else 410)
         payload = bytearray(self.rfile.read(length // 2 if fault == "cut" else length))
         if fault == "cut":
             return self.reset()
+        if scripted := self.server.before(self.request_seen):
+            return self.answer(*scripted)
         if fault in ("503", "later"):
             return self.answer(503, [("Retry-After", str(int(fault == "later")))])
         if fault == "busy":
@@ -119,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
             upload = self.server.uploads.get(self.path)
             if upload is None:
                 return self.answer(404)
+        if self.command == "DELETE":
+            del self.server.uploads[self.path]
+            return self.answer(204)
         if self.command == "HEAD":
             return self.answer_upload(204, upload)
         if self.command == "PATCH" and int(self.headers["Upload-Offset"]) != len(upload.data):
@@ -129,14 +146,15 @@ class _Handler(BaseHTTPRequestHandler):
         upload.data += payload[: len(payload) // 2] if fault == "partial" else payload
         upload.is_complete = self.headers["Upload-Complete"] == "?1" and fault != "partial"
         if fault == "104":
-            interim = f"Location: {upload.location}\r\nUpload-Draft-Interop-Version: 8"
+            interim = f"Upload-Offset: {len(upload.data)}\r\nUpload-Draft-Interop-Version: 8"
             self.wfile.write(f"HTTP/1.1 104 Upload Resumption Supported\r\n{interim}\r\n\r\n".encode())
         if upload.is_complete:
             claimed = claimed_sha256([self.headers.get("Repr-Digest", "").encode()])
             if claimed != hashlib.sha256(upload.data).digest():
-                return self.answer(422, [("Upload-Complete", "?1")])
+                del self.server.uploads[upload.location]
+                return self.answer(400, [("Upload-Complete", "?1")])
             self.server.files[upload.path] = bytes(upload.data)
-        if fault in ("lost", "partial", "104"):
+        if fault in ("lost", "partial"):
             return self.reset() if fault == "lost" else self.close_now()
         return self.answer_upload(201 if self.command == "POST" else 204, upload)
 
@@ -151,10 +169,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(status, fields)
 
     def answer(self, status, fields=(), body=b""):
+        fields = [(name, str(value)) for name, value in fields]
+        self.server.after(self.request_seen, fields)
         self.send_response(status)
         for name, value in fields:
-            self.send_header(name, str(value))
-        if status != 204:
+            self.send_header(name, value)
+        if status != 204 and "Content-Length" not in dict(fields):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":

@@ -6,7 +6,7 @@ import unittest
 from support import CREDENTIALS
 
 from framesign import FrameError, FrameHasher, RequestSigner, SigningError, content_digest
-from framesign.content_digest import claimed_sha256
+from framesign.structured_fields import claimed_sha256
 
 SHA256 = hashlib.sha256(b"hello").digest()
 OURS = content_digest(SHA256)

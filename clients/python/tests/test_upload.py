@@ -77,16 +77,10 @@ class Uploads(unittest.TestCase):
                         uploaded, told = self.send(server, data, kind(data))
                         self.assertEqual(server.faults, [])
                         self.assertTrue(uploaded.is_confirmed)
-                        self.assertEqual(len(told), 1, told)
+                        self.assertEqual(len(told), int(fault != "104"), told)
                         # One part at most is sent again.
                         sent = sum(size for _, _, size in server.seen)
                         self.assertLessEqual(sent, len(data) + PART)
-
-    def test_an_interim_answer_saves_the_first_part(self):
-        with ReferenceServer() as server:
-            server.faults = ["104"]
-            self.send(server, content(3 * PART))
-            self.assertEqual(len(server.uploads), 1)
 
     def test_several_faults_in_a_row(self):
         with ReferenceServer() as server:
@@ -143,15 +137,13 @@ class Uploads(unittest.TestCase):
         with ReferenceServer() as server, self.assertRaises(UploadError) as raised:
             self.send(server, b"data", signer=RequestSigner(Credentials(CREDENTIALS.access_key, "other")))
         self.assertEqual(raised.exception.status, 401)
-        self.assertIn("check keys", str(raised.exception))
+        self.assertIn("check the keys", str(raised.exception))
         self.assertNotIn("other", str(raised.exception))
 
     def test_limits_of_the_server_are_kept(self):
-        with ReferenceServer(limits="max-size=5000, max-append-size=300") as server:
-            self.send(server, content(2000))
-            self.assertEqual(max(size for _, _, size in server.seen), 300)
-            with self.assertRaises(UploadError):
-                self.send(server, content(5001))
+        with ReferenceServer(limits="max-append-size=5000") as server:
+            self.send(server, content(20_000), part_size=6000)
+            self.assertEqual(max(size for _, _, size in server.seen), 5000)
         with ReferenceServer(limits="min-append-size=1500") as server:
             self.send(server, content(2000))
             self.assertEqual([size for _, _, size in server.seen if size], [1500, 500])
@@ -170,7 +162,7 @@ class Uploads(unittest.TestCase):
 
     def test_a_source_or_url_that_cannot_be_read_is_an_error(self):
         with ReferenceServer() as server:
-            waiting = io.BytesIO()
+            waiting = Pipe(b"")
             waiting.read = lambda size: None
             with self.assertRaisesRegex(UploadError, "no bytes yet"):
                 self.send(server, b"", waiting)
@@ -187,7 +179,7 @@ class Uploads(unittest.TestCase):
                     ReferenceServer(takes_parts=False) as server,
                 ):
                     server.faults = list(faults)
-                    uploaded, told = self.send(server, data, kind(data))
+                    uploaded, told = self.send(server, data, kind(data), part_size=4 * PART)
                     self.assertFalse(uploaded.in_parts or uploaded.is_confirmed)
                     self.assertIn("takes no parts", told[0])
                     self.assertEqual(len(told), 1 + len(faults))
@@ -244,7 +236,7 @@ class Resumed(unittest.TestCase):
         with ReferenceServer() as server:
             self.kill_at(server, 2)
             os.utime(self.file, ns=(0, 0))
-            with self.assertRaisesRegex(UploadError, "another URL or source"):
+            with self.assertRaisesRegex(UploadError, "another URL, access key or source"):
                 self.upload(server)
 
     def test_begins_anew_if_the_upload_is_gone(self):
@@ -253,7 +245,7 @@ class Resumed(unittest.TestCase):
             server.uploads.clear()
             uploaded, told = self.upload(server)
             self.assertTrue(uploaded.is_confirmed)
-            self.assertIn("begins anew", told[0])
+            self.assertIn("begins anew", told[-1])
 
     def test_memory_does_not_grow_with_the_source(self):
         most = []

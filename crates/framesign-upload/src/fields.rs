@@ -22,6 +22,9 @@ pub const UPLOAD_LIMIT: HeaderName = HeaderName::from_static("upload-limit");
 pub const UPLOAD_DRAFT_INTEROP_VERSION: HeaderName =
     HeaderName::from_static("upload-draft-interop-version");
 
+/// `Accept-Patch`: what PATCH of an upload takes (RFC 5789 section 3.1).
+pub const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
 /// `Repr-Digest`: the hash of the whole (RFC 9530 section 3).
 pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 

@@ -1,10 +1,12 @@
 //! A store that replicas share: Redis, Valkey, and whatever speaks their protocol.
 
 mod connection;
+mod rates;
 mod settings;
 mod single;
 
 use std::{
+    error,
     fmt::{self, Write},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -14,6 +16,7 @@ use redis::{Cmd, RedisError, RedisResult};
 use tokio::{runtime::Handle, time};
 
 use self::connection::Connection;
+pub use self::rates::{Rate, RedisRates, RedisRatesError};
 pub use self::settings::{RedisSettings, RedisSettingsError};
 use super::{Holder, ReplayEntry, ReplayStore, ReplayStoreError};
 
@@ -51,6 +54,8 @@ pub struct RedisReplayStore {
     link: Arc<Link>,
     runtime: Handle,
 }
+
+type BoxError = Box<dyn error::Error + Send + Sync>;
 
 /// What the tasks of a store share with it.
 struct Link {
@@ -107,7 +112,8 @@ impl RedisReplayStore {
     ///
     /// A [`ReplayStoreError`] if it does not answer within the time-out.
     pub async fn ping(&self) -> Result<(), ReplayStoreError> {
-        let answer = self.link.ask::<String>(&redis::cmd("PING")).await?;
+        let answer = self.link.ask::<String>(&redis::cmd("PING")).await;
+        let answer = answer.map_err(ReplayStoreError::new)?;
         if answer == "PONG" {
             return Ok(());
         }
@@ -125,7 +131,7 @@ impl RedisReplayStore {
         let milliseconds = (left + MARGIN).as_millis() + 1;
         let mut command = self.link.script(HOLD, entry, holder);
         command.arg(u64::try_from(milliseconds).unwrap_or(u64::MAX));
-        self.link.ask(&command).await
+        self.link.ask(&command).await.map_err(ReplayStoreError::new)
     }
 }
 
@@ -143,13 +149,13 @@ impl Link {
     }
 
     /// Asks within the time-out.
-    async fn ask<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T, ReplayStoreError> {
+    async fn ask<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T, BoxError> {
         match time::timeout(self.timeout, self.ask_twice(command)).await {
-            Ok(answer) => answer.map_err(ReplayStoreError::new),
-            Err(_) => Err(ReplayStoreError::new(format!(
-                "expected an answer of Redis within {:?}, found none",
-                self.timeout
-            ))),
+            Ok(answer) => Ok(answer?),
+            Err(_) => {
+                Err(format!("expected an answer of Redis within {:?}, found none", self.timeout)
+                    .into())
+            }
         }
     }
 

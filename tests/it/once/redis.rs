@@ -1,11 +1,15 @@
 //! The store in Redis, over a server that answers what a test says.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
-use framesign::replay::{RedisReplayStore, RedisSettings};
+use framesign::replay::{Rate, RedisReplayStore, RedisSettings};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
@@ -16,6 +20,8 @@ struct Server {
     command: &'static str,
     refusals: AtomicUsize,
     connections: AtomicUsize,
+    /// What scripts were given.
+    asked: Mutex<Vec<Vec<String>>>,
 }
 
 impl Server {
@@ -24,7 +30,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let refusals = AtomicUsize::new(refusals);
-        let server = Arc::new(Self { command, refusals, connections: AtomicUsize::new(0) });
+        let server = Arc::new(Self {
+            command,
+            refusals,
+            connections: AtomicUsize::new(0),
+            asked: Mutex::default(),
+        });
         let accepting = Arc::clone(&server);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -57,7 +68,15 @@ impl Server {
                 b"-ERR DB index is out of range\r\n"
             };
         }
-        if command[0] == "PING" { b"+PONG\r\n" } else { b"+OK\r\n" }
+        match &*command[0] {
+            "PING" => b"+PONG\r\n",
+            "EVAL" => {
+                // Behind the script: the number of keys, the key, and what it is given.
+                self.asked.lock().unwrap().push(command[2..].to_vec());
+                if self.asked.lock().unwrap().len() == 1 { b":0\r\n" } else { b":1500\r\n" }
+            }
+            _ => b"+OK\r\n",
+        }
     }
 }
 
@@ -82,7 +101,7 @@ async fn read_number(stream: &mut BufStream<TcpStream>) -> Option<usize> {
 }
 
 fn settings(url: &str) -> RedisSettings {
-    let minute = std::time::Duration::from_secs(60);
+    let minute = Duration::from_secs(60);
     RedisSettings::new(url).unwrap().password("a password").timeout(minute)
 }
 
@@ -121,4 +140,35 @@ fn a_password_is_found_wherever_a_url_can_have_it() {
     for url in ["redis://user@h/1", "redis+unix:///run/redis.sock?db=1&user=pass"] {
         assert!(!has(url), "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_rate_is_one_question_and_its_answer_the_time_to_wait() {
+    let (server, address) = Server::start("", 0).await;
+    let store = RedisReplayStore::new(&settings(&format!("redis://{address}"))).unwrap();
+    let rates = store.rates();
+    let rate = |interval| Rate { interval, burst: NonZeroU32::new(5).unwrap() };
+    let within = rates.acquire("alice", rate(Duration::from_millis(20))).await.unwrap();
+    assert_eq!(within, None);
+    let over = rates.acquire("bob & co", rate(Duration::ZERO)).await.unwrap();
+    assert_eq!(over, Some(Duration::from_millis(1500)));
+    let asked = server.asked.lock().unwrap().clone();
+    let expected = [
+        ["1", "framesign:replay:rate:alice", "20000", "5"],
+        ["1", "framesign:replay:rate:bob & co", "1", "5"],
+    ];
+    assert_eq!(asked, expected);
+    assert_eq!(format!("{rates:?}"), "RedisRates { .. }");
+}
+
+#[tokio::test]
+async fn a_rate_that_cannot_be_asked_for_is_an_error_that_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let store = RedisReplayStore::new(&settings(&format!("redis://{address}"))).unwrap();
+    let rate = Rate { interval: Duration::from_secs(1), burst: NonZeroU32::MIN };
+    let error = store.rates().acquire("alice", rate).await.unwrap_err().to_string();
+    assert!(error.starts_with("it cannot be known whether the request is within the rate: "));
+    assert!(!error.contains("a password"), "{error}");
 }

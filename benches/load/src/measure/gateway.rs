@@ -1,4 +1,5 @@
-//! Signed uploads and small requests through the gateway, beside the same through nginx.
+//! Signed uploads and small requests through the gateway, beside the same through a proxy that hashes
+//! with plain sha2, and through nginx.
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub(crate) struct Gateway {
 /// The programs, which hand on to one upstream, and the cores of the load.
 struct Programs {
     gateway: Server,
+    hashing: Server,
     nginx: Nginx,
     _upstream: Server,
     load: Cores,
@@ -49,6 +51,7 @@ impl Gateway {
         let upstream = programs::reference(&upstream)?;
         let programs = Programs {
             gateway: programs::gateway(&setup.framesign, &proxies, upstream.address)?,
+            hashing: programs::reference_proxy(&proxies, upstream.address)?,
             nginx: Nginx::start(&proxies, upstream.address)?,
             _upstream: upstream,
             load,
@@ -76,14 +79,20 @@ impl Gateway {
         let mut rates = Vec::new();
         process::forget_peak(programs.gateway.id())?;
         for _ in 0..setup.rounds {
-            rates.push((upload(programs.gateway.address)?, upload(programs.nginx.address)?));
+            let Programs { gateway, hashing, nginx, .. } = programs;
+            let addresses = [gateway.address, hashing.address, nginx.address];
+            let round = addresses.into_iter().map(&upload).collect::<Result<Vec<_>>>()?;
+            rates.push(round);
         }
         let name = format!("gateway/{}x{}", self.bodies, self.size);
-        let (own, other) =
-            (median(rates.iter().map(|rate| rate.0)), median(rates.iter().map(|rate| rate.1)));
-        let ratio = median(rates.iter().map(|(own, other)| own / other));
-        let note = format!("GB/s, {ratio:.2} of nginx, which does not hash, at {other:.3}");
-        figure::print(&name, own, &(..), note);
+        let [own, hashing, nginx] =
+            [0, 1, 2].map(|at| median(rates.iter().map(move |rates| rates[at])));
+        let ratio = |beside| median(rates.iter().map(move |rates| rates[0] / rates[beside]));
+        figure::print(&name, own, &(..), "GB/s");
+        let note = format!("a proxy that hashes with plain sha2, at {hashing:.3} GB/s");
+        figure::print(&format!("{name}/plain-sha2"), ratio(1), &(0.97..), note);
+        let note = format!("nginx, which does not hash, at {nginx:.3} GB/s");
+        figure::print(&format!("{name}/nginx"), ratio(2), &(..), note);
         let peak = process::peak(programs.gateway.id())?;
         figure::print(&format!("{name}/memory"), peak, &(..=32.0), "MiB at most");
         Ok(())

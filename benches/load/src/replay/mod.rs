@@ -4,8 +4,9 @@
 //! process answers too late while Redis is away. It takes some minutes.
 
 mod connections;
-mod racers;
-mod redis;
+pub(crate) mod racers;
+mod rates;
+pub(crate) mod redis;
 
 use std::{
     process::Command,
@@ -64,6 +65,7 @@ impl Replay {
     pub(crate) fn run(&self, setup: &Setup) -> Result {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         connections::check_all(setup, &runtime)?;
+        rates::check_all(setup, &runtime)?;
 
         let frames = Arc::new(Frames::new()?);
         let redis = Redis::start(&["--appendonly", "no"])?;

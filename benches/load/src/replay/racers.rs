@@ -19,8 +19,8 @@ use crate::{Result, connection::Connection, request::Request};
 pub(super) const COPIES: usize = 8;
 
 /// The keys of all frames.
-pub(super) const ACCESS_KEY: &str = "racer";
-pub(super) const SECRET_KEY: &str = "the secret key of the racers";
+pub(crate) const ACCESS_KEY: &str = "racer";
+pub(crate) const SECRET_KEY: &str = "the secret key of the racers";
 
 /// What became of a frame.
 pub(super) struct Outcome {
@@ -44,18 +44,18 @@ enum Answer {
 }
 
 /// Makes frames, each another one.
-pub(super) struct Frames {
+pub(crate) struct Frames {
     key: Mutex<SigningKey>,
     number: AtomicUsize,
 }
 
 impl Frames {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self { key: Mutex::new(key()?), number: AtomicUsize::new(0) })
     }
 
     /// A frame of its own.
-    pub(super) fn next(&self) -> Result<Arc<[u8]>> {
+    pub(crate) fn next(&self) -> Result<Arc<[u8]>> {
         let number = self.number.fetch_add(1, Relaxed);
         self.signed(&format!("PUT /{number} HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"))
     }
@@ -83,10 +83,10 @@ fn key() -> Result<SigningKey> {
 }
 
 /// Where the processes listen; a process that is started anew listens elsewhere.
-pub(super) struct Addresses(Mutex<Vec<SocketAddr>>);
+pub(crate) struct Addresses(Mutex<Vec<SocketAddr>>);
 
 impl Addresses {
-    pub(super) fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+    pub(crate) fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self(Mutex::new(addresses.into_iter().collect()))
     }
 
@@ -241,7 +241,7 @@ async fn ask(
 }
 
 /// Sends frames again, one after another: how many were accepted.
-pub(super) fn accepted_again(
+pub(crate) fn accepted_again(
     runtime: &Runtime,
     addresses: &Addresses,
     frames: &[Arc<[u8]>],

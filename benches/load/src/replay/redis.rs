@@ -19,7 +19,7 @@ use crate::Result;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running `redis-server`, which keeps nothing unless it is told to. It is killed if it is dropped.
-pub(super) struct Redis {
+pub(crate) struct Redis {
     child: Child,
     directory: TempDir,
     options: Vec<String>,
@@ -28,7 +28,7 @@ pub(super) struct Redis {
 
 impl Redis {
     /// Starts it at a Unix socket, with further options.
-    pub(super) fn start(options: &[&str]) -> Result<Self> {
+    pub(crate) fn start(options: &[&str]) -> Result<Self> {
         Self::start_in(tempfile::tempdir()?, options, None)
     }
 
@@ -66,7 +66,7 @@ impl Redis {
     }
 
     /// The URL of its socket.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis+unix://{}", self.socket().display())
     }
 

@@ -1,15 +1,18 @@
 //! Three replicas behind HAProxy under load: one is killed, then one is asked to end.
 //!
-//! It fails if a request fails that was not in flight on the killed one, or if the load is spread
-//! unevenly. It takes about half a minute.
+//! It fails if a request fails that was not in flight on the killed one, if the load is spread
+//! unevenly, or if a signed frame is accepted twice. It takes about half a minute.
 
-use std::{thread, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 pub(crate) mod balancer;
 mod callers;
+mod once;
 
 use balancer::{Balancer, Counts};
 use callers::{Callers, Failure};
+
+use once::Once;
 
 use crate::{Result, Setup, process::Server, programs, results::count};
 
@@ -36,22 +39,27 @@ pub(crate) struct Replica {
     pub(crate) name: &'static str,
     pub(crate) server: Server,
     /// The address of its admin listener.
-    pub(crate) admin: std::net::SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 impl Replica {
-    fn start(setup: &Setup, name: &'static str) -> Result<Self> {
+    fn start(setup: &Setup, name: &'static str, once: &Once) -> Result<Self> {
         let delay = SHUTDOWN_DELAY.as_secs().to_string();
         let options = ["--admin-listen", "127.0.0.1:0", "--shutdown-timeout", "10"];
         let options = [&options[..], &["--shutdown-delay", &delay]].concat();
-        let mut server = programs::serve(&setup.framesign, &setup.cores, &options)?;
+        let environment = once.environment();
+        let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let cores = &setup.cores;
+        let mut server = programs::receive(&setup.framesign, cores, any, &environment, &options)?;
         let admin = server.next_address()?;
         Ok(Self { name, server, admin })
     }
 }
 
 pub(crate) fn run(setup: &Setup) -> Result {
-    let replicas = NAMES.map(|name| Replica::start(setup, name));
+    let mut frames = Once::start()?;
+    let replicas = NAMES.map(|name| Replica::start(setup, name, &frames));
     let [mut one, two, three] = replicas
         .into_iter()
         .collect::<Result<Vec<_>>>()?
@@ -75,6 +83,7 @@ pub(crate) fn run(setup: &Setup) -> Result {
         Ok(())
     })?;
     check_spread(&counts)?;
+    frames.check(balancer.address)?;
     check(callers.failures().is_empty(), "no failures")?;
 
     phase("one is killed", &callers, &balancer, || {
@@ -85,6 +94,7 @@ pub(crate) fn run(setup: &Setup) -> Result {
         uploads.wait()?;
         check_failures(&callers.failures(), &balancer.failures()?, killed)
     })?;
+    frames.check(balancer.address)?;
 
     let failed = callers.failures().len();
     phase("two is asked to end", &callers, &balancer, || {
@@ -96,6 +106,7 @@ pub(crate) fn run(setup: &Setup) -> Result {
     check(callers.failures().len() == failed, "no failures")?;
 
     phase("three is left", &callers, &balancer, || callers.wait_for(ANSWERS))?;
+    frames.check(balancer.address)?;
     check(callers.failures().len() == failed, "no failures")
 }
 

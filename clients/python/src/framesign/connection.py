@@ -3,118 +3,76 @@
 from __future__ import annotations
 
 import http.client
-import json
+import io
 import re
+import socket
 import ssl
-from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPMessage
+import time
+from http.client import HTTPException
 from typing import Any, Iterable, Mapping
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-from .content_digest import claimed_sha256
+from .answer import Answer
+from .errors import UploadError
 from .frame import Bytes
 from .signing import EMPTY_SHA256, RequestSigner
 
-INTEROP_VERSION = "8"
-
 _MOST_OF_A_BODY = 16 * 1024
+
+# The time for the answer to a body, in longest silences. On a slow line most of a part can still be in
+# buffers once it was handed on, and the server has to put it on stable storage.
+_ANSWER = 3
 
 # What breaks a connection. The request may have been served, and its answer lost.
 Broken = (OSError, HTTPException)
 
 
-class UploadError(Exception):
-    """An upload that cannot go on. `status` is that of the answer that said so."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A final answer. `body` is the beginning of its body, which can be problem details (RFC 9457)."""
-
-    status: int
-    fields: HTTPMessage = field(repr=False)
-    body: bytes = field(repr=False)
-
-    @property
-    def is_success(self) -> bool:
-        return 200 <= self.status < 300
-
-    def integer(self, name: str) -> int | None:
-        """A field that is a non-negative Integer of RFC 9651, without parameters."""
-        value = self.fields.get_all(name, [])
-        return int(value[0]) if len(value) == 1 and re.fullmatch("[0-9]{1,15}", value[0]) else None
-
-    @property
-    def is_complete(self) -> bool:
-        return self.fields.get("Upload-Complete", "").strip() == "?1"
-
-    def limit(self, name: str) -> int | None:
-        """A member of Upload-Limit."""
-        members = re.split(r"[ \t]*[,;][ \t]*", ", ".join(self.fields.get_all("Upload-Limit", [])))
-        numbers = [re.fullmatch(name + "=([0-9]{1,15})", member.strip()) for member in members]
-        found = [int(number[1]) for number in numbers if number]
-        return found[-1] if found else None
-
-    @property
-    def problem(self) -> str:
-        """The status, and what the server says of it in problem details."""
-        is_problem = self.fields.get_content_type() == "application/problem+json"
-        try:
-            details = json.loads(self.body) if is_problem else {}
-            detail = details.get("detail", "")
-        except (ValueError, AttributeError):  # No JSON, or no object.
-            detail = ""
-        return f"{self.status} ({detail})" if detail else str(self.status)
-
-    @property
-    def repr_sha256(self) -> bytes | None:
-        """The hash of the whole that Repr-Digest claims."""
-        return claimed_sha256([line.encode() for line in self.fields.get_all("Repr-Digest", [])])
-
-
 class SignedConnection:
-    """One connection, opened when it is needed and again after it broke."""
+    """One connection, opened when it is needed and again after it broke. It follows no redirect."""
 
     def __init__(
         self, signer: RequestSigner, url: str, timeout: float, context: ssl.SSLContext | None
     ) -> None:
         self._signer = signer
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UploadError("the URL is not http:// or https:// and a host: correct it")
-        self._require_visible(url)
+        self._timeout = timeout
+        parts = _split(url)
+        if parts is None:
+            raise UploadError(
+                "the URL is not http:// or https://, a host without user, and a path of visible ASCII "
+                "without a fragment: escape other characters, # as %23"
+            )
         self._origin = (parts.scheme, parts.netloc)
-        self._host = parts.netloc.rpartition("@")[2]
+        host = parts.hostname or ""
         if parts.scheme == "https":
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, parts.port, timeout=timeout, context=context
+                host, parts.port, timeout=timeout, context=context
             )
         else:
-            self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
-        # Where a 104 says that the upload is, before the final answer has come.
-        self.interim_location: str | None = None
+            self._connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
         self._connection.response_class = self._response  # type: ignore[assignment]
+        self._deadline = 0.0
 
     def close(self) -> None:
         """Closes the connection. The next request opens another one."""
         self._connection.close()
 
     def resolve(self, url: str, location: str) -> str:
-        """The URL that a Location names. Nothing is sent to another server than the one asked."""
-        resolved = urljoin(url, location)
-        parts = urlsplit(resolved)
+        """The URL that a Location names. An answer could have requests signed for any server: it must be
+        this one."""
+        if re.search(r"(?i)(^|/)(\.|%2e){1,2}(/|$)", re.split("[?#]", location, maxsplit=1)[0]):
+            raise UploadError("the server answered with a Location that has dot segments")
+        try:
+            named = urlsplit(location)
+            is_relative = not named.scheme and not location.startswith("//")
+            resolved = urljoin(url, location).partition("#")[0] if named.netloc or is_relative else ""
+        except ValueError:
+            resolved = ""
+        parts = _split(resolved)
+        if parts is None:
+            raise UploadError("the server answered with a Location that is no URL of visible ASCII")
         if (parts.scheme, parts.netloc) != self._origin:
-            raise UploadError("Location names another server: nothing is sent there")
-        self._require_visible(resolved)
+            raise UploadError("the server answered with a Location at another server: nothing is sent there")
         return resolved
-
-    def _require_visible(self, url: str) -> None:
-        if not re.fullmatch("[!-~]+", url):
-            raise UploadError("the URL has characters that are not visible ASCII: escape them")
 
     def send(
         self,
@@ -128,7 +86,7 @@ class SignedConnection:
         """Signs a request anew, sends it and waits for its answer. Raises one of `Broken`."""
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        pairs = [("Host", self._host), *fields.items()]
+        pairs = [("Host", self._origin[1]), *fields.items()]
         if length is not None:
             pairs.append(("Content-Length", str(length)))
         pairs += self._signer.sign(method, target, pairs, sha256)
@@ -138,39 +96,81 @@ class SignedConnection:
                 self._connection.putheader(name, value)
             self._connection.endheaders()
             self._send_body(body)
-            with self._connection.getresponse() as response:
-                answer = Answer(response.status, response.headers, response.read(_MOST_OF_A_BODY))
-                if response.read(1):
-                    self.close()
-                return answer
-        except Broken:
+            self._deadline = time.monotonic() + self._timeout * (_ANSWER if length else 1)
+            return self._answer()
+        except BaseException:
             self.close()
             raise
 
     def _send_body(self, body: Iterable[Bytes]) -> None:
         """Sends a body. A server that refuses the head closes; its answer may be there already."""
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(self._timeout)
         try:
             for piece in body:
                 self._connection.send(piece)
         except (BrokenPipeError, ConnectionResetError):
             pass
 
-    def _response(self, *args: Any, **options: Any) -> http.client.HTTPResponse:
-        return _FinalResponse(self, *args, **options)
+    def _answer(self) -> Answer:
+        """The head says what became of the request. Its body, which may be too long or cut, says more."""
+        with self._connection.getresponse() as response:
+            try:
+                body = response.read(_MOST_OF_A_BODY)
+                is_read = not response.read(1)
+            except Broken:
+                body, is_read = b"", False
+            if not is_read:
+                self.close()
+            return Answer(response.status, response.headers, body)
+
+    def _response(self, sock: socket.socket, *args: Any, **options: Any) -> http.client.HTTPResponse:
+        response = _FinalResponse(sock, *args, **options)
+        response.fp = io.BufferedReader(_UntilDeadline(sock, response.fp.detach(), self._deadline))
+        return response
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL that requests can be sent to."""
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:
+        return None
+    is_plain = re.fullmatch("[!-~]+", url) and "@" not in parts.netloc and "#" not in url
+    return parts if is_right and is_plain else None
+
+
+class _UntilDeadline(io.RawIOBase):
+    """Reads from a socket until a time. Its own time-out is one of each byte."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, deadline: float) -> None:
+        super().__init__()
+        self._socket, self._raw, self._deadline = sock, raw, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        try:
+            if left > 0:
+                self._socket.settimeout(left)
+                return self._raw.readinto(buffer)
+        except TimeoutError:
+            pass
+        raise TimeoutError("the server was silent for too long")
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _FinalResponse(http.client.HTTPResponse):
     """Reads over interim answers. `http.client` does so with 100 alone."""
 
-    def __init__(self, connection: SignedConnection, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._signed_connection = connection
-
     def begin(self) -> None:
         super().begin()
         while 101 < self.status < 200:
-            version = self.headers.get("Upload-Draft-Interop-Version")
-            if self.status == 104 and version == INTEROP_VERSION and "Location" in self.headers:
-                self._signed_connection.interim_location = self.headers["Location"]
             self.headers = self.msg = None  # type: ignore[assignment]
             super().begin()

@@ -1,4 +1,4 @@
-"""What can be wrong with a frame, a signed frame, and a request that is to be signed."""
+"""What can be wrong with a frame, a signed frame, a request that is to be signed, and an upload."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ class Refusal(ValueError):
 
 class SigningError(ValueError):
     """A mistake of the caller: keys, a date, or a request that cannot be signed as it is."""
+
+
+class UploadError(Exception):
+    """An upload that ended early. `status` is that of the answer that said so.
+
+    `can_be_resumed` unless the upload, if it was created, is known to have ended: a full disk, a lower
+    limit of a proxy, a wrong key and a wrong clock can be mended.
+    """
+
+    def __init__(self, message: str, status: int | None = None, can_be_resumed: bool = True) -> None:
+        super().__init__(message)
+        self.status = status
+        self.can_be_resumed = can_be_resumed
+
+
+class SourceError(UploadError):
+    """A source that cannot be read, has changed, or cannot be cut into parts that the server takes."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import BinaryIO, Callable, Iterable, List, Sequence, Tuple
 
 from .canonical import canonical_request
-from .content_digest import claimed_sha256
 from .errors import FrameError, SigningError
 from .frame import Bytes, HeadReader, Payload
 from .head import Head, Rules, Text, as_bytes, head_of_request
 from .key import Credentials, SigningKey, date_of, timestamp_of
+from .structured_fields import claimed_sha256
 
 EMPTY_SHA256 = hashlib.sha256().digest()
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Callable, Iterable, Mapping, Sequence, Union
 
 from .canonical import canonical_request
-from .content_digest import claimed_sha256
 from .errors import FrameError, Refusal
 from .frame import Bytes, HeadReader, Payload
 from .head import Head, Rules, Text, head_of_request
 from .key import DAY, NANOSECONDS, Credentials, SigningKey, is_date
 from .signing import EMPTY_SHA256, FieldNames
+from .structured_fields import claimed_sha256
 
 # The live secrets of an access key: none if it is unknown or revoked.
 Secrets = Union[Mapping[str, Sequence[str]], Callable[[str], Sequence[str]]]

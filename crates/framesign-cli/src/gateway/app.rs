@@ -9,7 +9,6 @@ use axum::{
     http::{HeaderValue, Request, Response, Version, header},
     response::IntoResponse,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     exit::FatalError,
@@ -33,7 +32,7 @@ use crate::{
             problem::Problem,
             upstream_answer::OfUpstream,
         },
-        state::{server_state::ServerState, warnings::Warnings},
+        state::{environment::Environment, replay, server_state::ServerState, warnings::Warnings},
     },
 };
 
@@ -41,7 +40,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) server: Arc<ServerState>,
-    permits: Arc<Semaphore>,
     has_spool: bool,
     way: Way,
 }
@@ -54,9 +52,10 @@ enum Way {
 }
 
 impl Gateway {
-    /// Reads the files that `settings` name.
+    /// Reads the files that `settings` name, and the secrets that `environment` holds or names.
     pub(crate) fn new(
         settings: GatewaySettings,
+        environment: &Environment,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         let server = Arc::new(ServerState::new(&settings.server, None, warnings)?);
@@ -66,8 +65,12 @@ impl Gateway {
         let mut host = settings.upstream_host;
         let way = match settings.direction {
             Direction::Inbound(inbound) => {
+                let replays = &server.metrics.replays;
+                let guard = replay::guard(inbound.replay.as_ref(), environment, replays, warnings)?;
+                // Whoever sends signs: there are no callers with rates.
+                let guard = guard.map(|(guard, _)| guard);
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
-                Way::In(Box::new(Inbound::new(*inbound, handover, spool, claimed)?))
+                Way::In(Box::new(Inbound::new(*inbound, handover, guard, spool, claimed)?))
             }
             Direction::Outbound(source) => {
                 let authority = upstream.authority().clone();
@@ -76,13 +79,12 @@ impl Gateway {
                 let hosts =
                     [host.as_ref().map(HeaderValue::as_bytes), Some(authority.as_str().as_bytes())];
                 let browser =
-                    BrowserCheck::new(settings.server.listen, hosts.into_iter().flatten());
+                    BrowserCheck::new(&settings.server.listen, hosts.into_iter().flatten());
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
                 Way::Out(Box::new(Outbound::new(source, handover, browser, spool, claimed)?))
             }
         };
-        let permits = Arc::new(Semaphore::new(server.limits.max_requests));
-        Ok(Self { server, permits, has_spool: settings.spool.is_some(), way })
+        Ok(Self { server, has_spool: settings.spool.is_some(), way })
     }
 
     /// Reads certificates and keys again. What cannot be read stays as it was.
@@ -97,11 +99,6 @@ impl Gateway {
     /// The files that a request opens beside its connection: one to the upstream, and that of its body.
     pub(crate) fn files_per_request(&self) -> usize {
         if self.has_spool { 2 } else { 1 }
-    }
-
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
     }
 }
 
@@ -126,7 +123,7 @@ async fn answer(
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     checks::check(&request)?;
-    let permit = gateway.permit()?;
+    let permit = gateway.server.request_permit()?;
     let (version, request_id) = (request.version(), RequestId::of(&request));
     let request = request.map(|body| ClientBody::new(body, Arc::clone(&gateway.server)));
     let end = request.body().end();

@@ -1,11 +1,14 @@
 //! The check that keeps web pages from having requests signed: a browser on the same machine reaches
 //! loopback as local programs do.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts, uri::Authority};
 
-use crate::{gateway::handover, serve::routes::problem::Problem};
+use crate::{
+    gateway::handover,
+    serve::{net::endpoint::ListenAddress, routes::problem::Problem},
+};
 
 /// Refuses requests that a web page can have brought about.
 #[derive(Debug)]
@@ -17,16 +20,19 @@ pub(crate) struct BrowserCheck {
 impl BrowserCheck {
     /// A check for a listener at `listen`, before an upstream with these authorities. On loopback it
     /// checks Host too: the name of a page can be made to resolve to it (DNS rebinding). Elsewhere
-    /// nobody knows by which names clients call.
+    /// nobody knows by which names clients call, and no page reaches a unix socket.
     pub(crate) fn new<'a>(
-        listen: SocketAddr,
+        listen: &ListenAddress,
         upstream: impl IntoIterator<Item = &'a [u8]>,
     ) -> Self {
-        let hosts = || {
-            let upstream = upstream.into_iter().filter_map(host_of);
-            upstream.chain([listen.ip().to_string()]).collect()
+        let hosts = match listen {
+            ListenAddress::Tcp(address) if address.ip().is_loopback() => {
+                let upstream = upstream.into_iter().filter_map(host_of);
+                Some(upstream.chain([address.ip().to_string()]).collect())
+            }
+            _ => None,
         };
-        Self { hosts: listen.ip().is_loopback().then(hosts) }
+        Self { hosts }
     }
 
     /// Checks a request.
@@ -87,7 +93,7 @@ mod tests {
     #[test]
     fn hosts_of_loopback_and_of_the_upstream_are_taken() {
         let listen = "127.0.0.1:8081".parse().unwrap();
-        let check = BrowserCheck::new(listen, [&b"Peer.example:443"[..], b"app"]);
+        let check = BrowserCheck::new(&listen, [&b"Peer.example:443"[..], b"app"]);
         let taken = [
             "localhost",
             "LocalHost:8081",
@@ -119,8 +125,10 @@ mod tests {
         for host in refused {
             assert!(!check.takes(host.as_bytes()), "{host}");
         }
-        let everywhere = BrowserCheck::new("0.0.0.0:8081".parse().unwrap(), []);
-        assert!(everywhere.takes(b"gateway:8081"));
+        for elsewhere in ["0.0.0.0:8081", "unix:/run/gateway.sock"] {
+            let everywhere = BrowserCheck::new(&elsewhere.parse().unwrap(), []);
+            assert!(everywhere.takes(b"gateway:8081"));
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) mod fields;
 mod handover;
 mod inbound;
 mod outbound;
+mod proven;
 pub(crate) mod settings;
 mod spool;
 pub(crate) mod unsigned;

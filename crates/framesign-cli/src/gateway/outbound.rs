@@ -8,7 +8,7 @@ use framesign::{
     PayloadHash,
     client::{NotSigned, RequestSigner, SignableBody},
 };
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::{
     exit::FatalError,
@@ -129,13 +129,7 @@ fn not_taken(error: &SpoolError<BodyFailure>) -> Problem {
                 .with(HeaderName::from_static("want-content-digest"), "sha-256=10")
                 .closing()
         }
-        SpoolError::Full => {
-            Problem::unavailable("as many bytes in files as there may be").closing()
-        }
-        SpoolError::Io(problem) => {
-            error!("--spool: {problem}");
-            Problem::unavailable("the body cannot be taken into a file").closing()
-        }
+        SpoolError::Full | SpoolError::Io(_) => error.unavailable(),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use axum::http::HeaderValue;
+use clap::ValueEnum;
 use framesign::{client::RequestSigner, verify::Policy};
 
 use crate::{
     exit::FatalError,
     gateway::{fields::ForwardedFields, unsigned::UnsignedRoute, upstream::url::UpstreamUrl},
-    serve::state::settings::ServerSettings,
+    serve::state::settings::{ReplaySettings, ServerSettings},
 };
 
 /// The settings of a gateway.
@@ -35,10 +36,24 @@ pub(crate) struct UpstreamSettings {
     pub(crate) url: UpstreamUrl,
     /// The file with the authorities of its certificate.
     pub(crate) ca: Option<PathBuf>,
+    pub(crate) http: UpstreamHttp,
     pub(crate) connect_timeout: Duration,
     pub(crate) response_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) keep_alive: Duration,
+}
+
+/// The version of HTTP that is spoken with the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UpstreamHttp {
+    /// HTTP/2 if the upstream agrees to it in the handshake of TLS, else HTTP/1.1
+    Auto,
+    /// HTTP/1.1
+    #[value(name = "1.1")]
+    Http1,
+    /// HTTP/2, by prior knowledge if there is no TLS
+    #[value(name = "2")]
+    Http2,
 }
 
 /// Where bodies are taken to.
@@ -62,6 +77,8 @@ pub(crate) struct InboundSettings {
     pub(crate) keeps_signature: bool,
     pub(crate) forwarded: ForwardedFields,
     pub(crate) max_requests_per_caller: usize,
+    /// `None` if requests are taken as often as they come.
+    pub(crate) replay: Option<ReplaySettings>,
 }
 
 /// Makes the signer, at the start and again at every SIGHUP.

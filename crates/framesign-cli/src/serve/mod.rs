@@ -19,6 +19,8 @@ pub(crate) mod net;
 pub(crate) mod routes;
 mod service;
 pub(crate) mod state;
+#[cfg(feature = "otlp")]
+pub(crate) mod traces;
 
 pub(crate) use self::service::{Listeners, run};
 

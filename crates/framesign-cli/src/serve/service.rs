@@ -2,13 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task, time};
+use tokio::{task, time};
 use tracing::{error, info, warn};
 
 use crate::{
     exit::Exit,
     serve::{
-        net::{connection::Server, drain::Drain, listener, operator_listener},
+        net::{
+            bound_listener::BoundListener, connection::Server, drain::Drain, listener,
+            operator_listener,
+        },
         routes::app::App,
         state::{server_state::ServerState, settings::ShutdownTimes},
     },
@@ -21,9 +24,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Listeners {
     /// The listener of callers; also of operators, if they have none of their own.
-    pub(crate) main: TcpListener,
+    pub(crate) main: BoundListener,
     /// The listener of operators.
-    pub(crate) admin: Option<TcpListener>,
+    pub(crate) admin: Option<BoundListener>,
     /// The most connections that `main` has open at a time.
     pub(crate) max_connections: usize,
 }
@@ -86,11 +89,22 @@ async fn finish(state: &ServerState, drains: &Drains, before_cut: impl Fn()) -> 
     if !drains.admin.finish(LAST_ANSWERS).await {
         drains.admin.cut().await;
     }
+    #[cfg(feature = "otlp")]
+    end_traces(state).await;
     if requests > 0 {
         return Exit::Failed;
     }
     info!("the service has ended");
     Exit::Done
+}
+
+/// Sends the spans that wait. That blocks, and a span is worth no panic.
+#[cfg(feature = "otlp")]
+async fn end_traces(state: &ServerState) {
+    if let Some(traces) = state.traces.clone() {
+        // A panic of it is in the log.
+        let _ = task::spawn_blocking(move || traces.end()).await;
+    }
 }
 
 /// Cuts the requests that have no answer, so that each has its line in the log. Returns how many

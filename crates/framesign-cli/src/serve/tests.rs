@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     Listeners,
+    net::{bound_listener::BoundListener, endpoint::ListenAddress},
     routes::router::app,
     run,
     state::{
@@ -45,7 +46,7 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
     let address = main.local_addr().unwrap();
     let settings = Settings {
         server: ServerSettings {
-            listen: address,
+            listen: ListenAddress::Tcp(address),
             admin_listen: None,
             tls: None,
             limits: Limits {
@@ -74,7 +75,7 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
     let state = ServiceState::new(settings, environment, &mut Warnings::default()).unwrap();
     let state = Arc::new(state);
     let (shutdown, causes) = unbounded_channel();
-    let listeners = Listeners { main, admin: None, max_connections: 8 };
+    let listeners = Listeners { main: BoundListener::Tcp(main), admin: None, max_connections: 8 };
     let handle = Handle { address, state: Arc::clone(&state), shutdown };
     (Service { listeners, state, causes }, handle)
 }

@@ -4,15 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use framesign::PayloadHash;
-use http::{HeaderMap, HeaderName, StatusCode, header, response::Parts};
+use http::{HeaderMap, StatusCode, header, response::Parts};
 use serde::Deserialize;
 use sfv::{Dictionary, ListEntry, Parser};
 
 use crate::fields::{
-    PARTIAL_UPLOAD, UPLOAD_COMPLETE, UPLOAD_LIMIT, UPLOAD_OFFSET, boolean, integer, repr_digest,
+    ACCEPT_PATCH, PARTIAL_UPLOAD, UPLOAD_COMPLETE, UPLOAD_LIMIT, UPLOAD_OFFSET, boolean, integer,
+    repr_digest,
 };
-
-const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// A final answer.
 #[derive(Debug)]

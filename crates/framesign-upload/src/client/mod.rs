@@ -52,6 +52,7 @@ mod event;
 mod part;
 mod part_reader;
 mod part_size;
+mod requester;
 mod requests;
 mod retries;
 mod settings;

@@ -1,23 +1,22 @@
 //! An upload, from its first request to its last.
 
-use std::{mem, sync::Arc, time::SystemTime};
+use std::{mem, sync::Arc};
 
-use framesign::{PayloadHash, client::SignableBody};
-use http::{Method, Request, StatusCode, Uri};
-use tokio::{task, time};
+use framesign::PayloadHash;
+use http::{Method, StatusCode, Uri};
+use tokio::task;
 
 use super::{
     answer::{Answer, Limits},
-    error::{Failure, UploadError},
+    error::UploadError,
     event::Event,
     part::{self, Part, Sent},
     part_reader::PartReader,
     part_size::{max_append_size, part_size},
+    requester::{Requester, refused},
     requests,
-    retries::{Attempts, Kind, kind},
     settings::Settings,
     source::Source,
-    transport::NoAnswer,
     url::Url,
 };
 
@@ -70,7 +69,7 @@ pub(super) async fn resume(
         Err(error) => return Err(error),
     }
     let state = upload.ask_offset(0, upload.length.unwrap_or(u64::MAX)).await?;
-    upload.attempts = Attempts::new(settings.retries);
+    upload.requester.progressed();
     settings.observer.tell(Event::Resumed { offset: upload.offset });
     let (mut reader, offset) = (PartReader::new(source), upload.offset);
     let reader = part::run(move || reader.skip(offset).map(|()| reader)).await??;
@@ -84,7 +83,7 @@ pub(super) async fn resume(
 pub(super) async fn cancel(settings: &Settings, location: Url) -> Result<(), UploadError> {
     let mut upload = Upload::of(settings, location, None);
     let location = upload.url.clone();
-    let answer = upload.request(|| requests::plain(&Method::DELETE, &location)).await;
+    let answer = upload.requester.send(|| requests::plain(&Method::DELETE, &location)).await;
     answer.map(drop).map_err(gone_if_not_found)
 }
 
@@ -97,9 +96,7 @@ struct Upload<'a> {
     /// The number of bytes that the server has.
     offset: u64,
     limits: Limits,
-    attempts: Attempts,
-    /// Whether the server has accepted a request with this key.
-    is_accepted: bool,
+    requester: Requester<'a>,
 }
 
 impl<'a> Upload<'a> {
@@ -115,8 +112,7 @@ impl<'a> Upload<'a> {
             length,
             offset: 0,
             limits: Limits::default(),
-            attempts: Attempts::new(settings.retries),
-            is_accepted: false,
+            requester: Requester::new(settings),
         }
     }
 
@@ -128,10 +124,8 @@ impl<'a> Upload<'a> {
     /// it counts if it comes twice.
     async fn discover(&mut self) -> Result<bool, UploadError> {
         let url = self.url.clone();
-        let answered = self.request(|| requests::plain(&Method::OPTIONS, &url)).await;
-        // Whoever answers need not have looked at the signature.
-        self.is_accepted = false;
-        self.attempts = Attempts::new(self.settings.retries);
+        let answered = self.requester.send(|| requests::plain(&Method::OPTIONS, &url)).await;
+        self.requester.forget_acceptance();
         let answer = answered?;
         if !answer.takes_parts() {
             return Ok(false);
@@ -152,7 +146,7 @@ impl<'a> Upload<'a> {
 
     async fn create(&mut self) -> Result<(), UploadError> {
         let (url, length) = (self.url.clone(), self.length);
-        let answer = self.request(|| requests::create(&url, length)).await?;
+        let answer = self.requester.send(|| requests::create(&url, length)).await?;
         let no_location = UploadError::Protocol(
             "does not say where the upload is; its answer to the creation has no Location",
         );
@@ -160,7 +154,7 @@ impl<'a> Upload<'a> {
         self.adopt_limits(&answer);
         self.settings.observer.tell(Event::Created { upload: &location.to_uri() });
         self.location = Some(location);
-        self.attempts = Attempts::new(self.settings.retries);
+        self.requester.progressed();
         Ok(())
     }
 
@@ -174,7 +168,7 @@ impl<'a> Upload<'a> {
         let (url, sent) = (self.url.clone(), Arc::new(Sent::default()));
         let observer = &self.settings.observer;
         let make = || requests::put(&url, whole.body(&sent, observer));
-        let answered = self.request_with_body(make, &sent).await;
+        let answered = self.requester.send_with_body(make, &sent).await;
         if answered.is_err() {
             whole.check_unchanged().await?;
         }
@@ -259,7 +253,7 @@ impl<'a> Upload<'a> {
     }
 
     fn progressed(&mut self) {
-        self.attempts = Attempts::new(self.settings.retries);
+        self.requester.progressed();
         self.settings.observer.tell(Event::Acknowledged { offset: self.offset });
     }
 
@@ -269,28 +263,29 @@ impl<'a> Upload<'a> {
         let sent = Arc::new(Sent::default());
         let body = rest.body(&sent, &self.settings.observer);
         let request = requests::append(self.location(), rest, body);
-        let answered = self.settings.transport.send(request, &sent).await;
+        let answered = self.requester.try_send(request, &sent).await;
         match answered {
             Ok(answer) if answer.is_success() && is_of(&answer, rest) => return Ok(Some(answer)),
             // It has another part of it, or more, or says nothing of it. Of a server that does so
             // again and again there is an end as well.
-            Ok(answer) if answer.is_success() => match self.attempts.pause(None) {
-                Some(pause) => time::sleep(pause).await,
-                None => return Err(UploadError::Protocol("has another part than was sent")),
-            },
+            Ok(answer) if answer.is_success() => {
+                if !self.requester.pause().await {
+                    return Err(UploadError::Protocol("has another part than was sent"));
+                }
+            }
             // Whatever it was, it is no use to go on.
             Ok(answer) if !answer.is_success() && answer.complete() == Some(true) => {
                 return Err(refused(&Method::PATCH, &answer));
             }
             Ok(answer) if answer.status == StatusCode::PAYLOAD_TOO_LARGE => {
                 self.adopt_limits(&answer);
-                self.pause_after(&Method::PATCH, &answer).await?;
+                self.requester.pause_after(&Method::PATCH, &answer).await?;
             }
-            Ok(answer) => self.pause_after(&Method::PATCH, &answer).await?,
+            Ok(answer) => self.requester.pause_after(&Method::PATCH, &answer).await?,
             Err(problem) => {
                 // The bytes of a file that changed are not those that were signed.
                 rest.check_unchanged().await?;
-                self.pause_after_break(problem).await?;
+                self.requester.pause_after_break(problem).await?;
             }
         }
         rest.check_unchanged().await?;
@@ -300,7 +295,7 @@ impl<'a> Upload<'a> {
     /// Asks how many bytes the server has.
     async fn ask_offset(&mut self, least: u64, most: u64) -> Result<Answer, UploadError> {
         let location = self.location().clone();
-        let answer = self.request(|| requests::plain(&Method::HEAD, &location)).await;
+        let answer = self.requester.send(|| requests::plain(&Method::HEAD, &location)).await;
         let answer = answer.map_err(gone_if_not_found)?;
         match answer.offset() {
             Some(offset) if (least..=most).contains(&offset) => {
@@ -348,7 +343,7 @@ impl<'a> Upload<'a> {
     /// time.
     async fn abandon(&mut self) {
         let request = requests::plain(&Method::DELETE, self.location());
-        let _ = self.settings.transport.send(request, &Sent::default()).await;
+        let _ = self.requester.try_send(request, &Sent::default()).await;
     }
 
     fn adopt_limits(&mut self, answer: &Answer) {
@@ -360,75 +355,6 @@ impl<'a> Upload<'a> {
     /// Where the parts go. Only an upload that was created has any.
     fn location(&self) -> &Url {
         self.location.as_ref().unwrap_or(&self.url)
-    }
-
-    // Attempts.
-
-    /// Sends a request without content until it has an answer that is a success.
-    async fn request(
-        &mut self,
-        make: impl Fn() -> Request<SignableBody>,
-    ) -> Result<Answer, UploadError> {
-        self.request_with_body(make, &Sent::default()).await
-    }
-
-    async fn request_with_body(
-        &mut self,
-        make: impl Fn() -> Request<SignableBody>,
-        sent: &Sent,
-    ) -> Result<Answer, UploadError> {
-        loop {
-            let request = make();
-            let method = request.method().clone();
-            match self.settings.transport.send(request, sent).await {
-                Ok(answer) if answer.is_success() => {
-                    self.is_accepted = true;
-                    return Ok(answer);
-                }
-                Ok(answer) => self.pause_after(&method, &answer).await?,
-                Err(problem) => self.pause_after_break(problem).await?,
-            }
-        }
-    }
-
-    /// Waits after an answer that is no success, if another attempt is to be made.
-    async fn pause_after(&mut self, method: &Method, answer: &Answer) -> Result<(), UploadError> {
-        let retry_after = answer.retry_after(SystemTime::now());
-        let failure = || Failure::Status { status: answer.status, detail: answer.detail() };
-        let pause = match kind(answer.status, retry_after.is_some()) {
-            Kind::Final => None,
-            Kind::Refusal => self.attempts.pause_after_refusal(self.is_accepted),
-            Kind::Passing => match self.attempts.pause(retry_after) {
-                Some(pause) => Some(pause),
-                None => return Err(self.gave_up(failure())),
-            },
-        };
-        let pause = pause.ok_or_else(|| refused(method, answer))?;
-        self.wait(&failure(), pause).await;
-        Ok(())
-    }
-
-    async fn pause_after_break(&mut self, problem: NoAnswer) -> Result<(), UploadError> {
-        let failure = match problem {
-            NoAnswer::Never(error) => return Err(error),
-            NoAnswer::Broken(error) => Failure::Connection(error),
-        };
-        match self.attempts.pause(None) {
-            Some(pause) => {
-                self.wait(&failure, pause).await;
-                Ok(())
-            }
-            None => Err(self.gave_up(failure)),
-        }
-    }
-
-    async fn wait(&self, problem: &Failure, pause: time::Duration) {
-        self.settings.observer.tell(Event::Retrying { problem, pause });
-        time::sleep(pause).await;
-    }
-
-    fn gave_up(&self, last: Failure) -> UploadError {
-        UploadError::GaveUp { failures: self.attempts.failures, last }
     }
 }
 
@@ -444,15 +370,6 @@ fn is_of(answer: &Answer, part: &Part) -> bool {
         None => has_kind.or(has_end).is_some(),
     };
     is_said && has_end.unwrap_or(true) && has_kind.unwrap_or(true)
-}
-
-fn refused(method: &Method, answer: &Answer) -> UploadError {
-    UploadError::Refused {
-        method: method.clone(),
-        status: answer.status,
-        detail: answer.detail(),
-        has_ended: answer.complete() == Some(true),
-    }
 }
 
 /// An upload that is asked for and not found is gone.

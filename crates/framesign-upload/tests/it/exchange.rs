@@ -220,14 +220,16 @@ async fn cancellation_leaves_nothing() {
 async fn options_need_no_signature_and_tell_the_limits() {
     let kept = Kept::all();
     let server = Server::limited_of(&kept[1], Limits::default());
-    for (path, allow) in [
-        ("/files/f", "POST, PUT, OPTIONS"),
-        ("/uploads/0123456789abcdef0123456789abcdef", "GET, HEAD, PATCH, DELETE, OPTIONS"),
+    let upload = "/uploads/0123456789abcdef0123456789abcdef";
+    for (path, allow, patch) in [
+        ("/files/f", "POST, PUT, OPTIONS", None),
+        (upload, "GET, HEAD, PATCH, DELETE, OPTIONS", Some("application/partial-upload")),
     ] {
         let request = http::Request::builder().method("OPTIONS").uri(path).header("host", "h");
         let answer =
             server.send(request.body(super::client::content(vec![])).unwrap()).await.expect(204);
         assert_eq!(answer.field("allow"), Some(allow));
+        assert_eq!(answer.field("accept-patch"), patch);
         assert!(answer.field("upload-limit").unwrap().starts_with("max-size="));
     }
 }

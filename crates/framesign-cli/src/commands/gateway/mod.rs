@@ -12,15 +12,17 @@ use crate::{
     },
     exit::{Exit, FatalError},
     gateway::app::{Gateway, app},
+    serve::state::environment::Environment,
 };
 
 /// Hands requests on until a signal ends it.
 pub(crate) fn run(options: &Options, signals: Signals) -> Result<Exit, FatalError> {
     let settings = options.settings()?;
-    let process = Process::new(signals, &options.listening, &options.memory, &options.logs)?;
+    let process = Process::new(signals, &options.server)?;
     let server = settings.server.clone();
     process.run(&server, |warnings| {
-        let gateway = Arc::new(Gateway::new(settings, warnings)?);
+        let environment = Environment::of_process();
+        let gateway = Arc::new(Gateway::new(settings, &environment, warnings)?);
         Ok(served(&gateway))
     })
 }

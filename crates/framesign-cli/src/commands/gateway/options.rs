@@ -10,14 +10,12 @@ use clap::{Args, ValueEnum, ValueHint};
 use framesign::{Limits, SigningOptions, client::RequestSigner};
 
 use crate::{
-    commands::serve::options::{
-        LimitOptions, ListeningOptions, LogOptions, MemoryOptions, ShutdownOptions, TlsOptions,
-    },
+    commands::serve::{replay_options::ReplayOptions, server_options::ServerOptions},
     exit::FatalError,
     gateway::{
         fields::ForwardedFields,
         settings::{
-            Direction, GatewaySettings, InboundSettings, SignerSource, SpoolSettings,
+            Direction, GatewaySettings, InboundSettings, SignerSource, SpoolSettings, UpstreamHttp,
             UpstreamSettings,
         },
         unsigned::UnsignedRoute,
@@ -36,7 +34,7 @@ use crate::{
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Options {
     #[command(flatten)]
-    pub(crate) listening: ListeningOptions,
+    pub(crate) server: ServerOptions,
 
     #[command(flatten)]
     upstream: UpstreamOptions,
@@ -51,19 +49,7 @@ pub(crate) struct Options {
     spool: SpoolOptions,
 
     #[command(flatten)]
-    tls: TlsOptions,
-
-    #[command(flatten)]
-    limits: LimitOptions,
-
-    #[command(flatten)]
-    shutdown: ShutdownOptions,
-
-    #[command(flatten)]
-    pub(crate) logs: LogOptions,
-
-    #[command(flatten)]
-    pub(crate) memory: MemoryOptions,
+    replays: ReplayOptions,
 
     #[command(flatten)]
     policy: PolicyOptions,
@@ -90,6 +76,10 @@ struct UpstreamOptions {
     /// Send this Host [default: that of the client, or with --sign that of the upstream]
     #[arg(long, value_name = "NAME")]
     upstream_host: Option<Authority>,
+
+    /// The version of HTTP that is spoken with the upstream
+    #[arg(long, value_name = "VERSION", default_value = "auto")]
+    upstream_http: UpstreamHttp,
 
     /// Answer 504 if the upstream takes no connection for longer than this
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
@@ -154,7 +144,7 @@ enum SignatureFields {
 #[command(next_help_heading = "Signing")]
 struct OutboundOptions {
     /// Sign what is handed on, for everybody who reaches the listener
-    #[arg(long, conflicts_with_all = ["secrets", "unsigned"])]
+    #[arg(long, conflicts_with_all = ["secrets", "unsigned", "replay"])]
     sign: bool,
 
     /// Sign for everybody, even if it listens on more than loopback
@@ -184,7 +174,8 @@ struct SpoolOptions {
 
 const AFTER_HELP: &str = "\
 With --sign the secret key comes from FRAMESIGN_SECRET_KEY or --secret-key-file, never from an
-argument, which is public.
+argument, which is public. The password of the Redis or Valkey of --replay, if it has one, comes
+from FRAMESIGN_REPLAY_PASSWORD, or from the file that FRAMESIGN_REPLAY_PASSWORD_FILE names.
 
 Every option has a variable of its name: --upstream is FRAMESIGN_UPSTREAM.
 
@@ -205,13 +196,7 @@ impl Options {
     /// Checks the options.
     pub(crate) fn settings(&self) -> Result<GatewaySettings, FatalError> {
         let settings = GatewaySettings {
-            server: ServerSettings {
-                listen: self.listening.listen,
-                admin_listen: self.listening.admin_listen,
-                tls: self.tls.files(),
-                limits: self.limits.limits(),
-                shutdown: self.shutdown.times(),
-            },
+            server: self.server.settings(),
             upstream: self.upstream.settings(),
             upstream_host: self.upstream.host()?,
             spool: self.spool.settings(),
@@ -227,7 +212,7 @@ impl Options {
     }
 
     fn inbound(&self, secrets: &Path) -> Result<InboundSettings, FatalError> {
-        let policy = self.policy.policy_within(self.limits.max_body.0);
+        let policy = self.policy.policy_within(self.server.limits.max_body.0);
         Ok(InboundSettings {
             secrets: secrets.to_owned(),
             policy: policy.limits(head_limits(&self.allowed_methods)?),
@@ -236,6 +221,7 @@ impl Options {
             keeps_signature: self.inbound.signature_fields == SignatureFields::Keep,
             forwarded: self.inbound.forwarded,
             max_requests_per_caller: self.inbound.max_requests_per_caller as usize,
+            replay: self.replays.settings()?,
         })
     }
 }
@@ -255,6 +241,7 @@ impl UpstreamOptions {
         UpstreamSettings {
             url: self.url.clone(),
             ca: self.upstream_ca.clone(),
+            http: self.upstream_http,
             connect_timeout: self.connect_timeout,
             response_timeout: self.response_timeout,
             idle_timeout: self.upstream_idle_timeout,
@@ -282,7 +269,7 @@ impl OutboundOptions {
     /// Refuses to sign for everybody on a network, unless that is wanted.
     fn check_guard(&self, server: &ServerSettings) -> Result<(), FatalError> {
         let asks_certificates = server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        let is_guarded = server.listen.ip().is_loopback() || asks_certificates;
+        let is_guarded = server.listen.is_local() || asks_certificates;
         if !self.sign || is_guarded || self.allow_anonymous {
             return Ok(());
         }

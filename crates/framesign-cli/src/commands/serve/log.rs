@@ -17,7 +17,7 @@ use tracing_subscriber::{
     Layer, filter::Targets, fmt, layer::SubscriberExt, registry, registry::LookupSpan,
 };
 
-use crate::commands::serve::options::{LogFormat, LogLevel};
+use crate::commands::serve::server_options::{LogFormat, LogLevel};
 
 /// The most lines that wait for standard error. Its reader can stop reading, as a full pipe or a
 /// stopped terminal does: requests and signals do not wait for that, lines over this are lost.

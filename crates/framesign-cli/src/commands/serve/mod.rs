@@ -2,13 +2,15 @@
 
 mod core_dumps;
 mod log;
-pub(crate) mod options;
+mod options;
 pub(crate) mod process;
+pub(crate) mod replay_options;
+pub(crate) mod server_options;
 pub(crate) mod signals;
 
 use std::sync::Arc;
 
-pub(crate) use self::options::{Options, with_environment};
+pub(crate) use self::{options::Options, server_options::with_environment};
 use self::{
     process::{Process, Served, refused},
     signals::Signals,
@@ -32,7 +34,7 @@ pub(crate) fn install_signals() -> Result<Signals, FatalError> {
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Options, signals: Signals) -> Result<Exit, FatalError> {
     let settings = options.settings()?;
-    let process = Process::new(signals, &options.listening, &options.memory, &options.logs)?;
+    let process = Process::new(signals, &options.server)?;
     let server = settings.server.clone();
     process.run(&server, |warnings| {
         let state = ServiceState::new(settings, Environment::of_process(), warnings)?;

@@ -8,7 +8,6 @@ use std::{
 };
 
 use tokio::{
-    net::TcpListener,
     runtime::{Builder, Runtime},
     signal::unix::Signal,
     task::{self, JoinError},
@@ -19,14 +18,14 @@ use crate::{
     commands::serve::{
         core_dumps,
         log::{self, Log},
-        options::{ListeningOptions, LogOptions, MemoryOptions},
+        server_options::ServerOptions,
         signals::Signals,
     },
     exit::{Exit, FatalError},
     serve::{
         self, Listeners,
         net::{
-            listener,
+            bound_listener::BoundListener,
             open_files::{Needs, OpenFiles},
             operator_listener,
         },
@@ -60,12 +59,8 @@ pub(crate) struct Process {
 
 impl Process {
     /// Turns core dumps off, starts the log, and raises the limit of open files.
-    pub(crate) fn new(
-        signals: Signals,
-        listening: &ListeningOptions,
-        memory: &MemoryOptions,
-        logs: &LogOptions,
-    ) -> Result<Self, FatalError> {
+    pub(crate) fn new(signals: Signals, options: &ServerOptions) -> Result<Self, FatalError> {
+        let ServerOptions { listening, logs, memory, .. } = options;
         let are_dumps_off = if memory.core_dumps { Ok(()) } else { core_dumps::turn_off() };
         let open_files = OpenFiles::raise_limit();
         let log = log::start(logs.log_format, logs.log_level)
@@ -126,9 +121,9 @@ impl Process {
         settings: &ServerSettings,
         files_per_request: usize,
     ) -> Result<Listeners, FatalError> {
-        let main = listener::bind("--listen", settings.listen)?;
-        let admin =
-            settings.admin_listen.map(|at| listener::bind("--admin-listen", at)).transpose()?;
+        let main = BoundListener::bind("--listen", &settings.listen)?;
+        let admin = settings.admin_listen.as_ref();
+        let admin = admin.map(|at| BoundListener::bind("--admin-listen", at)).transpose()?;
         let operators = if admin.is_some() { operator_listener::MAX_CONNECTIONS } else { 0 };
         let requests = settings.limits.max_requests.saturating_mul(files_per_request);
         let needs = Needs { operators, threads: self.threads, requests };
@@ -168,11 +163,11 @@ fn announce(listeners: &Listeners, has_tls: bool) {
     }
 }
 
-/// Prints an address. A port of 0 was replaced by the one that the system chose.
-fn announce_one(what: &str, scheme: &str, listener: &TcpListener) {
-    let printed = listener.local_addr().and_then(|address| {
+/// Prints an address.
+fn announce_one(what: &str, scheme: &str, listener: &BoundListener) {
+    let printed = listener.url(scheme).and_then(|url| {
         let mut out = io::stdout();
-        writeln!(out, "{what} on {scheme}://{address}")?;
+        writeln!(out, "{what} on {url}")?;
         out.flush()
     });
     if let Err(error) = printed {

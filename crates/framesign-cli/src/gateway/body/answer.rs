@@ -4,15 +4,13 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use axum::body::{Bytes, HttpBody};
 use framesign::http::BoxError;
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio_util::sync::DropGuard;
 
-use crate::serve::net::stall_timer::StallTimer;
+use crate::{gateway::upstream::exchange::Exchange, serve::net::stall_timer::StallTimer};
 
 /// The body of an answer of the upstream. One that breaks off ends in an error, so that no client
 /// takes it for a whole one.
@@ -20,25 +18,36 @@ pub(crate) struct AnswerBody {
     body: Incoming,
     timer: StallTimer,
     log: Option<Log>,
-    _over: DropGuard,
+    /// `None` once the body has ended.
+    exchange: Option<Exchange>,
 }
 
 type Log = Box<dyn FnOnce(&str) + Send>;
 
 impl AnswerBody {
-    /// Ends `body` if it stands still for longer than `idle_timeout`. Tells `log` if it breaks off,
-    /// and `over` when it is dropped.
+    /// Ends `body` if it stands still for longer than the exchange allows. Tells `log` if it breaks off.
     pub(crate) fn new(
         body: Incoming,
-        idle_timeout: Duration,
-        over: DropGuard,
+        exchange: Exchange,
         log: impl FnOnce(&str) + Send + 'static,
     ) -> Self {
-        let log: Option<Log> = Some(Box::new(log));
-        Self { body, timer: StallTimer::new(idle_timeout), log, _over: over }
+        let timer = StallTimer::new(exchange.idle_timeout);
+        let mut answer = Self { body, timer, log: Some(Box::new(log)), exchange: Some(exchange) };
+        answer.finish_if_ended();
+        answer
+    }
+
+    /// Nobody may poll a body that has ended.
+    fn finish_if_ended(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(exchange) = self.exchange.take()
+        {
+            exchange.finish();
+        }
     }
 
     fn break_off(&mut self, error: BoxError) -> BoxError {
+        self.exchange = None;
         if let Some(log) = self.log.take() {
             log(&error.to_string());
         }
@@ -58,6 +67,10 @@ impl HttpBody for AnswerBody {
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             this.timer.stop();
             let frame = frame.map(|frame| frame.map_err(|error| this.break_off(error.into())));
+            match this.exchange.take_if(|_| frame.is_none()) {
+                Some(exchange) => exchange.finish(),
+                None => this.finish_if_ended(),
+            }
             return Poll::Ready(frame);
         }
         ready!(this.timer.poll(cx));

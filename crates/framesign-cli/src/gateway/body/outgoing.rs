@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use std::{
 use axum::body::{Body, Bytes, HttpBody};
 use framesign::http::BoxError;
 use hyper::body::{Frame, SizeHint};
-use tokio::time;
+use tokio::time::{self, Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long an upstream may take to ask for a body before it is sent unasked: one that knows nothing
@@ -24,7 +25,63 @@ pub(crate) struct OutgoingBody {
     body: Body,
     /// `None` once the body may be sent.
     gate: Option<ContinueGate>,
+    progress: BodyProgress,
     _sent: DropGuard,
+}
+
+/// How far a body has come, for those who wait for it. A clone is of the same body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BodyProgress {
+    sent: CancellationToken,
+    taken: Arc<Mutex<Taken>>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    /// When the last piece was taken; `None` while there is no more of the body.
+    at: Option<Instant>,
+    /// Whether it counts how long nobody takes more.
+    is_watched: bool,
+}
+
+impl BodyProgress {
+    /// Returns whether the whole body was taken, or nobody takes it any more.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent.is_cancelled()
+    }
+
+    /// Waits until the whole body was taken, or nobody takes it any more.
+    pub(crate) async fn sent(&self) {
+        self.sent.cancelled().await;
+    }
+
+    /// From now on it counts how long nobody takes more. In HTTP/1.1 the connection knows better: it
+    /// takes no more of a body while it still writes.
+    pub(crate) fn watch(&self) {
+        *self.taken() = Taken { at: Some(Instant::now()), is_watched: true };
+    }
+
+    /// Waits until nobody has taken more for `timeout`, though there was more.
+    pub(crate) async fn stalled(&self, timeout: Duration) {
+        let end = |taken: &Taken| taken.at.filter(|_| taken.is_watched).map(|at| at + timeout);
+        loop {
+            let until = end(&self.taken()).unwrap_or_else(|| Instant::now() + timeout);
+            time::sleep_until(until).await;
+            if end(&self.taken()).is_some_and(|end| end <= Instant::now()) {
+                return;
+            }
+        }
+    }
+
+    /// Notes whether there was more of the body.
+    fn polled(&self, is_pending: bool) {
+        self.taken().at = (!is_pending).then(Instant::now);
+    }
+
+    // Nothing under the lock panics half-way.
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Keeps a body back until the upstream asks for it.
@@ -66,8 +123,23 @@ impl ContinueGate {
 }
 
 impl OutgoingBody {
-    pub(crate) fn new(body: Body, gate: Option<ContinueGate>, sent: DropGuard) -> Self {
-        Self { body, gate, _sent: sent }
+    /// Keeps `body` back until the `gate` is open.
+    pub(crate) fn new(body: Body, gate: Option<ContinueGate>, progress: BodyProgress) -> Self {
+        let sent = progress.sent.clone().drop_guard();
+        Self { body, gate, progress, _sent: sent }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(ContinueGate(gate)) = &mut self.gate {
+            match ready!(gate.as_mut().poll(cx)) {
+                Gate::Open => self.gate = None,
+                Gate::Refused => {
+                    let problem = "the upstream has answered without the body";
+                    return Poll::Ready(Some(Err(problem.into())));
+                }
+            }
+        }
+        Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into)
     }
 }
 
@@ -79,16 +151,9 @@ impl HttpBody for OutgoingBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Some(ContinueGate(gate)) = &mut self.gate {
-            match ready!(gate.as_mut().poll(cx)) {
-                Gate::Open => self.gate = None,
-                Gate::Refused => {
-                    let problem = "the upstream has answered without the body";
-                    return Poll::Ready(Some(Err(problem.into())));
-                }
-            }
-        }
-        Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into)
+        let frame = self.poll_body(cx);
+        self.progress.polled(frame.is_pending());
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -115,7 +180,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
     use tokio_util::sync::CancellationToken;
 
-    use super::{CONTINUE_TIMEOUT, ContinueGate, OutgoingBody};
+    use super::{BodyProgress, CONTINUE_TIMEOUT, ContinueGate, OutgoingBody};
 
     const LONG: Duration = Duration::from_secs(3600);
 
@@ -124,8 +189,7 @@ mod tests {
         let tokens: [CancellationToken; 3] = Default::default();
         let [asked, answered, over] = tokens.clone();
         let gate = ContinueGate::new(asked, answered, over);
-        let sent = CancellationToken::new().drop_guard();
-        (OutgoingBody::new(Body::from("body"), Some(gate), sent), tokens)
+        (OutgoingBody::new(Body::from("body"), Some(gate), BodyProgress::default()), tokens)
     }
 
     #[tokio::test(start_paused = true)]
@@ -153,5 +217,33 @@ mod tests {
         assert!(timeout(LONG, body.frame()).await.is_err());
         over.cancel();
         assert!(body.frame().await.unwrap().is_err());
+    }
+
+    /// The time until nobody has taken more for a minute, of a body of two pieces.
+    async fn stalls(progress: &BodyProgress) -> Duration {
+        let begun = Instant::now();
+        timeout(LONG, progress.stalled(Duration::from_secs(60))).await.unwrap();
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_stalls_if_nobody_takes_more_though_there_is_more() {
+        let progress = BodyProgress::default();
+        let stalled = || timeout(LONG, progress.stalled(Duration::from_secs(60)));
+        let mut body = OutgoingBody::new(Body::from("body"), None, progress.clone());
+        assert!(stalled().await.is_err(), "nobody watches");
+        progress.watch();
+        assert_eq!(stalls(&progress).await, Duration::from_secs(60));
+        assert!(body.frame().await.unwrap().is_ok());
+        assert_eq!(stalls(&progress).await, Duration::from_secs(60));
+        assert!(!progress.is_sent());
+        drop(body);
+        assert!(progress.is_sent());
+        let (mut waiting, [asked, ..]) = waiting();
+        waiting.progress.watch();
+        assert!(timeout(CONTINUE_TIMEOUT / 2, waiting.frame()).await.is_err());
+        let stalled = waiting.progress.stalled(Duration::from_secs(60));
+        assert!(timeout(LONG, stalled).await.is_err(), "it waits for the client");
+        asked.cancel();
     }
 }

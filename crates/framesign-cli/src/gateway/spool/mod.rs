@@ -11,12 +11,13 @@ use bytes::BytesMut;
 use framesign::PayloadHash;
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
+use tracing::error;
 
 use self::{
     budget::{Budget, Reservation},
     file::SpoolFile,
 };
-use crate::{exit::FatalError, gateway::settings::SpoolSettings};
+use crate::{exit::FatalError, gateway::settings::SpoolSettings, serve::routes::problem::Problem};
 
 /// A directory for bodies, and the bytes that all of them may have together.
 #[derive(Clone, Debug)]
@@ -59,6 +60,22 @@ pub(crate) struct Taking {
     pub(crate) in_memory: usize,
     /// Whether its hash is computed.
     pub(crate) is_hashed: bool,
+}
+
+impl<E> SpoolError<E> {
+    /// The answer to a request whose body finds no room, or cannot be written, which is logged.
+    pub(crate) fn unavailable(&self) -> Problem {
+        let detail = match self {
+            Self::Io(problem) => {
+                error!("--spool: {problem}");
+                "the body cannot be taken into a file"
+            }
+            Self::Full | Self::NoDirectory | Self::Body(_) => {
+                "as many bytes in files as there may be"
+            }
+        };
+        Problem::unavailable(detail).closing()
+    }
 }
 
 impl Spool {

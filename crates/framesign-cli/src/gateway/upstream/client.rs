@@ -1,17 +1,13 @@
 //! Sends requests to the upstream.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    http::{Request, Response, StatusCode, Version, header},
+    http::{Request, Response, StatusCode, header},
 };
-use http::uri::{Authority, Scheme, Uri};
-use hyper::ext::on_informational;
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::uri::{Authority, Scheme};
+use hyper::{body::Incoming, ext::on_informational};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -21,21 +17,27 @@ use crate::{
     gateway::{
         body::{
             answer::AnswerBody,
-            outgoing::{ContinueGate, OutgoingBody},
+            outgoing::{BodyProgress, ContinueGate, OutgoingBody},
         },
         settings::UpstreamSettings,
-        upstream::{connector::Connector, failure::UpstreamFailure},
+        upstream::{
+            connection::{Unanswered, UpstreamConnection},
+            connector::Connector,
+            exchange::Exchange,
+            failure::UpstreamFailure,
+            pool::Pool,
+        },
     },
     serve::middleware::request_id::RequestId,
 };
 
-/// HTTP/1.1: what is kept of a head of an answer at the most, and of a body that waits.
-const BUFFER: usize = 64 * 1024;
-
-/// The upstream.
+/// The upstream. A clone is the same one.
 #[derive(Clone)]
-pub(crate) struct Upstream {
-    client: Client<Connector, OutgoingBody>,
+pub(crate) struct Upstream(Arc<Inner>);
+
+struct Inner {
+    connector: Connector,
+    pool: Pool,
     scheme: Scheme,
     authority: Authority,
     response_timeout: Duration,
@@ -44,60 +46,41 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn new(settings: &UpstreamSettings) -> Result<Self, FatalError> {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.keep_alive)
-            .http1_max_buf_size(BUFFER)
-            .set_host(false)
-            // Of requests that have not begun: not a byte of them was written.
-            .retry_canceled_requests(true)
-            .build(Connector::new(settings)?);
-        Ok(Self {
-            client,
+        Ok(Self(Arc::new(Inner {
+            connector: Connector::new(settings)?,
+            pool: Pool::new(settings.keep_alive),
             scheme: settings.url.scheme(),
             authority: settings.url.authority(),
             response_timeout: settings.response_timeout,
             idle_timeout: settings.idle_timeout,
-        })
+        })))
     }
 
     /// The host of the upstream's URL.
     pub(crate) fn authority(&self) -> &Authority {
-        &self.authority
+        &self.0.authority
     }
 
-    /// Sends `request` and returns the answer, as soon as its head is there. If the request has an
-    /// Expect, its body is not polled before the upstream asks for it.
+    /// Sends `request`, in origin-form and with a Host, and returns the answer as soon as its head is
+    /// there. If the request has an Expect, its body is not polled before the upstream asks for it.
     pub(crate) async fn send(
         &self,
         mut request: Request<Body>,
         request_id: &RequestId,
     ) -> Result<Response<AnswerBody>, UpstreamFailure> {
-        *request.version_mut() = Version::HTTP_11;
-        *request.uri_mut() = self.uri(request.uri())?;
+        let inner = &*self.0;
         let (answered, over) = (CancellationToken::new(), CancellationToken::new());
         // Dropped with the answer, or with this future.
         let is_over = over.clone().drop_guard();
-        let gate = request.headers().contains_key(header::EXPECT).then(|| {
-            let asked = CancellationToken::new();
-            let gate = ContinueGate::new(asked.clone(), answered.clone(), over);
-            on_informational(&mut request, move |interim| {
-                if interim.status() == StatusCode::CONTINUE {
-                    asked.cancel();
-                }
-            });
-            gate
-        });
-        let sent = CancellationToken::new();
-        let is_sent = sent.clone().drop_guard();
-        let request = request.map(|body| OutgoingBody::new(body, gate, is_sent));
-        let response = tokio::select! {
+        let gate = expect_continue(&mut request, &answered, over);
+        let progress = BodyProgress::default();
+        let request = request.map(|body| OutgoingBody::new(body, gate, progress.clone()));
+        let (response, connection) = tokio::select! {
             biased;
-            response = self.client.request(request) => response,
-            () = self.overdue(&sent) => return Err(UpstreamFailure::NoAnswer),
+            exchanged = inner.exchange(request, &progress) => exchanged?,
+            failure = inner.overdue(&progress) => return Err(failure),
         };
         answered.cancel();
-        let response = response.map_err(|error| UpstreamFailure::of(&error))?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let text = "expected HTTP/1.1, found 101 Switching Protocols";
             return Err(UpstreamFailure::Broken(text.into()));
@@ -106,28 +89,84 @@ impl Upstream {
         let log = move |error: &str| {
             warn!(request_id = id.as_str(), error, "the answer of the upstream broke off");
         };
-        Ok(response.map(|body| AnswerBody::new(body, self.idle_timeout, is_over, log)))
+        let (pool, idle_timeout) = (inner.pool.clone(), inner.idle_timeout);
+        let exchange = Exchange { connection, progress, pool, idle_timeout, is_over };
+        Ok(response.map(|body| AnswerBody::new(body, exchange, log)))
+    }
+}
+
+/// Keeps the body of a request with Expect back, until the upstream asks for it.
+fn expect_continue(
+    request: &mut Request<Body>,
+    answered: &CancellationToken,
+    over: CancellationToken,
+) -> Option<ContinueGate> {
+    if !request.headers().contains_key(header::EXPECT) {
+        return None;
+    }
+    let asked = CancellationToken::new();
+    let gate = ContinueGate::new(asked.clone(), answered.clone(), over);
+    on_informational(request, move |interim| {
+        if interim.status() == StatusCode::CONTINUE {
+            asked.cancel();
+        }
+    });
+    Some(gate)
+}
+
+impl Inner {
+    /// Sends `request` on a connection that is there, or on a new one.
+    async fn exchange(
+        &self,
+        mut request: Request<OutgoingBody>,
+        progress: &BodyProgress,
+    ) -> Result<(Response<Incoming>, UpstreamConnection), UpstreamFailure> {
+        while let Some(mut connection) = self.pool.take() {
+            match self.send_on(&mut connection, request, progress).await {
+                Ok(response) => return Ok((response, connection)),
+                // The upstream had closed it: not a byte of the request was written.
+                Err(Unanswered::Unsent(unsent)) => request = *unsent,
+                Err(Unanswered::Failed(failure)) => return Err(failure),
+            }
+        }
+        let mut connection = UpstreamConnection::open(&self.connector).await?;
+        match self.send_on(&mut connection, request, progress).await {
+            Ok(response) => Ok((response, connection)),
+            Err(Unanswered::Unsent(_)) => {
+                Err(UpstreamFailure::Broken("it has closed the connection at once".into()))
+            }
+            Err(Unanswered::Failed(failure)) => Err(failure),
+        }
     }
 
-    /// Waits until the answer should have begun.
-    async fn overdue(&self, sent: &CancellationToken) {
-        sent.cancelled().await;
-        time::sleep(self.response_timeout).await;
+    async fn send_on(
+        &self,
+        connection: &mut UpstreamConnection,
+        request: Request<OutgoingBody>,
+        progress: &BodyProgress,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        if connection.is_http2() {
+            progress.watch();
+        }
+        connection.send(request, &self.scheme).await
     }
 
-    /// The URI of a request to the upstream: the target of `uri` as it stands.
-    fn uri(&self, uri: &Uri) -> Result<Uri, UpstreamFailure> {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = uri.path_and_query().cloned();
-        // Fails for a tunnel alone, which has no path and is handed on to nobody.
-        Uri::from_parts(parts).map_err(|error| UpstreamFailure::Broken(error.to_string()))
+    /// Waits until the answer should have begun, or the upstream should have read more of the body.
+    async fn overdue(&self, progress: &BodyProgress) -> UpstreamFailure {
+        tokio::select! {
+            () = progress.sent() => {
+                time::sleep(self.response_timeout).await;
+                UpstreamFailure::NoAnswer
+            }
+            () = progress.stalled(self.idle_timeout) => {
+                UpstreamFailure::TooSlow("expected the upstream to read, which it did not".into())
+            }
+        }
     }
 }
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("authority", &self.authority).finish_non_exhaustive()
+        f.debug_struct("Upstream").field("authority", &self.0.authority).finish_non_exhaustive()
     }
 }

@@ -1,41 +1,44 @@
-//! Connections to the upstream: TCP, TLS or a unix socket.
+//! Connects to the upstream: by TCP, TLS or a unix socket.
 
 use std::{
     fmt,
     io::{self, ErrorKind},
     path::PathBuf,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 
-use http::Uri;
-use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     net::{TcpStream, UnixStream},
     time,
 };
 use tokio_rustls::TlsConnector;
-use tower_service::Service;
 
 use crate::{
     exit::FatalError,
     gateway::{
-        settings::UpstreamSettings,
-        upstream::{stream::UpstreamStream, tls, url::UpstreamUrl},
+        settings::{UpstreamHttp, UpstreamSettings},
+        upstream::{
+            stream::{Stream, UpstreamStream},
+            tls,
+            url::UpstreamUrl,
+        },
     },
 };
 
-/// Connects to the one upstream, whatever the URI of a request.
-#[derive(Clone)]
-pub(crate) struct Connector(Arc<Inner>);
-
-struct Inner {
+/// Connects to the one upstream.
+pub(crate) struct Connector {
     place: Place,
+    http: UpstreamHttp,
     connect_timeout: Duration,
     idle_timeout: Duration,
+}
+
+/// A connection, and the version of HTTP that is spoken over it.
+pub(crate) struct Connected {
+    pub(crate) stream: UpstreamStream,
+    pub(crate) is_http2: bool,
 }
 
 enum Place {
@@ -55,63 +58,57 @@ impl Connector {
                 Place::Tcp { host: host.to_owned(), port, tls }
             }
         };
-        Ok(Self(Arc::new(Inner {
+        Ok(Self {
             place,
+            http: settings.http,
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_timeout,
-        })))
+        })
     }
-}
 
-impl Inner {
-    async fn connect(&self) -> io::Result<TokioIo<UpstreamStream>> {
-        let connected = time::timeout(self.connect_timeout, self.place.connect(self.idle_timeout));
-        let stream = connected.await.map_err(|_| {
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// If the upstream takes no connection, or not in time, or speaks no version of HTTP that is
+    /// asked for.
+    pub(crate) async fn connect(&self) -> io::Result<Connected> {
+        let connected = time::timeout(self.connect_timeout, self.connect_to_place());
+        let (stream, is_http2) = connected.await.map_err(|_| {
             let seconds = self.connect_timeout.as_secs_f64();
             let problem = format!("expected the upstream to take a connection within {seconds} s");
             io::Error::new(ErrorKind::TimedOut, problem)
         })??;
-        Ok(TokioIo::new(stream))
+        Ok(Connected {
+            stream: UpstreamStream::new(stream, self.idle_timeout, "upstream"),
+            is_http2,
+        })
     }
-}
 
-impl Place {
-    async fn connect(&self, idle_timeout: Duration) -> io::Result<UpstreamStream> {
-        match self {
-            Self::Unix(path) => {
-                Ok(UpstreamStream::new(UnixStream::connect(path).await?, idle_timeout))
-            }
-            Self::Tcp { host, port, tls } => {
+    async fn connect_to_place(&self) -> io::Result<(Box<dyn Stream>, bool)> {
+        let in_clear = self.http == UpstreamHttp::Http2;
+        match &self.place {
+            Place::Unix(path) => Ok((Box::new(UnixStream::connect(path).await?), in_clear)),
+            Place::Tcp { host, port, tls } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
-                let Some((config, name)) = tls else {
-                    return Ok(UpstreamStream::new(stream, idle_timeout));
-                };
+                let Some((config, name)) = tls else { return Ok((Box::new(stream), in_clear)) };
                 let connector = TlsConnector::from(Arc::clone(config));
                 let stream = connector.connect(name.clone(), stream).await?;
-                Ok(UpstreamStream::new(stream, idle_timeout))
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2);
+                if self.http == UpstreamHttp::Http2 && !is_http2 {
+                    return Err(io::Error::other(
+                        "expected HTTP/2 by ALPN, which it does not speak",
+                    ));
+                }
+                Ok((Box::new(stream), is_http2))
             }
         }
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = TokioIo<UpstreamStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move { inner.connect().await })
-    }
-}
-
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector").finish_non_exhaustive()
+        f.debug_struct("Connector").field("http", &self.http).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,6 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use hyper_util::client::legacy;
 
 use crate::serve::routes::problem::Problem;
 
@@ -25,15 +24,16 @@ pub(crate) enum UpstreamFailure {
 }
 
 impl UpstreamFailure {
-    pub(crate) fn of(error: &legacy::Error) -> Self {
+    /// No connection could be had.
+    pub(crate) fn of_connecting(error: &io::Error) -> Self {
         let text = chain(error);
-        if is_timeout(error) {
-            Self::TooSlow(text)
-        } else if error.is_connect() {
-            Self::Unreachable(text)
-        } else {
-            Self::Broken(text)
-        }
+        if is_timeout(error) { Self::TooSlow(text) } else { Self::Unreachable(text) }
+    }
+
+    /// The request could not be sent, or the answer not be received.
+    pub(crate) fn of_sending(error: &hyper::Error) -> Self {
+        let text = chain(error);
+        if is_timeout(error) { Self::TooSlow(text) } else { Self::Broken(text) }
     }
 
     /// What a client is told, which is nothing of where the upstream is.

@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 
-use crate::{exit::FatalError, gateway::settings::UpstreamSettings, input::certificates};
+use crate::{
+    exit::FatalError,
+    gateway::settings::{UpstreamHttp, UpstreamSettings},
+    input::certificates,
+    serve::net::tls::HTTP_1_1,
+};
+
+pub(crate) use crate::serve::net::tls::HTTP_2;
 
 /// The configuration of connections to the upstream `host`, whose certificate is of an authority in
 /// the file of the settings.
@@ -31,6 +38,10 @@ pub(crate) fn client(
         .map_err(|error| FatalError::Configuration(format!("TLS: {error}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = match settings.http {
+        UpstreamHttp::Auto => vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()],
+        UpstreamHttp::Http1 => vec![HTTP_1_1.to_vec()],
+        UpstreamHttp::Http2 => vec![HTTP_2.to_vec()],
+    };
     Ok((Arc::new(config), name))
 }

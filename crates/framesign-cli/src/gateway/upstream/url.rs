@@ -4,6 +4,8 @@ use std::{path::PathBuf, str::FromStr};
 
 use http::uri::{Authority, Scheme, Uri};
 
+use crate::serve::net::endpoint::unix_path;
+
 /// The place of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum UpstreamUrl {
@@ -38,13 +40,8 @@ impl FromStr for UpstreamUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         const EXPECTED: &str = "expected http://HOST:PORT, https://HOST:PORT or unix:/PATH";
 
-        if let Some(path) = text.strip_prefix("unix:") {
-            // `unix:///path` is the same.
-            let path = path.strip_prefix("//").unwrap_or(path);
-            return match path.strip_prefix('/') {
-                Some(rest) if !rest.is_empty() => Ok(Self::Unix(path.into())),
-                _ => Err(EXPECTED.into()),
-            };
+        if text.starts_with("unix:") {
+            return unix_path(text).map(Self::Unix).ok_or_else(|| EXPECTED.into());
         }
         let uri: Uri = text.parse().map_err(|_| EXPECTED)?;
         if uri.path_and_query().is_some_and(|target| target.as_str() != "/") {

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
 use crate::serve::{
@@ -17,6 +17,7 @@ use crate::serve::{
         caller_permits::{CallerPermit, CallerPermits},
         callers::Caller,
         permissions::{Permissions, Right},
+        rates::Excess,
     },
     middleware::caller_name::CallerName,
     net::peer::Peer,
@@ -28,7 +29,6 @@ use crate::serve::{
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     state: Arc<ServiceState>,
-    permits: Arc<Semaphore>,
     caller_permits: Arc<CallerPermits>,
 }
 
@@ -77,22 +77,30 @@ pub(crate) fn permissions_of(caller: Option<&Arc<Caller>>) -> &Permissions {
 
 impl Admission {
     pub(crate) fn new(state: Arc<ServiceState>) -> Self {
-        let permits = Arc::new(Semaphore::new(state.server.limits.max_requests));
-        Self { state, permits, caller_permits: Arc::default() }
+        Self { state, caller_permits: Arc::default() }
     }
 
     /// Admits a request that needs `right`.
     ///
     /// # Errors
     ///
-    /// 401: unknown caller; 403: the caller has not the right; 429: the caller is over its limit; 503:
-    /// the service is over its limit. A service that is about to end goes on admitting requests: a
-    /// reader of `/readyz` needs time to notice.
-    pub(crate) fn admit(
-        &self,
+    /// 401: unknown caller; 403: the caller has not the right; 429: the caller is over its limit, or
+    /// over its rate; 503: the service is over its limit, or the rate cannot be known. A service that
+    /// is about to end goes on admitting requests: a reader of `/readyz` needs time to notice.
+    pub(crate) fn admit<'a>(
+        &'a self,
         request: &Request<Body>,
         right: Right,
-    ) -> Result<AdmissionPermit, Problem> {
+    ) -> impl Future<Output = Result<AdmissionPermit, Problem>> + use<'a> {
+        // At once: a request with its body cannot be lent to what waits.
+        let admitted = self.admit_now(request, right);
+        async move {
+            let permit = admitted?;
+            self.check_rate(&permit).await.map(|()| permit)
+        }
+    }
+
+    fn admit_now(&self, request: &Request<Body>, right: Right) -> Result<AdmissionPermit, Problem> {
         let identity = self.identity(request)?;
         if let (Some(caller), Some(name)) =
             (identity.name(), request.extensions().get::<CallerName>())
@@ -102,7 +110,27 @@ impl Admission {
         identity.permissions().check_right(right).map_err(Problem::forbidden)?;
         let caller_permit = identity.name().map(|caller| self.caller_permit(caller)).transpose()?;
         let caller = identity.into_caller();
-        Ok(AdmissionPermit { caller, _caller_permit: caller_permit, _permit: self.permit()? })
+        Ok(AdmissionPermit {
+            caller,
+            _caller_permit: caller_permit,
+            _permit: self.state.server.request_permit()?,
+        })
+    }
+
+    /// Counts a request of a caller who has a rate.
+    async fn check_rate(&self, permit: &AdmissionPermit) -> Result<(), Problem> {
+        let Some(KnownCaller { caller, .. }) = &permit.caller else { return Ok(()) };
+        match self.state.rates.check(caller).await {
+            Ok(()) => Ok(()),
+            Err(Excess::Until(pause)) => {
+                let detail = "as many requests of one caller in a time as there may be";
+                Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(pause))
+            }
+            #[cfg(feature = "replay-redis")]
+            Err(Excess::Unknown) => {
+                Err(Problem::unavailable("it cannot be known at the moment how many requests came"))
+            }
+        }
     }
 
     /// Looks the caller of an admitted request up again, before it is answered: bodies come as slowly as
@@ -130,12 +158,11 @@ impl Admission {
     ///
     /// 503: the service is over its limit.
     pub(crate) fn admit_signed(&self) -> Result<AdmissionPermit, Problem> {
-        Ok(AdmissionPermit { caller: None, _caller_permit: None, _permit: self.permit()? })
-    }
-
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
+        Ok(AdmissionPermit {
+            caller: None,
+            _caller_permit: None,
+            _permit: self.state.server.request_permit()?,
+        })
     }
 
     fn identity(&self, request: &Request<Body>) -> Result<Identity, Problem> {
@@ -152,10 +179,8 @@ impl Admission {
 
     fn caller_permit(&self, caller: &Arc<str>) -> Result<CallerPermit, Problem> {
         let most = self.state.settings.max_requests_per_caller;
-        self.caller_permits.acquire(caller, most).ok_or_else(|| {
-            let detail = "as many requests of one caller as there may be";
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "1")
-        })
+        let permit = self.caller_permits.acquire(caller, most);
+        permit.ok_or_else(|| Problem::too_many("as many requests of one caller as there may be"))
     }
 }
 

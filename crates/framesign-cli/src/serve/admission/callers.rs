@@ -16,6 +16,7 @@ use crate::{
     input::secret_file,
     serve::{
         admission::{
+            caller_rate::{LocalRate, Rate},
             caller_requests::CallerRequests,
             callers_file::{self, Entry},
             permissions::{Permissions, Right},
@@ -43,6 +44,10 @@ pub(crate) struct Caller {
     pub(crate) permissions: Permissions,
     /// Shared with the caller of this name in the file that was read before.
     pub(crate) requests: Arc<CallerRequests>,
+    /// `None` if the requests of the caller are not counted over time.
+    pub(crate) rate: Option<Rate>,
+    /// The count of this process, shared as the numbers are.
+    pub(crate) local_rate: Arc<LocalRate>,
 }
 
 /// Not the token: what is compared has one length and says nothing.
@@ -89,7 +94,7 @@ impl Callers {
 
     /// Adds a caller. Returns `false` if one of its tokens is there already.
     fn add(&mut self, entry: Entry, before: Option<&Self>) -> bool {
-        let Entry { name, tokens, permissions } = entry;
+        let Entry { name, tokens, permissions, rate } = entry;
         let uploads = permissions.check_right(Right::Upload).is_ok();
         for access_key in permissions.access_keys.iter().flatten() {
             let access_key = access_key.as_bytes().into();
@@ -97,7 +102,9 @@ impl Callers {
         }
         let before = before.and_then(|callers| callers.by_name.get(&name));
         let requests = before.map(|caller| Arc::clone(&caller.requests)).unwrap_or_default();
-        let caller = Arc::new(Caller { name: Arc::clone(&name), permissions, requests });
+        let local_rate = before.map(|caller| Arc::clone(&caller.local_rate)).unwrap_or_default();
+        let caller = Caller { name: Arc::clone(&name), permissions, requests, rate, local_rate };
+        let caller = Arc::new(caller);
         self.by_name.insert(name, Arc::clone(&caller));
         tokens.iter().all(|token| {
             let (place, digest) = self.digest(token.as_bytes());

@@ -12,9 +12,11 @@
 //! methods = ["GET"]
 //! hosts = ["reports.example.org"]
 //! path_prefixes = ["/reports"]
+//! rate = 50
+//! burst = 100
 //! ```
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{collections::HashSet, fmt, num::NonZeroU32, sync::Arc};
 
 use toml_span::{
     Span, Value,
@@ -23,6 +25,7 @@ use toml_span::{
 use zeroize::Zeroizing;
 
 use crate::serve::admission::{
+    caller_rate::Rate,
     path_prefix::PathPrefix,
     permissions::{Permissions, Right},
 };
@@ -35,6 +38,7 @@ pub(crate) struct Entry {
     pub(crate) name: Arc<str>,
     pub(crate) tokens: Vec<Zeroizing<String>>,
     pub(crate) permissions: Permissions,
+    pub(crate) rate: Option<Rate>,
 }
 
 /// What is wrong with the file, and in which line. What stands there is not told: it can be a token,
@@ -72,7 +76,8 @@ fn entry(name: &str, span: Span, mut value: Value<'_>) -> Result<Entry, Placed> 
     let name = name.into();
     match value.take() {
         ValueInner::Array(tokens) => {
-            Ok(Entry { name, tokens: self::tokens(&tokens)?, permissions: Permissions::default() })
+            let (tokens, permissions) = (self::tokens(&tokens)?, Permissions::default());
+            Ok(Entry { name, tokens, permissions, rate: None })
         }
         ValueInner::Table(members) => of_members(name, span, members),
         _ => Err((span, "expected a list of tokens, or a table".into())),
@@ -82,9 +87,24 @@ fn entry(name: &str, span: Span, mut value: Value<'_>) -> Result<Entry, Placed> 
 fn of_members(name: Arc<str>, span: Span, members: Table<'_>) -> Result<Entry, Placed> {
     let mut tokens = None;
     let mut permissions = Permissions::default();
+    let (mut rate, mut burst) = (None, None);
     for (key, mut value) in members {
-        let ValueInner::Array(list) = value.take() else {
-            return Err((key.span, "expected a list for each member of a caller".into()));
+        let list = match (&*key.name, value.take()) {
+            (_, ValueInner::Array(list)) => list,
+            ("rate", ValueInner::Integer(number)) => {
+                rate = Some((key.span, number));
+                continue;
+            }
+            ("burst", ValueInner::Integer(number)) => {
+                burst = Some((key.span, number));
+                continue;
+            }
+            ("rate" | "burst", _) => {
+                return Err((key.span, "expected a whole number of requests".into()));
+            }
+            _ => {
+                return Err((key.span, "expected a list for each other member of a caller".into()));
+            }
         };
         match &*key.name {
             "tokens" => tokens = Some(self::tokens(&list)?),
@@ -100,10 +120,24 @@ fn of_members(name: Arc<str>, span: Span, members: Table<'_>) -> Result<Entry, P
         }
     }
     let tokens = tokens.ok_or((span, "expected tokens of a caller, found none".to_owned()))?;
-    Ok(Entry { name, tokens, permissions })
+    Ok(Entry { name, tokens, permissions, rate: self::rate(rate, burst)? })
 }
 
-const MEMBERS: &str = "tokens, rights, access_keys, methods, hosts and path_prefixes";
+const MEMBERS: &str = "tokens, rights, access_keys, methods, hosts, path_prefixes, rate and burst";
+
+/// The requests a second of a caller, and those at once: as many as in a second unless given.
+fn rate(rate: Option<(Span, i64)>, burst: Option<(Span, i64)>) -> Result<Option<Rate>, Placed> {
+    let number = |(span, number): (Span, i64)| {
+        let number = u32::try_from(number).ok().filter(|number| *number <= Rate::MAX);
+        number.and_then(NonZeroU32::new).ok_or((span, format!("expected 1 to {}", Rate::MAX)))
+    };
+    let (rate, burst) = match (rate, burst) {
+        (None, None) => return Ok(None),
+        (None, Some((span, _))) => return Err((span, "expected a rate beside the burst".into())),
+        (Some(rate), burst) => (number(rate)?, burst.map(number).transpose()?),
+    };
+    Ok(Some(Rate { a_second: rate, burst: burst.unwrap_or(rate) }))
+}
 
 fn right(name: &str) -> Option<Right> {
     Right::ALL.into_iter().find(|right| right.as_str() == name)
@@ -182,6 +216,17 @@ mod tests {
     }
 
     #[test]
+    fn burst_is_a_second_of_the_rate_unless_given() {
+        for (text, expected) in
+            [("", None), ("rate = 7", Some((7, 7))), ("burst = 2\nrate = 7", Some((7, 2)))]
+        {
+            let text = format!("[a]\ntokens = ['0123456789abcdef']\n{text}");
+            let rate = parse(text.as_bytes()).unwrap()[0].rate;
+            assert_eq!(rate.map(|rate| (rate.a_second.get(), rate.burst.get())), expected);
+        }
+    }
+
+    #[test]
     fn line_of_a_problem_is_told_and_nothing_that_stands_there() {
         let token = "0123456789abcdef";
         for (text, line) in [
@@ -195,6 +240,12 @@ mod tests {
             ("[a]\ntokens = ['0123456789abcdef']\npath_prefixes = ['a']", 3),
             ("[a]\ntokens = ['0123456789abcdef']\npath_prefixes = ['/a/..']", 3),
             ("[a]\ntokens = ['0123456789abcdef'", 2),
+            ("[a]\ntokens = ['0123456789abcdef']\nrate = 0", 3),
+            ("[a]\ntokens = ['0123456789abcdef']\nrate = 1000001", 3),
+            ("[a]\ntokens = ['0123456789abcdef']\nrate = '0123456789abcdef'", 3),
+            ("[a]\ntokens = ['0123456789abcdef']\nrate = 0.5", 3),
+            ("[a]\ntokens = ['0123456789abcdef']\nburst = 5", 3),
+            ("[a]\ntokens = ['0123456789abcdef']\nrate = 5\nburst = -1", 4),
         ] {
             let problem = parse(text.as_bytes()).err().unwrap().to_string();
             assert!(problem.ends_with(&format!(" in line {line}")), "{text}: {problem}");

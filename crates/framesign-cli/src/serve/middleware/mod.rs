@@ -4,4 +4,4 @@ pub(crate) mod caller_name;
 pub(crate) mod request_head;
 pub(crate) mod request_id;
 pub(crate) mod request_log;
-mod trace_parent;
+pub(crate) mod trace_parent;

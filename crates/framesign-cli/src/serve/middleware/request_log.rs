@@ -14,6 +14,8 @@ use axum::{
 };
 use tracing::{debug, info};
 
+#[cfg(feature = "otlp")]
+use crate::serve::traces::EndedRequest;
 use crate::serve::{
     admission::permissions::Denied,
     body::unread::UnreadBody,
@@ -138,8 +140,14 @@ impl<'a> RequestLog<'a> {
         let trace_id = trace.map(TraceParent::trace_id);
         let parent_id = trace.map(TraceParent::parent_id);
         // An extension method is the client's word.
-        let method = if is_usual(&self.method) { self.method.as_str() } else { "other" };
+        let method = known(&self.method);
         let (route, ms) = (self.route.as_str(), milliseconds(took));
+        #[cfg(feature = "otlp")]
+        if let Some(traces) = &self.server.traces
+            && !self.route.is_of_operators()
+        {
+            traces.note(&EndedRequest { parent: trace, method, route, status, took });
+        }
         if self.route.is_of_operators() {
             debug!(request_id, method, route, status, outcome, ms, peer, "request");
         } else {
@@ -175,8 +183,15 @@ fn milliseconds(took: Duration) -> f64 {
     (took.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn is_usual(method: &Method) -> bool {
-    let usual = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
-    let of_uploads = [Method::PUT, Method::PATCH, Method::DELETE];
-    usual.contains(method) || of_uploads.contains(method)
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
 }

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 pub(crate) struct TraceParent {
     trace_id: String,
     parent_id: String,
+    is_sampled: bool,
 }
 
 impl TraceParent {
@@ -26,7 +27,12 @@ impl TraceParent {
             && [(trace_id, 32), (parent_id, 16)]
                 .iter()
                 .all(|(id, len)| is_id(id, *len) && id.bytes().any(|digit| digit != b'0'));
-        let trace = || Self { trace_id: trace_id.into(), parent_id: parent_id.into() };
+        // The last bit: the caller may have recorded its part (section 3.2.2.5.1).
+        let is_sampled = matches!(
+            flags.bytes().last(),
+            Some(b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f')
+        );
+        let trace = || Self { trace_id: trace_id.into(), parent_id: parent_id.into(), is_sampled };
         (is_whole && is_right).then(trace)
     }
 
@@ -36,6 +42,12 @@ impl TraceParent {
 
     pub(crate) fn parent_id(&self) -> &str {
         &self.parent_id
+    }
+
+    /// Whether the caller may have recorded its part of the trace.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.is_sampled
     }
 }
 
@@ -62,12 +74,16 @@ mod tests {
 
     #[test]
     fn ids_of_a_trace_are_found() {
-        let expected = TraceParent { trace_id: TRACE.into(), parent_id: PARENT.into() };
+        let expected = |is_sampled| {
+            Some(TraceParent { trace_id: TRACE.into(), parent_id: PARENT.into(), is_sampled })
+        };
         // A version that is not known may have more (section 4.3).
-        for value in
-            [format!("00-{TRACE}-{PARENT}-01"), format!("cc-{TRACE}-{PARENT}-00-what-comes-then")]
-        {
-            assert_eq!(trace(&[&value]), Some(expected.clone()), "{value}");
+        for (value, is_sampled) in [
+            (format!("00-{TRACE}-{PARENT}-01"), true),
+            (format!("00-{TRACE}-{PARENT}-fe"), false),
+            (format!("cc-{TRACE}-{PARENT}-00-what-comes-then"), false),
+        ] {
+            assert_eq!(trace(&[&value]), expected(is_sampled), "{value}");
         }
     }
 

@@ -2,30 +2,31 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
     time::Duration,
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
+
+use crate::serve::net::{
+    bound_listener::{BoundListener, Socket},
+    endpoint::PeerAddress,
+};
 
 /// A listener that waits before it tries again, if the system refuses a connection.
 #[derive(Debug)]
 pub(crate) struct BackoffListener {
-    listener: TcpListener,
+    listener: BoundListener,
     backoff: AcceptBackoff,
 }
 
 impl BackoffListener {
-    pub(crate) fn new(listener: TcpListener) -> Self {
+    pub(crate) fn new(listener: BoundListener) -> Self {
         Self { listener, backoff: AcceptBackoff::default() }
     }
 
     /// The next connection.
-    pub(crate) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    pub(crate) async fn accept(&mut self) -> (Socket, PeerAddress) {
         loop {
             match self.listener.accept().await {
                 Ok(accepted) => {

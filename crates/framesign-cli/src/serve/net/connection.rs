@@ -1,6 +1,6 @@
 //! A connection, from its TLS handshake to its end.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, routing::future::RouteFuture};
 use hyper::{
@@ -15,16 +15,18 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     time,
 };
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tower_service::Service as _;
 use tracing::debug;
 
 use crate::serve::{
     net::{
+        bound_listener::Socket,
         drain::{Cut, Drain},
+        endpoint::PeerAddress,
         http,
         idle_timer::IdleTimer,
         peer::Peer,
@@ -58,14 +60,16 @@ impl Server {
     /// Serves a connection until it ends. `idle_timer` tracks its requests.
     pub(crate) async fn serve(
         self: Arc<Self>,
-        stream: TcpStream,
-        address: SocketAddr,
+        stream: Socket,
+        address: PeerAddress,
         idle_timer: IdleTimer,
         drain: Drain,
     ) {
         let _open = Open::count(&self.state);
-        // Answers go out at once. A socket on which this fails is gone, as the first read will say.
-        let _ = stream.set_nodelay(true);
+        if let Either::Left(stream) = &stream {
+            // Answers go out at once. A socket on which this fails is gone, as the first read will say.
+            let _ = stream.set_nodelay(true);
+        }
         let socket = TimedSocket::new(stream, self.state.limits.idle_timeout);
         match &self.tls {
             None => {
@@ -81,7 +85,7 @@ impl Server {
         &self,
         tls: &tls::Acceptor,
         socket: TimedSocket,
-        address: SocketAddr,
+        address: PeerAddress,
         idle_timer: IdleTimer,
         drain: &Drain,
     ) {
@@ -101,7 +105,7 @@ impl Server {
         &self,
         tls: &tls::Acceptor,
         socket: TimedSocket,
-        address: SocketAddr,
+        address: PeerAddress,
     ) -> Option<TlsStream<TimedSocket>> {
         let patience = self.state.limits.head_timeout;
         match time::timeout(patience, tls.accept(socket)).await {
@@ -207,7 +211,7 @@ where
 }
 
 /// A client that goes away is no event; what it did stands in the log where it is looked for.
-fn note_end(address: SocketAddr, ended: hyper::Result<()>) {
+fn note_end(address: PeerAddress, ended: hyper::Result<()>) {
     if let Err(error) = ended {
         debug!(peer = %address, "the connection failed: {error}");
     }

@@ -1,8 +1,10 @@
 //! Sockets and connections: all within bounds of time, number and memory.
 
 mod accept;
+pub(crate) mod bound_listener;
 pub(crate) mod connection;
 pub(crate) mod drain;
+pub(crate) mod endpoint;
 mod http;
 mod idle_timer;
 pub(crate) mod listener;
@@ -12,5 +14,6 @@ pub(crate) mod peer;
 pub(crate) mod read_budget;
 mod socket;
 pub(crate) mod stall_timer;
+pub(crate) mod timed_stream;
 pub(crate) mod tls;
 mod unwritten_response;

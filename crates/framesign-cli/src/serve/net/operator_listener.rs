@@ -1,12 +1,13 @@
 //! Accepts connections of operators, and closes the least recently used one to make room.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tracing::debug;
 
 use crate::serve::net::{
-    accept::BackoffListener, connection::Server, drain::Drain, idle_timer::IdleTimer,
+    accept::BackoffListener, bound_listener::BoundListener, connection::Server, drain::Drain,
+    endpoint::PeerAddress, idle_timer::IdleTimer,
 };
 
 /// The most connections of operators.
@@ -15,7 +16,7 @@ pub(crate) const MAX_CONNECTIONS: usize = 64;
 /// Accepts connections of operators, up to [`MAX_CONNECTIONS`] at a time. A further one closes that which
 /// has been without a request for the longest time: whoever holds connections open, however slowly
 /// they send, keeps no probe from its answer.
-pub(crate) async fn serve(listener: TcpListener, server: Server, drain: Drain) {
+pub(crate) async fn serve(listener: BoundListener, server: Server, drain: Drain) {
     let (server, mut open) = (Arc::new(server), OpenConnections::default());
     let mut listener = BackoffListener::new(listener);
     while let Some((stream, address)) = drain.unless_asked(listener.accept()).await {
@@ -32,7 +33,7 @@ struct OpenConnections(Vec<OpenConnection>);
 
 #[derive(Debug)]
 struct OpenConnection {
-    address: SocketAddr,
+    address: PeerAddress,
     idle_timer: IdleTimer,
     task: JoinHandle<()>,
 }
@@ -60,19 +61,20 @@ mod tests {
     use tokio::time::sleep;
 
     use super::{OpenConnection, OpenConnections};
-    use crate::serve::net::idle_timer::IdleTimer;
+    use crate::serve::net::{endpoint::PeerAddress, idle_timer::IdleTimer};
 
     /// A connection that lasts, told apart from others by its port.
     fn connection(port: u16) -> OpenConnection {
         OpenConnection {
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            address: PeerAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], port))),
             idle_timer: IdleTimer::default(),
             task: tokio::spawn(future::pending()),
         }
     }
 
     fn ports(open: &OpenConnections) -> Vec<u16> {
-        let mut ports: Vec<_> = open.0.iter().map(|one| one.address.port()).collect();
+        let mut ports: Vec<_> =
+            open.0.iter().map(|one| one.address.socket().unwrap().port()).collect();
         ports.sort_unstable();
         ports
     }

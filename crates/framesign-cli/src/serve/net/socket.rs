@@ -1,5 +1,4 @@
-//! A TCP socket that bounds how long a write waits for its client, and that lingers before it closes
-//! so that its last bytes arrive.
+//! A socket that lingers before it closes, so that its last bytes arrive.
 
 use std::{
     io,
@@ -11,11 +10,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
 
-use crate::serve::net::stall_timer::StallTimer;
+use crate::serve::net::{bound_listener::Socket, timed_stream::TimedStream};
 
 /// The time and the bytes that a client may go on sending after the last answer. A socket
 /// that is closed while bytes of the client are unread resets the connection, and the client may
@@ -23,12 +21,10 @@ use crate::serve::net::stall_timer::StallTimer;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// A TCP socket with bounds.
+/// A socket with bounds: how long a write waits for its client, and how long it lingers.
 #[derive(Debug)]
 pub(crate) struct TimedSocket {
-    stream: TcpStream,
-    /// Runs while a write waits for the client to read.
-    write_timer: StallTimer,
+    stream: TimedStream<Socket>,
     close_state: CloseState,
 }
 
@@ -48,29 +44,9 @@ enum CloseState {
 }
 
 impl TimedSocket {
-    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, write_timer: StallTimer::new(timeout), close_state: CloseState::Open }
-    }
-
-    /// Ends a write that has waited too long.
-    fn bound_write<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        match written {
-            Poll::Ready(result) => {
-                self.write_timer.stop();
-                Poll::Ready(result)
-            }
-            Poll::Pending => {
-                ready!(self.write_timer.poll(cx));
-                Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "expected the client to read, which it did not",
-                )))
-            }
-        }
+    pub(crate) fn new(socket: Socket, timeout: Duration) -> Self {
+        let stream = TimedStream::new(socket, timeout, "client");
+        Self { stream, close_state: CloseState::Open }
     }
 
     /// Says that nothing more is sent.
@@ -88,7 +64,7 @@ impl TimedSocket {
 
 /// Throws away what the client still sends, until it ends or enough was thrown away.
 fn poll_discard(
-    stream: &mut TcpStream,
+    stream: &mut TimedStream<Socket>,
     until: Pin<&mut Sleep>,
     bytes: &mut usize,
     cx: &mut Context<'_>,
@@ -129,8 +105,7 @@ impl AsyncWrite for TimedSocket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.bound_write(cx, written)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -138,15 +113,13 @@ impl AsyncWrite for TimedSocket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.bound_write(cx, written)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
-    /// What is written is with the system: there is nothing to flush.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }

@@ -27,7 +27,7 @@ use crate::{
 
 /// The name of HTTP/2 in the handshake (RFC 9113 section 3.2).
 pub(crate) const HTTP_2: &[u8] = b"h2";
-const HTTP_1_1: &[u8] = b"http/1.1";
+pub(crate) const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// Takes connections into TLS, with the certificate as it is at the moment.
 #[derive(Clone, Debug)]

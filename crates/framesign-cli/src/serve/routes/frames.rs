@@ -46,7 +46,7 @@ pub(crate) async fn verify(
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     let request_id = RequestId::of(&request);
-    let _permit = app.admission.admit(&request, Right::Verify)?;
+    let _permit = app.admission.admit(&request, Right::Verify).await?;
     let keys = &app.state.keys;
     if !keys.are_there() {
         return Err(Problem::no_keys());

@@ -1,6 +1,6 @@
 //! Answers that are no success, as problem details (RFC 9457).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     body::Body,
@@ -58,6 +58,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "1")
     }
 
+    /// RFC 6585 section 4: one caller asks for too much at a time.
+    pub(crate) fn too_many(detail: &'static str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "1")
+    }
+
     /// There is nothing to sign and verify frames with.
     pub(crate) fn no_keys() -> Self {
         Self::new(StatusCode::NOT_FOUND, "this service has no keys for frames")
@@ -92,6 +97,13 @@ impl Problem {
     /// Adds a field to the answer.
     pub(crate) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
         self.0.field = Some((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// Says after which time, in whole seconds, there is room again.
+    pub(crate) fn retry_after(mut self, pause: Duration) -> Self {
+        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+        self.0.field = Some((header::RETRY_AFTER, HeaderValue::from(seconds)));
         self
     }
 

@@ -77,7 +77,7 @@ pub(crate) async fn sign(
     State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let permit = app.admission.admit(&request, Right::Sign)?;
+    let permit = app.admission.admit(&request, Right::Sign).await?;
     let permissions = permit.permissions();
     let access_key = access_key(&app, permissions, request.uri())?;
     // What could not be signed is not read.

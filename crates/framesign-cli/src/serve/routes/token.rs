@@ -26,7 +26,7 @@ pub(crate) async fn token(
     State(app): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    let permit = app.admission.admit(&request, Right::Token)?;
+    let permit = app.admission.admit(&request, Right::Token).await?;
     let tokens = app.state.secrets.current().tokens();
     let mut tokens = tokens.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "this service has no secret for tokens")

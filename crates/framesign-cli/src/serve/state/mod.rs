@@ -1,6 +1,7 @@
 //! The state that connections and requests share: settings, secrets, readiness, uploads; and reloading.
 
 pub(crate) mod environment;
+pub(crate) mod failure_log;
 mod file_stamp;
 mod frame_keys;
 pub(crate) mod live_keys;

@@ -1,4 +1,4 @@
-//! The guard that takes each frame once.
+//! The guard that takes each frame once, and the rates that are counted in its store.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use tracing::warn;
 use crate::{
     exit::FatalError,
     serve::{
+        admission::rates::Rates,
         metrics::counters::ReplayCounters,
         state::{
             environment::Environment,
@@ -17,27 +18,30 @@ use crate::{
     },
 };
 
-/// A guard over the store that `settings` name.
+/// A guard over the store that `settings` name, and rates in that store if replicas share it; none if
+/// they name none.
 ///
 /// # Errors
 ///
 /// If there can be no such store. One that is away is none: frames find out.
 pub(crate) fn guard(
-    settings: &ReplaySettings,
+    settings: Option<&ReplaySettings>,
     environment: &Environment,
     counters: &Arc<ReplayCounters>,
     warnings: &mut Warnings,
-) -> Result<ReplayGuard, FatalError> {
+) -> Result<Option<(ReplayGuard, Rates)>, FatalError> {
+    let Some(settings) = settings else { return Ok(None) };
     let password = environment.any_secret(PASSWORD, warnings)?;
-    let guard = match &settings.place {
+    let (guard, rates) = match &settings.place {
         ReplayPlace::Memory => {
-            ReplayGuard::new(MemoryReplayStore::new(settings.max_entries), settings.outage)
+            let store = MemoryReplayStore::new(settings.max_entries);
+            (ReplayGuard::new(store, settings.outage), Rates::Local)
         }
         ReplayPlace::Url(url) => shared(url, password.as_deref(), settings)
             .map_err(|problem| FatalError::Configuration(format!("--replay: {problem}")))?,
     };
     let counters = Arc::clone(counters);
-    Ok(guard.on_outage(move |outage| {
+    let guard = guard.on_outage(move |outage| {
         let is_accepted = outage.outage() == Outage::Accept;
         counters.outage(is_accepted);
         let error = outage.error();
@@ -46,7 +50,8 @@ pub(crate) fn guard(
         } else {
             warn!(%error, "a frame was not accepted without the store of replays");
         }
-    }))
+    });
+    Ok(Some((guard, rates)))
 }
 
 /// The variable of the password.
@@ -57,7 +62,7 @@ fn shared(
     url: &str,
     password: Option<&Vec<u8>>,
     settings: &ReplaySettings,
-) -> Result<ReplayGuard, String> {
+) -> Result<(ReplayGuard, Rates), String> {
     use framesign::replay::{RedisReplayStore, RedisSettings};
 
     let mut redis = RedisSettings::new(url).map_err(|error| error.to_string())?;
@@ -80,10 +85,15 @@ fn shared(
             warn!(%error, "the store of replays does not answer");
         }
     });
-    Ok(ReplayGuard::new(store, settings.outage))
+    let rates = Rates::Shared(store.rates(), settings.outage);
+    Ok((ReplayGuard::new(store, settings.outage), rates))
 }
 
 #[cfg(not(feature = "replay-redis"))]
-fn shared(_: &str, _: Option<&Vec<u8>>, _: &ReplaySettings) -> Result<ReplayGuard, String> {
+fn shared(
+    _: &str,
+    _: Option<&Vec<u8>>,
+    _: &ReplaySettings,
+) -> Result<(ReplayGuard, Rates), String> {
     Err("expected `memory`: this program is built without replay-redis".into())
 }

@@ -1,11 +1,18 @@
 //! The state of a server, whatever it answers: the service and the gateway have it in common.
 
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+#[cfg(feature = "otlp")]
+use crate::serve::traces::Traces;
 use crate::{
     exit::FatalError,
     serve::{
         admission::callers::Callers,
         metrics::counters::Metrics,
         net::{read_budget::ReadBudget, tls::Acceptor},
+        routes::problem::Problem,
         state::{
             readiness::Readiness,
             reloadable::Reloadable,
@@ -29,6 +36,11 @@ pub(crate) struct ServerState {
     pub(crate) callers: Option<Reloadable<Callers>>,
     /// `None` if connections come in clear.
     pub(crate) tls: Option<Acceptor>,
+    /// `None` if no collector is told of requests.
+    #[cfg(feature = "otlp")]
+    pub(crate) traces: Option<Traces>,
+    /// Of requests at a time.
+    permits: Arc<Semaphore>,
 }
 
 impl ServerState {
@@ -47,7 +59,20 @@ impl ServerState {
             read_budget: ReadBudget::default(),
             readiness: Readiness::default(),
             callers: callers.map(Reloadable::new),
+            #[cfg(feature = "otlp")]
+            traces: Traces::from_environment()?,
+            permits: Arc::new(Semaphore::new(settings.limits.max_requests)),
         })
+    }
+
+    /// Counts a request, until the permit is dropped.
+    ///
+    /// # Errors
+    ///
+    /// 503: there are as many as there may be.
+    pub(crate) fn request_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        permit.map_err(|_| Problem::unavailable("as many requests as there may be"))
     }
 
     /// Reads the certificates again. What cannot be read stays as it was.

@@ -8,19 +8,12 @@ use tokio::{task, time};
 use crate::{
     exit::FatalError,
     serve::{
-        admission::callers::Callers,
+        admission::{callers::Callers, rates::Rates},
         hashing::body_hasher::BodyHasher,
         state::{
-            environment::Environment,
-            file_stamp::FileStamp,
-            live_keys::LiveKeys,
-            reloadable::Reloadable,
-            replay,
-            secrets::Secrets,
-            server_state::ServerState,
-            settings::Settings,
-            uploads::{Once, UploadReceiver},
-            warnings::Warnings,
+            environment::Environment, file_stamp::FileStamp, live_keys::LiveKeys,
+            reloadable::Reloadable, replay, secrets::Secrets, server_state::ServerState,
+            settings::Settings, uploads::UploadReceiver, warnings::Warnings,
         },
     },
 };
@@ -42,6 +35,8 @@ pub(crate) struct ServiceState {
     pub(crate) uploads: Option<UploadReceiver>,
     /// `None` if frames are taken as often as they come.
     pub(crate) replay: Option<ReplayGuard>,
+    /// The requests of callers in a time.
+    pub(crate) rates: Rates,
 }
 
 impl ServiceState {
@@ -60,20 +55,17 @@ impl ServiceState {
         let keys = keys.unwrap_or_else(|| LiveKeys::Secrets(Arc::clone(&secrets)));
         let server = Arc::new(ServerState::new(&settings.server, callers, warnings)?);
         let replays = &server.metrics.replays;
-        let replay = settings
-            .replay
-            .as_ref()
-            .map(|replay| replay::guard(replay, &environment, replays, warnings));
-        let replay = replay.transpose()?;
-        let once = replay.as_ref().map(|guard| Once { guard, counters: replays });
+        let replay = replay::guard(settings.replay.as_ref(), &environment, replays, warnings)?;
+        let (replay, rates) = replay.unzip();
         let uploads = settings.uploads.as_ref();
         Ok(Self {
             uploads: uploads
                 .map(|uploads| {
-                    UploadReceiver::open(uploads, &settings.policy, &keys, once, &server)
+                    UploadReceiver::open(uploads, &settings.policy, &keys, replay.as_ref(), &server)
                 })
                 .transpose()?,
             replay,
+            rates: rates.unwrap_or_default(),
             secrets,
             keys,
             server,

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     str::FromStr,
@@ -10,6 +9,8 @@ use std::{
 };
 
 use framesign::{Rules, SigningDate, replay::Outage, verify::Policy};
+
+use crate::serve::net::endpoint::ListenAddress;
 
 /// The settings of the service. Nothing in them changes, and nothing in them is a secret.
 #[derive(Debug)]
@@ -66,8 +67,8 @@ impl FromStr for ReplayPlace {
 /// The settings of a server, whatever it answers.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerSettings {
-    pub(crate) listen: SocketAddr,
-    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) listen: ListenAddress,
+    pub(crate) admin_listen: Option<ListenAddress>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: ShutdownTimes,

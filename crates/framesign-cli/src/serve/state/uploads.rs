@@ -2,22 +2,15 @@
 
 use std::{io, sync::Arc, thread, time::Duration};
 
-use framesign::{
-    offload::HashPool,
-    replay::ReplayGuard,
-    secrets::KeyCache,
-    tower::Cause,
-    verify::{Policy, Reason},
-};
+use framesign::{offload::HashPool, replay::ReplayGuard, secrets::KeyCache, verify::Policy};
 use framesign_upload::server::{Directory, Service, Store, StoreError, Swept, Uploads};
 use tokio::time;
 use tracing::{info, warn};
 
 use crate::{
     exit::FatalError,
-    serve::{
-        metrics::counters::ReplayCounters,
-        state::{live_keys::LiveKeys, server_state::ServerState, settings::UploadSettings},
+    serve::state::{
+        failure_log, live_keys::LiveKeys, server_state::ServerState, settings::UploadSettings,
     },
 };
 
@@ -31,13 +24,6 @@ pub(crate) struct UploadReceiver {
     uploads: Uploads,
 }
 
-/// The guard that takes each request once, and what counts those that came before.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Once<'a> {
-    pub(crate) guard: &'a ReplayGuard,
-    pub(crate) counters: &'a Arc<ReplayCounters>,
-}
-
 impl UploadReceiver {
     /// Opens the store. The callers of `server` have the rights to upload.
     ///
@@ -48,7 +34,7 @@ impl UploadReceiver {
         settings: &UploadSettings,
         policy: &Policy,
         keys: &LiveKeys,
-        once: Option<Once<'_>>,
+        guard: Option<&ReplayGuard>,
         server: &Arc<ServerState>,
     ) -> Result<Self, FatalError> {
         if !keys.are_there() {
@@ -61,6 +47,7 @@ impl UploadReceiver {
         let log = |error: &StoreError| warn!(%error, "uploads");
         let pool = hash_pool(settings)
             .map_err(|error| FatalError::Configuration(format!("threads: {error}")))?;
+        let replays = Arc::clone(&server.metrics.replays);
         let server = Arc::clone(server);
         let may_upload = move |access_key: &[u8]| {
             let callers = server.callers.as_ref();
@@ -71,22 +58,11 @@ impl UploadReceiver {
             .hash_on(&pool)
             .authorize(may_upload);
         let keys = Arc::new(KeyCache::new(keys.clone()));
-        let counters = once.map(|once| Arc::clone(once.counters));
         let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |mut layer| {
-            if let Some(once) = once {
-                layer = layer.replay_guard(once.guard.clone());
+            if let Some(guard) = guard {
+                layer = layer.replay_guard(guard.clone());
             }
-            layer.on_failure(move |failure| {
-                if let Cause::Refused(refusal) = failure.cause() {
-                    if let (Reason::Replayed, Some(counters)) = (refusal.reason(), &counters) {
-                        counters.replayed();
-                    }
-                    let reason = refusal.reason().as_str();
-                    info!(reason, %failure, "a request was refused");
-                } else {
-                    warn!(%failure, "a request was not verified");
-                }
-            })
+            layer.on_failure(move |failure| failure_log::write(&failure, &replays))
         });
         Ok(Self { service, uploads })
     }

@@ -1,6 +1,6 @@
 //! Upstreams that stall, die, answer early or badly, at every stage: a clear status, and nothing hangs.
 
-use std::{fs, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use super::{Recorder, Setup, Signed, noise, recorder::Exchange, wait_until};
 use crate::serve::{Answer, Service};
@@ -11,10 +11,6 @@ const HUGE: usize = 32 << 20;
 /// Times that are short, for upstreams that let them pass.
 const IMPATIENT: [&str; 4] = ["--response-timeout", "0.3", "--upstream-idle-timeout", "0.5"];
 
-fn open_files(gateway: &Service) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap().count()
-}
-
 /// The answer to an upload of `len` bytes to an upstream that does as `handler`.
 fn upload(
     len: usize,
@@ -22,7 +18,7 @@ fn upload(
     handler: impl Fn(&mut Exchange<'_>) -> bool + Send + Sync + 'static,
 ) -> Answer {
     let setup = Setup::before(Recorder::with(handler), options);
-    let before = open_files(&setup.gateway);
+    let before = setup.open_files();
     let request = Signed::put("/", noise(len));
     let mut connection = setup.connect();
     connection.send(request.head());
@@ -30,7 +26,7 @@ fn upload(
     let _ = std::io::Write::write_all(&mut connection.stream, request.body());
     let answer = connection.answer();
     drop(connection);
-    wait_until(|| open_files(&setup.gateway) <= before, "its files to be closed");
+    wait_until(|| setup.open_files() <= before, "its files to be closed");
     assert_eq!(setup.gateway.get("/").status, 401, "{}", setup.gateway.log());
     answer
 }

@@ -2,20 +2,28 @@
 
 mod answers;
 mod documents;
+mod faults;
 mod fields;
 mod framing;
 mod hostile;
 mod limits;
 mod outbound;
 mod recorder;
+mod redis;
+mod replay;
 mod spool;
 mod tampering;
 mod tls;
+mod unix;
 mod unsigned;
+mod uploads;
+mod upstream_http2;
 
 use std::{
+    fs,
     io::Read,
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::SystemTime,
 };
@@ -70,12 +78,35 @@ impl Setup {
     pub(crate) fn connect(&self) -> Connection<TcpStream> {
         self.gateway.connect()
     }
+
+    /// The number of files that the gateway has open, connections among them.
+    pub(crate) fn open_files(&self) -> usize {
+        self.descriptors().count()
+    }
+
+    /// The number of open files in its folder.
+    pub(crate) fn spooled(&self) -> usize {
+        let folder = self.folder.path().canonicalize().unwrap();
+        let targets = self.descriptors().filter_map(|file| fs::read_link(file).ok());
+        targets.filter(|target| target.starts_with(&folder)).count()
+    }
+
+    /// The names in its folder.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = PathBuf> {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.gateway.id())).unwrap();
+        files.filter_map(|file| Some(file.ok()?.path()))
+    }
 }
 
 /// The command of an inbound gateway that knows [`ACCESS_KEY`], on a free port.
 pub(crate) fn inbound(folder: &TempDir, upstream: &str, options: &[&str]) -> Command {
     let secrets = folder.path().join("secrets.toml");
-    std::fs::write(&secrets, format!("\"{ACCESS_KEY}\" = [\"{SECRET_KEY}\"]\n")).unwrap();
+    fs::write(&secrets, format!("\"{ACCESS_KEY}\" = [\"{SECRET_KEY}\"]\n")).unwrap();
     crate::support::set_mode(&secrets, 0o600);
     let mut command = gateway(folder, upstream, options);
     // Tests look at the files that it has open, which others than root cannot without.

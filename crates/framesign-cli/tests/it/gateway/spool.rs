@@ -1,16 +1,8 @@
 //! Bodies that are taken into files first: bounded, and nothing is left of them.
 
-use std::fs;
-
 use super::{Setup, Signed, complaint, noise, wait_until};
 
 const LARGE: usize = 700_000;
-
-/// The names in the folder of the gateway.
-fn names(setup: &Setup) -> Vec<String> {
-    let entries = fs::read_dir(setup.folder.path()).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-}
 
 #[test]
 fn large_bodies_without_a_digest_arrive_byte_for_byte() {
@@ -23,7 +15,7 @@ fn large_bodies_without_a_digest_arrive_byte_for_byte() {
         assert_eq!(received.field("content-length"), Some(len.to_string().as_str()));
         assert_eq!(received.values("framesign-access-key").len(), 1);
     }
-    assert_eq!(names(&setup), ["secrets.toml"]);
+    assert_eq!(setup.names(), ["secrets.toml"]);
 }
 
 #[test]
@@ -54,16 +46,8 @@ fn body_that_was_tampered_with_is_not_heard_of() {
 
 /// Nothing is left: no name, no open file.
 fn return_to_start(setup: &Setup) {
-    assert_eq!(names(setup), ["secrets.toml"]);
-    wait_until(|| spooled(setup) == 0, "its files to be closed");
-}
-
-/// The files that are open.
-fn spooled(setup: &Setup) -> usize {
-    let files = fs::read_dir(format!("/proc/{}/fd", setup.gateway.id())).unwrap();
-    let targets = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-    let folder = setup.folder.path().canonicalize().unwrap();
-    targets.filter(|target| target.starts_with(&folder)).count()
+    assert_eq!(setup.names(), ["secrets.toml"]);
+    wait_until(|| setup.spooled() == 0, "its files to be closed");
 }
 
 /// The next round counts from none.
@@ -81,7 +65,7 @@ fn all_files_together_are_bounded() {
     let mut first = setup.connect();
     first.send(large.head());
     first.send(&large.body()[..100_000]);
-    wait_until(|| spooled(&setup) == 1, "its file");
+    wait_until(|| setup.spooled() == 1, "its file");
     assert_eq!(setup.answer(large.bytes()).status, 200);
     first.send(&large.body()[100_000..600_000]);
     wait_until(|| setup.answer(large.bytes()).status == 503, "its room to be kept");
@@ -115,7 +99,7 @@ fn bodies_in_files_count_for_their_access_key() {
         let mut first = setup.connect();
         first.send(large.head());
         first.send(&large.body()[..100_000]);
-        wait_until(|| spooled(&setup) == 1, "its file");
+        wait_until(|| setup.spooled() == 1, "its file");
         let mut second = setup.connect();
         second.send(large.head());
         assert_eq!(second.answer().status, 429);
@@ -134,7 +118,7 @@ fn client_that_is_gone_leaves_nothing() {
     let mut first = setup.connect();
     first.send(large.head());
     first.send(&large.body()[..300_000]);
-    wait_until(|| spooled(&setup) == 1, "its file");
+    wait_until(|| setup.spooled() == 1, "its file");
     drop(first);
     wait_until(|| setup.answer(large.bytes()).status == 200, "room again");
     return_to_start(&setup);

@@ -31,6 +31,8 @@ mod signals;
 mod startup;
 mod tls;
 mod token;
+#[cfg(feature = "otlp")]
+mod traces;
 mod two_secrets;
 mod upload_rights;
 mod uploads;
@@ -95,10 +97,15 @@ impl Service {
         let mut address_after = |what: &str| {
             let line = lines.next().unwrap_or_else(|| panic!("it ended: {log:?}")).unwrap();
             let rest = line.strip_prefix(what).unwrap_or_else(|| panic!("{line}: expected {what}"));
-            rest.split_once("://").unwrap().1.parse().unwrap()
+            match rest.strip_prefix("http") {
+                Some(rest) => rest.split_once("://").unwrap().1.parse().unwrap(),
+                // The test knows where the socket is.
+                None if rest.starts_with("unix:/") => SocketAddr::from(([0; 4], 0)),
+                None => panic!("{line}"),
+            }
         };
-        let address = address_after("listening on http");
-        let admin = has_admin.then(|| address_after("admin on http"));
+        let address = address_after("listening on ");
+        let admin = has_admin.then(|| address_after("admin on "));
         Self { child, address, admin, log }
     }
 
@@ -156,6 +163,13 @@ impl Service {
         self.signal("HUP");
     }
 
+    /// Kills it, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits for the end: the exit code, and the whole log.
     pub(crate) fn wait(mut self) -> (i32, String) {
         let mut status = None;
@@ -174,9 +188,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -2,14 +2,17 @@
 
 use bytes::Bytes;
 use framesign::{http::BoxError, secrets::KeySource};
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{
     Received, Signed, Terms, agreed, check_content, check_room, check_size, claimed, completed,
     end, other_hash, progress,
 };
 use crate::{
-    fields::{PARTIAL_UPLOAD, UPLOAD_COMPLETE, UPLOAD_LENGTH, UPLOAD_OFFSET, boolean, integer},
+    fields::{
+        ACCEPT_PATCH, PARTIAL_UPLOAD, UPLOAD_COMPLETE, UPLOAD_LENGTH, UPLOAD_OFFSET, boolean,
+        integer,
+    },
     server::{
         names::UploadKey,
         problem::{Body, Problem},
@@ -17,8 +20,6 @@ use crate::{
         uploads::Found,
     },
 };
-
-const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 impl<B, S> Signed<'_, B, S>
 where

@@ -27,7 +27,8 @@ use super::{
     uploads::{Ending, OpenUpload, Uploads, name_taken},
 };
 use crate::fields::{
-    REPR_DIGEST, UPLOAD_COMPLETE, UPLOAD_LIMIT, UPLOAD_OFFSET, boolean_value, repr_digest,
+    ACCEPT_PATCH, PARTIAL_UPLOAD, REPR_DIGEST, UPLOAD_COMPLETE, UPLOAD_LIMIT, UPLOAD_OFFSET,
+    boolean_value, repr_digest,
 };
 
 /// What begins the path of a file.
@@ -251,15 +252,18 @@ pub(super) fn answer_unsigned(
         Some(target) if !target.allows(method) => {
             Some(method_not_allowed(target.allow()).into_response())
         }
-        Some(target) => (*method == Method::OPTIONS).then(|| options(limits, target.allow())),
+        Some(target) => (*method == Method::OPTIONS).then(|| options(limits, target)),
     }
 }
 
-fn options(limits: &Limits, allow: &'static str) -> Response<Body> {
+fn options(limits: &Limits, target: Target<'_>) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let fields = response.headers_mut();
-    fields.insert(header::ALLOW, HeaderValue::from_static(allow));
+    fields.insert(header::ALLOW, HeaderValue::from_static(target.allow()));
+    if matches!(target, Target::Upload { .. }) {
+        fields.insert(ACCEPT_PATCH, HeaderValue::from_static(PARTIAL_UPLOAD));
+    }
     insert(fields, UPLOAD_LIMIT, &limits.field(limits.max_age));
     response
 }

@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
     thread,
@@ -17,6 +17,7 @@ pub(super) struct Wire {
 }
 
 struct State {
+    server: Mutex<SocketAddr>,
     /// The bytes that have come from clients.
     passed: AtomicU64,
     /// The bytes that may still come from clients.
@@ -27,11 +28,13 @@ impl Wire {
     pub(super) fn new(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(State { passed: AtomicU64::new(0), left: AtomicU64::new(u64::MAX) });
+        let (passed, left) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        let state = Arc::new(State { server: Mutex::new(server), passed, left });
         let of_thread = Arc::clone(&state);
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 // The server may be away.
+                let server = *of_thread.server.lock().unwrap();
                 if let Ok(far) = TcpStream::connect(server) {
                     connect(&near, &far, &of_thread);
                 }
@@ -42,6 +45,11 @@ impl Wire {
 
     pub(super) fn url(&self, name: &str) -> String {
         format!("http://{}/files/{name}", self.address)
+    }
+
+    /// Leads from now on to another server, such as the same one after its restart.
+    pub(super) fn lead_to(&self, server: SocketAddr) {
+        *self.state.server.lock().unwrap() = server;
     }
 
     /// The bytes that have come from clients.
