@@ -54,6 +54,39 @@ fn every_item_to_change_is_defined() {
     }
 }
 
+/// What the library depends on without features: nothing that spawns threads or polls.
+#[test]
+fn library_without_features_has_no_async_runtime() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, section) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let (section, _) = section.split_once("\n[").unwrap();
+    let lines = section.lines().filter(|line| !line.contains("optional = true"));
+    let direct = lines.filter_map(|line| Some(line.split_once(" = ")?.0.to_owned()));
+    let mut found: Vec<String> = direct.collect();
+    assert_eq!(found, ["hex", "hmac", "jiff", "memchr", "sha2", "zeroize"]);
+
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let mut at = 0;
+    while let Some(name) = found.get(at) {
+        let head = format!("[[package]]\nname = \"{name}\"\n");
+        for package in lock.split(&head).skip(1) {
+            let (package, _) = package.split_once("\n\n").unwrap_or((package, ""));
+            let Some((_, needs)) = package.split_once("dependencies = [\n") else { continue };
+            // A name, and a version if there are several.
+            let names = needs.lines().filter_map(|line| line.trim().strip_prefix('"'));
+            for name in names.filter_map(|name| name.split([' ', '"']).next()) {
+                if !found.iter().any(|known| known == name) {
+                    found.push(name.to_owned());
+                }
+            }
+        }
+        at += 1;
+    }
+    let runtimes =
+        ["tokio", "async-std", "smol", "futures-executor", "futures-util", "mio", "rayon"];
+    assert!(found.len() > 10 && !found.iter().any(|name| runtimes.contains(&&**name)), "{found:?}");
+}
+
 /// The paths and the items in the section on changes, which stand between backticks. The items of
 /// a path such as `Head::path` are listed one by one.
 fn names_to_change() -> (Vec<&'static str>, Vec<&'static str>) {

@@ -178,6 +178,7 @@ fn say_where(panic: &panic::PanicHookInfo<'_>) {
 mod tests {
     use std::{
         io::Write,
+        panic,
         sync::{
             Arc,
             atomic::Ordering::Relaxed,
@@ -187,7 +188,10 @@ mod tests {
         time::Duration,
     };
 
-    use super::{Entry, Lines, Log, Queue};
+    use tracing::subscriber;
+    use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
+
+    use super::{Entry, Lines, Log, LogFormat, LogLevel, Queue, layer, own, say_where};
 
     /// How long a test waits for what must come, on a machine that is busy with others.
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -228,5 +232,23 @@ mod tests {
         assert_eq!(writer.join().unwrap(), 0);
         // Without a reader the end comes all the same.
         drop(log);
+    }
+
+    #[test]
+    fn panic_is_logged_with_its_place_and_without_its_message() {
+        let (_log, lines, waiting) = narrow();
+        let lines = layer(LogFormat::Text, lines).with_filter(own(LogLevel::Error));
+        subscriber::with_default(registry().with(lines), || {
+            // That of the tests is put back.
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(say_where));
+            let panicked = panic::catch_unwind(|| panic!("a secret"));
+            panic::set_hook(before);
+            panicked.unwrap_err();
+        });
+        let Entry::Line(line) = waiting.recv_timeout(PATIENCE).unwrap() else { panic!("an end") };
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.contains("a panic: one request") && line.contains("log.rs:"), "{line}");
+        assert!(!line.contains("secret"), "{line}");
     }
 }

@@ -1,6 +1,6 @@
 //! HTTP/2, which is chosen in the TLS handshake.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, io::Read, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     Connection, PATIENCE, Service,
-    certificates::{Authority, Files, NAME, connect},
+    certificates::{Authority, Encrypted, Files, NAME, connect},
     token_of, wait_until,
 };
 
@@ -309,4 +309,71 @@ fn request_that_has_begun_is_finished() {
         client.wait_for_end().await;
     });
     assert_eq!(service.wait().0, 0);
+}
+
+/// A frame of HTTP/2 (RFC 9113 section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, len @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&len, &[kind, flags][..], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The next frame: kind, stream and payload.
+fn next_frame(connection: &mut Connection<Encrypted>) -> (u8, u32, Vec<u8>) {
+    let mut head = [0; 9];
+    connection.stream.read_exact(&mut head).unwrap();
+    let [a, b, c, kind, _, stream @ ..] = head;
+    let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+    connection.stream.read_exact(&mut payload).unwrap();
+    (kind, u32::from_be_bytes(stream), payload)
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
+
+/// A client of hyper keeps to what it is told, so this one speaks for itself.
+#[test]
+fn connection_has_so_many_streams_and_windows_of_a_size() {
+    let (service, authority, _runtime) = start(&["--admin-listen", "127.0.0.1:0"]);
+    let mut connection = connect(&service, authority.client(None, &["h2"]));
+    connection.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    connection.send(frame(SETTINGS, 0, 0, b""));
+    let (kind, stream, settings) = next_frame(&mut connection);
+    assert_eq!((kind, stream), (SETTINGS, 0));
+    let settings: BTreeMap<_, _> =
+        settings.chunks(6).map(|one| (number(&one[..2]), number(&one[2..]))).collect();
+    // RFC 9113 section 6.5.2: streams at a time, the window of each, and the bytes of a head.
+    let told = [3, 4, 6].map(|identifier| settings.get(&identifier).copied());
+    assert_eq!(told, [Some(100), Some(256 * 1024), Some(16 * 1024)]);
+    let window = loop {
+        let (kind, stream, payload) = next_frame(&mut connection);
+        if kind == WINDOW_UPDATE {
+            break (stream, 65_535 + number(&payload));
+        }
+    };
+    assert_eq!(window, (0, 1024 * 1024));
+
+    // `POST /token` whose body does not come, as often as there may be and once more (RFC 7541).
+    let literal = |index: u8, text: &str| {
+        [&[index, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
+    };
+    let head = [&[0x83, 0x87][..], &literal(4, "/token"), &literal(1, NAME)].concat();
+    for number in 0..=100 {
+        connection.send(frame(HEADERS, 0x4, 2 * number + 1, &head));
+    }
+    let refused = loop {
+        let (kind, stream, payload) = next_frame(&mut connection);
+        if kind == RST_STREAM {
+            break (stream, number(&payload));
+        }
+    };
+    // REFUSED_STREAM
+    assert_eq!(refused, (201, 7));
+    // The question itself is in flight, too.
+    wait_until(|| requests_in_flight(&service) == 101, || "a hundred requests".into());
 }

@@ -74,6 +74,43 @@ fn log_shows_nothing_that_a_client_may_want_to_keep() {
     }
 }
 
+/// The longest line of a log, whatever a client sends.
+const LONGEST: usize = 700;
+
+#[test]
+fn lines_are_short_however_long_a_request_is() {
+    for format in ["text", "json"] {
+        let options = ["--host", "test.com", "--log-format", format, "--log-level", "debug"];
+        let service = super::frames::start(&options);
+        let filler = "x".repeat(10_000);
+        for request in [
+            Request::get(&format!("/{filler}?{filler}")),
+            Request::new(&filler.to_uppercase(), "/token"),
+            Request::post("/token", "").field("X-Request-Id", &filler),
+            Request::post("/token", "").field("Traceparent", &filler),
+            Request::post("/token", "").field(&filler, &filler),
+        ] {
+            request.to(&service);
+        }
+        // Refused for its Host, which the line shows.
+        let (date, now) = (framesign::SigningDate::today(), jiff::Timestamp::now());
+        let signed = format!(
+            "GET /{filler} HTTP/1.1\r\nHost: {filler}\r\ntimestamp: {now:.3}\r\ndynata-date: {date}\r\n\
+             dynata-access-key: {filler}\r\ndynata-signature: {}\r\n\r\n",
+            "0".repeat(64)
+        );
+        for frame in [&signed, &format!("{filler} / HTTP/1.1\r\n\r\n"), &filler] {
+            let last = Request::frame("/verify", frame).to(&service);
+            service.wait_for_log(last.field("x-request-id").unwrap());
+        }
+        service.terminate();
+        let (_, log) = service.wait();
+        assert!(log.contains("found `xxxx"), "{log}");
+        let longest = log.lines().map(str::len).max();
+        assert!(longest < Some(LONGEST), "{longest:?} bytes: {log}");
+    }
+}
+
 #[test]
 fn peer_is_the_address_that_connected_whatever_a_client_says() {
     let service = Service::start(&["--log-format", "json"]);
