@@ -139,7 +139,13 @@ impl OutgoingBody {
                 }
             }
         }
-        Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into)
+        loop {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                // They come after the checks of the head, and nothing signs them.
+                Some(Ok(frame)) if frame.is_trailers() => {}
+                frame => return Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+            }
+        }
     }
 }
 

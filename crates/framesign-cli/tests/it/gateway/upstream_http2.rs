@@ -43,6 +43,7 @@ struct Seen {
     target: String,
     host: Option<String>,
     has_coding: bool,
+    has_trailers: bool,
     /// The whole body, which is one whose end was told, or why it ended before.
     body: Result<Vec<u8>, String>,
 }
@@ -119,8 +120,9 @@ async fn answer(
         "/early" => return respond(403, "early".into()),
         _ => {}
     }
-    let body =
-        body.collect().await.map(|body| body.to_bytes().to_vec()).map_err(|error| chain(&error));
+    let body = body.collect().await;
+    let has_trailers = body.as_ref().is_ok_and(|body| body.trailers().is_some());
+    let body = body.map(|body| body.to_bytes().to_vec()).map_err(|error| chain(&error));
     let text = |value: &header::HeaderValue| value.to_str().unwrap().to_owned();
     let len = body.as_ref().map_or(0, Vec::len);
     seen.lock().unwrap().push(Seen {
@@ -129,6 +131,7 @@ async fn answer(
         target: parts.uri.path_and_query().unwrap().to_string(),
         host: parts.headers.get(header::HOST).map(text),
         has_coding: parts.headers.contains_key(header::TRANSFER_ENCODING),
+        has_trailers,
         body,
     });
     if parts.uri.path() == "/silent" {
@@ -193,6 +196,20 @@ fn right_uploads_arrive_byte_for_byte() {
     let seen = upstream.seen().pop().unwrap();
     assert_eq!((seen.has_coding, seen.body.unwrap()), (false, b"abcde".to_vec()));
     assert_eq!(upstream.connections.load(SeqCst), 1, "a connection serves one after another");
+}
+
+/// They come after the checks of a head, and nothing signs them: none goes on, of whatever name.
+#[test]
+fn trailers_do_not_go_on() {
+    let (upstream, setup) = in_clear(&["--unsigned", "POST /open"]);
+    let head = format!(
+        "POST /open HTTP/1.1\r\nHost: {HOST}\r\nTrailer: Framesign-Access-Key\r\n\
+         Transfer-Encoding: chunked\r\n\r\n"
+    );
+    let chunks = "3\r\nabc\r\n0\r\nFramesign-Access-Key: uploader\r\nX-Other: x\r\n\r\n";
+    assert_eq!(send(&setup, format!("{head}{chunks}").as_bytes()).text(), "3");
+    let seen = upstream.seen().pop().unwrap();
+    assert_eq!((seen.body.unwrap(), seen.has_trailers), (b"abc".to_vec(), false));
 }
 
 /// The stream is reset, so that its end is never told.
