@@ -1,6 +1,7 @@
 //! The search for the single repair that makes both sides equal.
 
 mod coding;
+mod derivation;
 mod form;
 mod keys;
 mod repair;

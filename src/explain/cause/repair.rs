@@ -103,6 +103,9 @@ repairs! {
     /// The other side decodes twice.
     DecodedTwice "decoded-twice" "3"
         "the other side decodes twice; decode once, then escape",
+    /// The other side takes an escaped slash for a slash.
+    EscapedSlash "escaped-slash" "4"
+        "the other side makes a slash of %2F in the path; keep it escaped",
     /// The other side writes decoded text.
     NotEncoded "not-encoded" "3"
         "the other side writes decoded text; escape every byte that is not unreserved",
@@ -115,21 +118,18 @@ repairs! {
     /// The other side escapes unreserved bytes.
     UnreservedEncoded "unreserved-encoded" "3"
         "the other side escapes an unreserved byte; leave `- . _ ~` as they are",
-    /// The other side takes an escaped slash for a slash.
-    EscapedSlash "escaped-slash" "4"
-        "the other side makes a slash of %2F in the path; keep it escaped",
     /// The other side signs the path as it stands.
     PathAsItStands "path-as-it-stands" "4"
         "the other side signs the path as it stands; decode and escape each segment",
     /// The other side signs the query as it stands.
     QueryAsItStands "query-as-it-stands" "5"
         "the other side signs the query as it stands; decode, join, escape and sort its parameters",
-    /// The other side does not sort the parameters.
-    ParametersNotSorted "parameters-not-sorted" "5.4"
-        "the other side does not sort the parameters; sort them by their escaped names, byte by byte",
     /// The other side does not join parameters of one name.
     ParametersNotJoined "parameters-not-joined" "5.3"
         "the other side has several parameters of one name; join their values by a comma, which becomes %2C",
+    /// The other side does not sort the parameters.
+    ParametersNotSorted "parameters-not-sorted" "5.4"
+        "the other side does not sort the parameters; sort them by their escaped names, byte by byte",
     /// The other side signs one of several parameters of a name.
     OneParameterOfMany "one-parameter-of-many" "5.3"
         "the other side signs one of several parameters of a name; join the values of all of them by a comma",

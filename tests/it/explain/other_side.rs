@@ -87,6 +87,22 @@ impl Fault {
         (Self::Swapped, "keys-swapped"),
     ];
 
+    /// Asks if a request cannot show both: one covers the other, or they change the same place.
+    pub(crate) fn excludes(self, other: Self) -> bool {
+        use Fault::*;
+        let groups: [&[Fault]; 8] = [
+            &[BodyForgotten, BodyNewline, BodyCrLf],
+            &[Yesterday, Tomorrow],
+            &[SecretNewline, SecretBlank, Swapped],
+            &[LinesNotJoined, LastLineOnly, CommaSpace],
+            &[SpaceIsPlus, PlusIsPlus],
+            &[DateKeyRaw, UpperSteps],
+            &[SigningKeyRaw, UpperSteps],
+            &[SlashesMerged, DotsRemoved],
+        ];
+        self == other || groups.iter().any(|group| group.contains(&self) && group.contains(&other))
+    }
+
     /// Asks if it only shows in the signature.
     pub(crate) fn is_of_keys(self) -> bool {
         use Fault::*;

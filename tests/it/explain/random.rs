@@ -1,6 +1,7 @@
 //! Random requests by seed, and their frames.
 
 /// Random numbers by seed (splitmix64).
+#[derive(Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
