@@ -118,12 +118,6 @@ repairs! {
     /// The other side escapes unreserved bytes.
     UnreservedEncoded "unreserved-encoded" "3"
         "the other side escapes an unreserved byte; leave `- . _ ~` as they are",
-    /// The other side signs the path as it stands.
-    PathAsItStands "path-as-it-stands" "4"
-        "the other side signs the path as it stands; decode and escape each segment",
-    /// The other side signs the query as it stands.
-    QueryAsItStands "query-as-it-stands" "5"
-        "the other side signs the query as it stands; decode, join, escape and sort its parameters",
     /// The other side does not join parameters of one name.
     ParametersNotJoined "parameters-not-joined" "5.3"
         "the other side has several parameters of one name; join their values by a comma, which becomes %2C",
@@ -142,6 +136,12 @@ repairs! {
     /// The other side normalises the path.
     PathNormalised "path-normalised" "4"
         "the other side normalises the path; `//`, `.` and `..` stay, and so does the last slash",
+    /// The other side signs the path as it stands.
+    PathAsItStands "path-as-it-stands" "4"
+        "the other side signs the path as it stands; decode and escape each segment",
+    /// The other side signs the query as it stands.
+    QueryAsItStands "query-as-it-stands" "5"
+        "the other side signs the query as it stands; decode, join, escape and sort its parameters",
     /// The other side signs the whole target as the path.
     TargetAsPath "target-as-path" "4"
         "the other side signs scheme, authority or query as part of the path; the path goes from the first `/` after the authority to the `?`",

@@ -1,5 +1,7 @@
 //! Seeded faults in random requests, of which `find_cause` has to name the cause.
 
+use std::collections::BTreeSet;
+
 use framesign::{
     Credentials, Rules,
     explain::{Case, Cause, Evidence, Explanation, find_cause},
@@ -105,6 +107,7 @@ fn the_other_side_without_a_fault_is_ours() {
 #[test]
 fn single_faults_are_named() {
     let (mut named, mut others, mut wrong) = (0, Vec::new(), Vec::new());
+    let mut kinds = BTreeSet::new();
     for number in 0..FAULTS {
         let (fault, expected) = Fault::ALL[number % Fault::ALL.len()];
         let trial = Trial::new(0xf4a3e + number as u64 * 7919, &[fault]);
@@ -113,7 +116,10 @@ fn single_faults_are_named() {
             format!("{fault:?} with {:?}: {names:?}", trial.evidence)
         };
         match trial.cause() {
-            Some(cause) if cause.repair.as_str() == expected => named += 1,
+            Some(cause) if cause.repair.as_str() == expected => {
+                named += 1;
+                kinds.insert(number % Fault::ALL.len());
+            }
             Some(cause) if cause.also.iter().any(|also| also.as_str() == expected) => {
                 others.push(what(Some(&cause)));
             }
@@ -128,6 +134,7 @@ fn single_faults_are_named() {
     );
     others.iter().chain(&wrong).for_each(|what| println!("  {what}"));
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(kinds.len(), Fault::ALL.len(), "each kind of fault is named at least once");
     assert!(named * 100 >= FAULTS * 95, "{named} of {FAULTS}: {others:#?}");
 }
 

@@ -32,7 +32,7 @@ fn find_cause(test: &str, theirs: &str, json: bool) -> Run {
 fn cause_is_named_after_the_differences() {
     let run = find_cause("cause-text", &REQUEST.replace("%C2%B1", "%c2%b1"), false);
     let (before, cause) = run.out.split_once("cause: ").unwrap();
-    assert!(before.contains("line 3 (CanonicalQuery) differs from its byte 7 on"), "{before}");
+    assert!(before.contains("line 3 (CanonicalQuery) differs from its byte 6 on"), "{before}");
     let expected = "the other side writes escapes in lower case; write their digits in upper \
         case\n  lower-case-escapes, protocol section 3, side: theirs\n";
     assert_eq!((run.code, cause), (1, expected));
