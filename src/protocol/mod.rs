@@ -28,10 +28,14 @@ pub use self::date::SigningDate;
 pub(crate) use self::digest::BufferedSha256;
 #[cfg(any(feature = "codec", feature = "http"))]
 pub(crate) use self::digest::{HashEngine, Sha256State};
+#[cfg(feature = "explain")]
+pub(crate) use self::digest::{hex as digest_hex, hmac};
 #[cfg(feature = "http")]
 pub(crate) use self::headers::FieldList;
 pub use self::key::SigningKey;
 pub use self::path::canonical_uri;
+#[cfg(feature = "explain")]
+pub(crate) use self::percent::{UNRESERVED, recode_one};
 pub use self::query::canonical_query;
 pub use self::signature::{PayloadHash, Signature, StringToSign};
 #[cfg(feature = "http")]

@@ -12,6 +12,8 @@ mod assurance;
 mod codec;
 mod debug;
 mod differential;
+#[cfg(feature = "explain")]
+mod explain;
 mod frames;
 mod head;
 #[cfg(feature = "http")]
