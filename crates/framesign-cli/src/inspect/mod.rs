@@ -19,6 +19,7 @@ mod keys;
 mod picture;
 mod question;
 mod routes;
+mod sections;
 pub(crate) mod server;
 mod token;
 

@@ -23,8 +23,22 @@ pub(crate) struct Refused {
     pub(crate) message: String,
     /// The byte of the frame.
     pub(crate) offset: Option<u64>,
+    /// The byte of what was pasted, if that is no frame yet.
+    pub(crate) input_offset: Option<usize>,
     /// The section of the protocol.
     pub(crate) section: Option<&'static str>,
+}
+
+impl Refused {
+    pub(crate) fn new(kind: &'static str, message: String) -> Self {
+        Self { kind, message, offset: None, input_offset: None, section: None }
+    }
+}
+
+impl Picture {
+    pub(crate) fn refused(error: Refused) -> Self {
+        Self { error: Some(error), ..Self::default() }
+    }
 }
 
 /// A frame.

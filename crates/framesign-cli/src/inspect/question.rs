@@ -26,17 +26,17 @@ pub(crate) struct Question {
     #[serde(default)]
     pub(crate) reading: Reading,
     /// YYYYMMDD; empty or missing is the date in the frame, or else today in UTC.
-    pub(crate) date: Option<String>,
+    date: Option<String>,
     /// Empty or missing is the access key in the frame, or else the one that the process knows.
-    pub(crate) access_key: Option<String>,
+    access_key: Option<String>,
     /// Empty or missing is the secret that the process knows.
     #[serde(default)]
-    pub(crate) secret_key: SecretText,
+    secret_key: SecretText,
     /// Asks for the keys of both steps in the answer.
     #[serde(default)]
     pub(crate) show_keys: bool,
     /// The other side: its canonical request, string to sign or signature.
-    pub(crate) other: Option<String>,
+    other: Option<String>,
 }
 
 /// Text that is a secret: it is zeroized, and not shown.
@@ -79,6 +79,26 @@ impl Question {
         }
     }
 
+    /// The date that was given.
+    pub(crate) fn date(&self) -> Option<&str> {
+        self.date.as_deref().filter(|date| !date.is_empty())
+    }
+
+    /// The access key that was given.
+    pub(crate) fn access_key(&self) -> Option<&str> {
+        self.access_key.as_deref().filter(|key| !key.is_empty())
+    }
+
+    /// The secret key that was given.
+    pub(crate) fn secret_key(&self) -> Option<&str> {
+        self.secret_key.0.as_ref().map(|key| key.as_str()).filter(|key| !key.is_empty())
+    }
+
+    /// What the other side has, if that was given.
+    pub(crate) fn other(&self) -> Option<&str> {
+        self.other.as_deref().filter(|other| !other.trim().is_empty())
+    }
+
     /// The name of what was pasted, for errors.
     pub(crate) fn kind(&self) -> &'static str {
         match self.kind {
@@ -93,13 +113,6 @@ impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let secret = Option::<String>::deserialize(deserializer)?;
         Ok(Self(secret.map(Zeroizing::new)))
-    }
-}
-
-impl SecretText {
-    /// The secret, if one was given.
-    pub(crate) fn given(&self) -> Option<&str> {
-        self.0.as_ref().map(|secret| secret.as_str()).filter(|secret| !secret.is_empty())
     }
 }
 
