@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{self, Body},
+    body::{self, Body, HttpBody},
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
     middleware::{self, Next},
@@ -121,18 +121,24 @@ async fn question(request: Request) -> Result<Question, Problem> {
         let detail = "expected application/json in Content-Type";
         return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
+    if request.body().size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
     let body = time::timeout(BODY_TIMEOUT, body::to_bytes(request.into_body(), MAX_BODY)).await;
     let Ok(body) = body else {
         return Err(problem(StatusCode::REQUEST_TIMEOUT, "the question took too long to arrive"));
     };
-    let too_large = |_| problem(StatusCode::PAYLOAD_TOO_LARGE, "expected at most 32 MiB");
     // The text of the error can have values of the question in it: keys too.
-    serde_json::from_slice(&body.map_err(too_large)?).map_err(|error| {
+    serde_json::from_slice(&body.map_err(|_| too_large())?).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let detail =
             format!("expected a question in JSON, found another at line {line}, column {column}");
         problem(StatusCode::BAD_REQUEST, detail)
     })
+}
+
+fn too_large() -> Problem {
+    problem(StatusCode::PAYLOAD_TOO_LARGE, "expected at most 32 MiB")
 }
 
 /// Other pages cannot send this type without asking first.

@@ -3,6 +3,18 @@
 import { element, fromBase64, linesOf, shown, spoken } from "./bytes.js";
 import { Wires } from "./wires.js";
 
+const MARKS = {
+  "cr-lf": "CRLF line ends",
+  lf: "LF line ends",
+  "dropped-space": "spaces not signed",
+  "folded-line": "folded lines",
+  escape: "escapes",
+  plus: "plus signs for spaces",
+  "encoded-byte": "bytes to be escaped",
+  "left-out-field": "fields not signed",
+  payload: null,
+};
+
 const PARTS = { method: "method", path: "path", query: "query", header: "header", payload: "payload hash" };
 
 /** Draws what the answer tells, as nodes for the result. */
@@ -39,10 +51,12 @@ class Picture {
   nodes() {
     const root = element("div", "picture");
     root.append(this.framePanel(), this.canonicalPanel(), this.stages());
+    const rules = this.rules();
+    if (rules) root.append(rules);
     this.root = root;
     this.wires = new Wires(root, this.connections());
     this.listen();
-    return [root, this.rules()].filter(Boolean);
+    return [root];
   }
 
   /** The part of the canonical request that a line belongs to. */
@@ -130,29 +144,50 @@ class Picture {
     return stage("keys", "Keys by stage", "From the secret key, hexadecimal text each time", [steps]);
   }
 
-  /** The rules that changed something, each with what it changed. */
+  /** The rules that shaped the canonical request, each with what it changed. */
   rules() {
-    const entries = this.pieces.flatMap((piece, number) => (piece.section ? [{ piece, number }] : []));
-    if (!entries.length) return null;
-    const items = entries.map(({ piece, number }) => {
-      const part = this.parts[this.lineAt(piece.start)];
-      const from = piece.frame.map(([start, end]) => spoken(this.frameBytes.subarray(start, end)));
-      const to = spoken(this.canonicalBytes.subarray(piece.start, piece.end));
-      const arrow = element("i", "", ["became"]);
-      const change = from.length
-        ? [short(from.join(" + ")) + " ", arrow, " " + (short(to) || "nothing")]
-        : [element("i", "", "added: "), short(to)];
-      const button = element("button", `of-${part}`, [
-        element("span", "section", piece.section),
-        element("span", "change", change),
-        element("span", "why", piece.text),
-      ], { type: "button", "aria-pressed": "false" });
-      button.dataset.piece = number;
-      return element("li", "", button);
+    const groups = new Map();
+    this.pieces.forEach((piece, number) => {
+      if (!piece.section) return;
+      const key = `${piece.section} ${piece.text}`;
+      groups.set(key, [...(groups.get(key) ?? []), number]);
     });
-    const section = panelOf("rules", "What the protocol changed", "Choose one to see its bytes", element("ol", "", items));
+    if (!groups.size) return null;
+    const bySection = ([, [one]], [, [other]]) => order(this.pieces[one].section) - order(this.pieces[other].section);
+    const items = [...groups].sort(bySection).map(([, numbers]) => element("li", "", this.ruleButton(numbers)));
+    const section = panelOf("rules", "What the protocol did", "Choose a rule to see its bytes", element("ol", "", items));
     this.ruleList = section;
     return section;
+  }
+
+  ruleButton(numbers) {
+    const { section, text } = this.pieces[numbers[0]];
+    const parts = new Set(numbers.map((number) => this.parts[this.lineAt(this.pieces[number].start)]));
+    const button = element("button", parts.size === 1 ? `of-${[...parts][0]}` : "", [
+      element("span", "section", [element("span", "unseen", "Section "), section]),
+      element("span", "why", text),
+      ...this.changes(numbers),
+    ], { type: "button", "aria-pressed": "false" });
+    button.dataset.pieces = numbers.join(" ");
+    return button;
+  }
+
+  /** Some of what a rule changed: from, and to. */
+  changes(numbers) {
+    const changes = new Set();
+    for (const number of numbers) {
+      const { frame, start, end } = this.pieces[number];
+      const from = frame.map(([first, last]) => spoken(this.frameBytes.subarray(first, last))).join(" … ");
+      const to = spoken(this.canonicalBytes.subarray(start, end));
+      if (from && from !== to) changes.add(JSON.stringify([short(from), short(to)]));
+    }
+    if (!changes.size) return [];
+    const shownChanges = [...changes].slice(0, 4).flatMap((change, at) => {
+      const [from, to] = JSON.parse(change);
+      return [at ? ", " : "", `${from} `, element("i", "", [element("span", "", "→", ), element("span", "unseen", " became ")]), ` ${to}`];
+    });
+    if (changes.size > 4) shownChanges.push(element("i", "", ` and ${changes.size - 4} more`));
+    return [element("span", "change", shownChanges)];
   }
 
   /** Which line of the frame goes to which line of the canonical request. */
@@ -175,8 +210,9 @@ class Picture {
 
   listen() {
     const hovered = (event) => {
+      if (event.target.closest("button")) return;
       const segment = event.target.closest(".seg[data-pieces]");
-      this.light(segment ? segment.dataset.pieces.split(" ").map(Number) : this.chosen ?? []);
+      this.light(segment ? numbersOf(segment) : this.chosen ?? []);
     };
     this.root.addEventListener("pointerover", hovered);
     this.root.addEventListener("pointerleave", () => this.light(this.chosen ?? []));
@@ -184,26 +220,19 @@ class Picture {
       const button = event.target.closest(".part");
       if (button) this.choose(button, this.piecesOfLine(Number(button.dataset.line)));
     });
-    queueMicrotask(() =>
-      this.ruleList?.addEventListener("click", (event) => {
-        const button = event.target.closest("button");
-        if (button) this.choose(button, [Number(button.dataset.piece)]);
-      }),
-    );
+    this.ruleList?.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) this.choose(button, numbersOf(button));
+    });
     const aimed = (event) => {
       const button = event.target.closest("button");
-      if (button?.dataset.piece) this.light([Number(button.dataset.piece)]);
+      if (button?.dataset.pieces) this.light(numbersOf(button));
       else if (button?.dataset.line) this.light(this.piecesOfLine(Number(button.dataset.line)));
     };
     const left = () => this.light(this.chosen ?? []);
-    queueMicrotask(() => {
-      for (const place of [this.root, this.ruleList].filter(Boolean)) {
-        place.addEventListener("focusin", aimed);
-        place.addEventListener("focusout", left);
-        place.addEventListener("pointerover", (event) => event.target.closest("button") && aimed(event));
-      }
-      this.ruleList?.addEventListener("pointerleave", left);
-    });
+    this.root.addEventListener("focusin", aimed);
+    this.root.addEventListener("focusout", left);
+    this.root.addEventListener("pointerover", (event) => event.target.closest("button") && aimed(event));
   }
 
   /** Keeps pieces lit, or lets go of them. */
@@ -217,7 +246,7 @@ class Picture {
 
   light(pieces) {
     for (const segment of this.root.querySelectorAll(".seg[data-pieces]")) {
-      const isHot = segment.dataset.pieces.split(" ").some((piece) => pieces.includes(Number(piece)));
+      const isHot = numbersOf(segment).some((piece) => pieces.includes(piece));
       segment.classList.toggle("hot", isHot);
     }
     for (const row of this.root.querySelectorAll(".line")) row.classList.toggle("lit", !!row.querySelector(".hot"));
@@ -270,7 +299,9 @@ class MarkedText {
 
   segment(start, end, ranges) {
     const own = ranges.filter((range) => range.start < end && range.end > start);
-    const mark = own.find((range) => range.mark)?.mark;
+    // The innermost of several marks.
+    const length = (range) => range.end - range.start;
+    const mark = own.filter((range) => range.mark).sort((one, other) => length(one) - length(other))[0]?.mark;
     const pieces = own.filter((range) => range.piece != null);
     const made = element("span", "seg", shown(this.bytes.subarray(start, end), { dots: mark?.includes("dropped") }));
     if (mark) made.dataset.mark = mark;
@@ -281,6 +312,17 @@ class MarkedText {
     if (own.some((range) => range.refused)) made.classList.add("refused");
     return made;
   }
+}
+
+/** The numbers of the pieces that an element stands for. */
+function numbersOf(owner) {
+  return owner.dataset.pieces.split(" ").map(Number);
+}
+
+/** Sections in their order: 5.2 before 5.10. */
+function order(section) {
+  const [major, minor = "0"] = section.split(".");
+  return Number(major) * 1000 + Number(minor);
 }
 
 function panelOf(className, title, detail, body) {
@@ -313,9 +355,11 @@ function badge(isEqual, whom) {
 function legendOf(marks) {
   const counts = new Map();
   for (const { kind } of marks) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  if (!counts.size) return null;
-  const entries = [...counts].map(([kind, count]) => element("span", "", [element("b", "", String(count)), ` × ${kind.replaceAll("-", " ")}`]));
-  return element("p", "legend", entries, { "aria-label": "Marked in the frame" });
+  const entries = [...counts].flatMap(([kind, count]) => {
+    const name = kind in MARKS ? MARKS[kind] : kind.replaceAll("-", " ");
+    return name ? [element("li", `legend-${kind}`, [element("b", "", String(count)), ` ${name}`])] : [];
+  });
+  return entries.length ? element("ul", "legend", entries, { "aria-label": "Marked in the frame" }) : null;
 }
 
 function sizeOf(frame) {
