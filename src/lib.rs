@@ -211,6 +211,8 @@ pub mod client;
 #[cfg(feature = "codec")]
 pub mod codec;
 mod error;
+#[cfg(feature = "explain")]
+pub mod explain;
 pub mod frame;
 mod frame_parser;
 mod hasher;

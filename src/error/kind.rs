@@ -93,6 +93,32 @@ impl ErrorKind {
             Self::TooManyHeaders => "too-many-headers",
         }
     }
+
+    /// The row of the table of protocol section 7 that has the rule, such as `7.14`. A kind of several
+    /// rows has the one that most frames break.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::BareLf => "7.1",
+            Self::BareCr => "7.2",
+            Self::RequestLine => "7.4",
+            Self::Version => "7.5",
+            Self::Method => "7.6",
+            Self::Target => "7.8",
+            Self::Authority => "7.9",
+            Self::HeaderName => "7.10",
+            Self::HeaderValue => "7.12",
+            Self::ObsFold => "7.14",
+            Self::Host => "7.15",
+            Self::TransferEncoding => "7.16",
+            Self::ContentLength => "7.17",
+            Self::TrailingBytes => "7.21",
+            Self::TruncatedBody => "7.20",
+            Self::TruncatedHead => "7.22",
+            Self::HeadTooLarge => "7.23",
+            Self::TooManyHeaders => "7.24",
+        }
+    }
 }
 
 impl fmt::Display for ErrorKind {

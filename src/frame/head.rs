@@ -110,6 +110,12 @@ impl<'a> Head<'a> {
         self.parts.reading
     }
 
+    /// The ranges of the parts in [`Self::as_bytes`].
+    #[cfg(feature = "explain")]
+    pub(crate) fn parts(&self) -> &'a HeadParts {
+        self.parts
+    }
+
     pub(crate) fn method_bytes(&self) -> &'a [u8] {
         self.parts.request_line.method.of(self.bytes)
     }

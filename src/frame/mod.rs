@@ -17,8 +17,12 @@ mod rules;
 mod span;
 mod target;
 
+#[cfg(feature = "explain")]
+pub(crate) use self::ascii::is_escape;
 pub(crate) use self::ascii::{ByteSet, is_token};
 pub(crate) use self::collect::Collector;
+#[cfg(any(feature = "explain", feature = "http"))]
+pub(crate) use self::field::PlacedField;
 pub(crate) use self::field::Value;
 #[cfg(feature = "codec")]
 pub(crate) use self::head::HeadParts;
@@ -31,7 +35,7 @@ pub use self::target::TargetForm;
 #[cfg(feature = "http")]
 pub(crate) use self::{
     ascii::trim,
-    field::{PlacedField, check_structured_value},
+    field::check_structured_value,
     head_reader::{head_too_large, too_many_headers},
     host::{check as check_host, is_authority_form},
     length::{content_length, transfer_encoding},

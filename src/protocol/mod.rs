@@ -32,6 +32,8 @@ pub(crate) use self::digest::{HashEngine, Sha256State};
 pub(crate) use self::headers::FieldList;
 pub use self::key::SigningKey;
 pub use self::path::canonical_uri;
+#[cfg(feature = "explain")]
+pub(crate) use self::percent::{UNRESERVED, recode_one};
 pub use self::query::canonical_query;
 pub use self::signature::{PayloadHash, Signature, StringToSign};
 #[cfg(feature = "http")]
