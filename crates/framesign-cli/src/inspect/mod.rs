@@ -19,7 +19,6 @@ mod keys;
 mod picture;
 mod question;
 mod routes;
-mod sections;
 pub(crate) mod server;
 mod token;
 

@@ -1,7 +1,13 @@
 //! The answer to a question: what the page draws.
 
+use framesign::{
+    ApiMisuse, FrameError, Signature,
+    explain::{Cause, Evidence, Explanation, Mark, Piece, Rule},
+};
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
+
+use crate::inspect::input::InputError;
 
 /// The answer.
 #[derive(Default, Serialize)]
@@ -30,8 +36,31 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    pub(crate) fn new(kind: &'static str, message: String) -> Self {
+    /// Something that was pasted is no frame.
+    pub(crate) fn of_input(kind: &'static str, error: &InputError) -> Self {
+        Self { input_offset: error.offset(), ..Self::new(kind, error.to_string()) }
+    }
+
+    fn new(kind: &'static str, message: String) -> Self {
         Self { kind, message, offset: None, input_offset: None, section: None }
+    }
+}
+
+/// The frame breaks a rule.
+impl From<FrameError> for Refused {
+    fn from(error: FrameError) -> Self {
+        Self {
+            offset: Some(error.offset()),
+            section: Some(error.kind().section()),
+            ..Self::new(error.kind().as_str(), error.to_string())
+        }
+    }
+}
+
+/// Nothing can be signed with a key or for a date.
+impl From<ApiMisuse> for Refused {
+    fn from(error: ApiMisuse) -> Self {
+        Self { section: Some("1"), ..Self::new("key", error.to_string()) }
     }
 }
 
@@ -57,6 +86,12 @@ pub(crate) struct MarkView {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) kind: &'static str,
+}
+
+impl MarkView {
+    pub(crate) fn of(mark: &Mark) -> Self {
+        Self { start: mark.range.start, end: mark.range.end, kind: mark.kind.as_str() }
+    }
 }
 
 /// What a readable frame becomes.
@@ -90,6 +125,18 @@ pub(crate) struct PieceView {
     pub(crate) text: Option<&'static str>,
 }
 
+impl PieceView {
+    pub(crate) fn of(piece: &Piece) -> Self {
+        Self {
+            start: piece.canonical.start,
+            end: piece.canonical.end,
+            frame: piece.frame.iter().map(|range| (range.start, range.end)).collect(),
+            section: piece.rule.map(Rule::section),
+            text: piece.rule.map(Rule::text),
+        }
+    }
+}
+
 /// The keys of both steps, in hexadecimal.
 #[derive(Serialize)]
 pub(crate) struct KeysView {
@@ -118,6 +165,30 @@ pub(crate) struct Other {
     pub(crate) equal: Option<bool>,
 }
 
+impl Other {
+    /// Holds what the other side has to the stage that it is of.
+    pub(crate) fn of(
+        evidence: &Evidence,
+        explanation: &Explanation,
+        signature: Option<Signature>,
+    ) -> Self {
+        let string_to_sign = explanation.string_to_sign().to_string();
+        let signature = signature.map(|signature| signature.to_string());
+        let (kind, equal) = match evidence {
+            Evidence::CanonicalRequest(theirs) => {
+                (evidence.as_str(), Some(theirs == explanation.canonical_request()))
+            }
+            Evidence::Digits(digits) if *digits == string_to_sign => ("string-to-sign", Some(true)),
+            Evidence::Digits(digits) => {
+                ("signature", signature.map(|signature| signature == *digits))
+            }
+            // What was pasted is one of the others.
+            _ => (evidence.as_str(), None),
+        };
+        Self { kind, equal }
+    }
+}
+
 /// A line in which the canonical requests differ. A line that is not there is null.
 #[derive(Serialize)]
 pub(crate) struct DifferenceView {
@@ -132,9 +203,22 @@ pub(crate) struct DifferenceView {
 /// The one change that makes both sides equal.
 #[derive(Serialize)]
 pub(crate) struct CauseView {
-    pub(crate) repair: String,
-    pub(crate) section: Option<&'static str>,
+    pub(crate) repair: &'static str,
+    pub(crate) section: &'static str,
     pub(crate) side: &'static str,
     pub(crate) message: String,
-    pub(crate) also: Vec<String>,
+    /// Sentences of other repairs that would do so too.
+    pub(crate) also: Vec<&'static str>,
+}
+
+impl CauseView {
+    pub(crate) fn of(cause: &Cause) -> Self {
+        Self {
+            repair: cause.repair.as_str(),
+            section: cause.section,
+            side: cause.side.as_str(),
+            message: cause.message.clone(),
+            also: cause.also.iter().map(|repair| repair.text()).collect(),
+        }
+    }
 }

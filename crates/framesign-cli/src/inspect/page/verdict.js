@@ -12,7 +12,7 @@ export function verdict(answer) {
     ...said.texts.map((text) => element("p", "", text)),
   ], { "aria-labelledby": "verdict-title" });
   if (said.also?.length) {
-    box.append(element("p", "also", `It would also be explained by: ${said.also.join("; ")}.`));
+    box.append(element("p", "also", `This would make both sides equal too: ${said.also.join("; ")}.`));
   }
   const nodes = [box];
   if (answer.notes?.length) {
@@ -25,7 +25,11 @@ function sentence(answer) {
   const { error, cause, differences = [], other, carried, signature } = answer;
   if (error) return refused(error);
   if (cause) {
-    const side = { ours: "This side has to change.", theirs: "The other side has to change." }[cause.side];
+    const side = {
+      ours: "This side has to change.",
+      theirs: "The other side has to change.",
+      between: "What stands between the two sides has to change: a proxy, or the client.",
+    }[cause.side];
     const texts = [[side, cause.section && `Section ${cause.section}.`].filter(Boolean).join(" ")];
     return { tone: "bad", sign: "≠", title: `The cause: ${cause.message}`, texts, also: cause.also };
   }
