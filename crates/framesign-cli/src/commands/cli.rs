@@ -87,6 +87,7 @@ Examples:
   framesign sign --json *.http          an object a line
   framesign explain --against theirs.txt upload.http
   framesign sign --emit upload.http | framesign verify
+  framesign inspect --open              a page that shows why two sides differ
 
 Shell completions: framesign completions bash|elvish|fish|powershell|zsh
 Manual pages:      framesign man [COMMAND]";

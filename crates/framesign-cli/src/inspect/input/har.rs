@@ -70,8 +70,12 @@ pub(crate) fn har(text: &str, entry: usize) -> Result<PastedFrame, InputError> {
 
 /// JSON that is broken, or not a HAR file.
 fn unreadable(text: &str, error: &serde_json::Error) -> InputError {
-    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
-    let offset = lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+    let offset = if error.is_eof() {
+        text.len()
+    } else {
+        let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+        lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)
+    };
     let message = error.to_string();
     let problem = message.split(" at line ").next().unwrap_or_default().to_owned();
     InputError::at_byte(offset.min(text.len()), "a HAR file (log.entries[].request)", problem)
@@ -286,10 +290,16 @@ mod tests {
 
     #[test]
     fn other_json_is_refused_with_its_byte() {
-        for (text, at) in [("", 0), ("{\"log\":", 7), ("{\n\"log\":1}", 8), ("{}", 1), ("[]", 1)] {
+        for (text, at) in [
+            ("", 0),
+            ("{\"log\":", 7),
+            ("{\n\"log\":1}", 8),
+            ("{\n\"log\":{\"entries\":x}}", 20),
+            ("{}", 1),
+            ("a", 0),
+        ] {
             let error = har(text, 0).unwrap_err();
-            let offset = error.offset().unwrap();
-            assert!(offset.abs_diff(at) <= 1, "{text}: {error}");
+            assert_eq!(error.offset(), Some(at), "{text}: {error}");
         }
     }
 }
