@@ -2,7 +2,7 @@
 // Call: node check-inspect.mjs FRAMESIGN FOLDER
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -264,6 +264,7 @@ async function image(page, scheme) {
   await page.mouse.move(0, 0);
   const path = join(folder, `inspect-${scheme}.png`);
   writeFileSync(path, await page.screenshot({ fullPage: true }));
+  execFileSync("pngquant", ["--force", "--strip", "--output", path, "--", path]);
   const { size } = statSync(path);
   assert.ok(size <= MAX_IMAGE, `${path}: ${size} bytes`);
 }

@@ -124,7 +124,7 @@ async function ask(event) {
 }
 
 function show(answer) {
-  const said = verdict(answer);
+  const said = verdict(answer, at("input").value);
   result.replaceChildren(...said.nodes);
   if (answer.differences?.length) result.append(differences(answer.differences));
   result.append(...picture(answer));

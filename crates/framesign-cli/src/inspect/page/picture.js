@@ -309,7 +309,10 @@ class MarkedText {
     if (pieces.some((range) => range.ruled)) made.classList.add("ruled");
     const part = pieces.find((range) => range.part)?.part;
     if (part) made.classList.add(`of-${part}`);
-    if (own.some((range) => range.refused)) made.classList.add("refused");
+    if (own.some((range) => range.refused)) {
+      made.classList.add("refused");
+      made.prepend(element("span", "unseen", "refused here: "));
+    }
     return made;
   }
 }
@@ -335,7 +338,7 @@ function panelOf(className, title, detail, body) {
 
 function stage(className, title, how, children) {
   const heading = element("h2", "", title);
-  heading.id = `${className}-title`;
+  heading.id = `stage-${className}-title`;
   return element("section", `card stage ${className}`, [heading, element("p", "how", how), ...children], { "aria-labelledby": heading.id });
 }
 

@@ -3,16 +3,15 @@
 import { element, fromBase64, shown } from "./bytes.js";
 
 /** One sentence for the live region, and the nodes that say the same and more. */
-export function verdict(answer) {
+export function verdict(answer, pasted = "") {
   const said = sentence(answer);
   const heading = element("h2", "", said.title, { id: "verdict-title" });
-  const box = element("section", `verdict ${said.tone}`, [
-    element("span", "sign", said.sign, { "aria-hidden": "true" }),
-    heading,
-    ...said.texts.map((text) => element("p", "", text)),
-  ], { "aria-labelledby": "verdict-title" });
+  const text = element("div", "", [heading, ...said.texts.map((sentence) => element("p", "", sentence))]);
+  const sign = element("span", "sign", said.sign, { "aria-hidden": "true" });
+  const box = element("section", `verdict ${said.tone}`, [sign, text], { "aria-labelledby": "verdict-title" });
+  if (Number.isInteger(answer.error?.input_offset)) text.append(excerpt(pasted, answer.error.input_offset));
   if (said.also?.length) {
-    box.append(element("p", "also", `This would make both sides equal too: ${said.also.join("; ")}.`));
+    text.append(element("p", "also", `This would make both sides equal too: ${said.also.join("; ")}.`));
   }
   const nodes = [box];
   if (answer.notes?.length) {
@@ -56,6 +55,16 @@ function refused(error) {
   const place = Number.isInteger(error.offset) ? "The byte is marked below." : "";
   const section = error.section ? `Section ${error.section}.` : "";
   return { tone: "bad", sign: "✗", title: `Refused (${error.kind}): ${error.message}`, texts: [[section, place].filter(Boolean).join(" ")].filter(Boolean) };
+}
+
+/** The text around a byte of what was pasted. */
+function excerpt(pasted, offset) {
+  const bytes = new TextEncoder().encode(pasted);
+  const text = (start, end) => new TextDecoder().decode(bytes.subarray(Math.max(start, 0), end)).replace(/\s+/g, " ");
+  const rest = text(offset, offset + 60);
+  const place = element("mark", "", rest.slice(0, 1) || "the end");
+  const before = `${offset > 40 ? "…" : ""}${text(offset - 40, offset)}`;
+  return element("p", "excerpt", [before, place, rest.slice(1)], { });
 }
 
 /** Every line in which the other side differs. */
