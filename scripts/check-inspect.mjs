@@ -96,7 +96,7 @@ async function frame(page) {
   has(canonical, "q=x%20y");
   has(await page.textContent(".rules"), "5.2");
   has(await page.textContent(".rules"), "7.14");
-  has(await page.textContent(".legend"), "folded lines");
+  has(await page.textContent(".legend"), "folded line");
   assert.equal(await page.locator(".keys .hex").count(), 0);
   assert.ok((await page.locator("svg .wire").count()) >= 5, "wires are drawn");
   // The plus sign lights up with what became of it, and the wire between them.

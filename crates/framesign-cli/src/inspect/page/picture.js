@@ -4,14 +4,14 @@ import { element, fromBase64, linesOf, shown, spoken } from "./bytes.js";
 import { Wires } from "./wires.js";
 
 const MARKS = {
-  "cr-lf": "CRLF line ends",
-  lf: "LF line ends",
-  "dropped-space": "spaces not signed",
-  "folded-line": "folded lines",
-  escape: "escapes",
-  plus: "plus signs for spaces",
-  "encoded-byte": "bytes to be escaped",
-  "left-out-field": "fields not signed",
+  "cr-lf": "CRLF line end",
+  lf: "LF line end",
+  "dropped-space": "space not signed",
+  "folded-line": "folded line",
+  escape: "escape",
+  plus: "plus for a space",
+  "encoded-byte": "byte to be escaped",
+  "left-out-field": "field not signed",
   payload: null,
 };
 
@@ -46,6 +46,7 @@ class Picture {
     this.pieces = answer.pieces;
     this.canonicalLines = linesOf(this.canonicalBytes);
     this.parts = this.canonicalLines.map((line, number) => this.partOf(number));
+    this.changed = this.pieces.map((piece) => this.isChanged(piece));
   }
 
   nodes() {
@@ -68,6 +69,16 @@ class Picture {
     return line.end - line.start > 1 ? "header" : "end";
   }
 
+  /** Asks if a rule made other bytes of those of the frame, or added more than what separates. */
+  isChanged({ section, frame, start, end }) {
+    if (!section) return false;
+    const text = (bytes) => String.fromCharCode(...bytes);
+    const to = text(this.canonicalBytes.subarray(start, end));
+    if (!frame.length) return !/^[\n:&]*$/.test(to);
+    const [first, last] = frame[0];
+    return last - first !== end - start || text(this.frameBytes.subarray(first, last)) !== to;
+  }
+
   lineAt(offset) {
     return this.canonicalLines.findIndex((line) => offset >= line.start && offset < line.end);
   }
@@ -76,7 +87,7 @@ class Picture {
     const text = new MarkedText(this.frameBytes, "frame", this.answer.frame.marks);
     this.pieces.forEach((piece, number) => {
       const part = this.parts[this.lineAt(piece.start)];
-      for (const [start, end] of piece.frame) text.ranges.push({ start, end, piece: number, part, ruled: !!piece.section });
+      for (const [start, end] of piece.frame) text.ranges.push({ start, end, piece: number, part, ruled: this.changed[number] });
     });
     this.frameRows = text.render();
     this.frameLines = text.lines;
@@ -90,7 +101,7 @@ class Picture {
     const text = new MarkedText(this.canonicalBytes, "canonical", []);
     text.parts = this.parts;
     this.pieces.forEach((piece, number) => {
-      text.ranges.push({ start: piece.start, end: piece.end, piece: number, ruled: !!piece.section });
+      text.ranges.push({ start: piece.start, end: piece.end, piece: number, ruled: this.changed[number] });
     });
     this.canonicalRows = text.render();
     this.canonicalRows.forEach((row, number) => row.prepend(this.partButton(number)));
@@ -177,7 +188,8 @@ class Picture {
     const changes = new Set();
     for (const number of numbers) {
       const { frame, start, end } = this.pieces[number];
-      const from = frame.map(([first, last]) => spoken(this.frameBytes.subarray(first, last))).join(" … ");
+      const places = frame.map(([first, last]) => spoken(this.frameBytes.subarray(first, last)));
+      const from = [...new Set(places)].join(" … ");
       const to = spoken(this.canonicalBytes.subarray(start, end));
       if (from && from !== to) changes.add(JSON.stringify([short(from), short(to)]));
     }
@@ -201,7 +213,7 @@ class Picture {
         const key = `${from} ${to}`;
         const wire = found.get(key) ?? { from: this.frameRows[from], to: this.canonicalRows[to], part: this.parts[to], pieces: [], ruled: false };
         wire.pieces.push(number);
-        wire.ruled ||= !!piece.section;
+        wire.ruled ||= this.changed[number];
         found.set(key, wire);
       }
     });
@@ -360,7 +372,7 @@ function legendOf(marks) {
   for (const { kind } of marks) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const entries = [...counts].flatMap(([kind, count]) => {
     const name = kind in MARKS ? MARKS[kind] : kind.replaceAll("-", " ");
-    return name ? [element("li", `legend-${kind}`, [element("b", "", String(count)), ` ${name}`])] : [];
+    return name ? [element("li", `legend-${kind}`, [element("b", "", String(count)), ` × ${name}`])] : [];
   });
   return entries.length ? element("ul", "legend", entries, { "aria-label": "Marked in the frame" }) : null;
 }

@@ -5,19 +5,19 @@ import { element, fromBase64, shown } from "./bytes.js";
 /** One sentence for the live region, and the nodes that say the same and more. */
 export function verdict(answer, pasted = "") {
   const said = sentence(answer);
-  const heading = element("h2", "", said.title, { id: "verdict-title" });
+  const heading = element("h2", "", withCode(said.title), { id: "verdict-title" });
   const text = element("div", "", [heading, ...said.texts.map((sentence) => element("p", "", sentence))]);
   const sign = element("span", "sign", said.sign, { "aria-hidden": "true" });
   const box = element("section", `verdict ${said.tone}`, [sign, text], { "aria-labelledby": "verdict-title" });
   if (Number.isInteger(answer.error?.input_offset)) text.append(excerpt(pasted, answer.error.input_offset));
   if (said.also?.length) {
-    text.append(element("p", "also", `This would make both sides equal too: ${said.also.join("; ")}.`));
+    text.append(element("p", "also", withCode(`This would make both sides equal too: ${said.also.join("; ")}.`)));
   }
   const nodes = [box];
   if (answer.notes?.length) {
     nodes.push(element("ul", "notes", answer.notes.map((note) => element("li", "", note)), { "aria-label": "Taken for granted" }));
   }
-  return { text: `${said.title}. ${said.texts.join(" ")}`, nodes };
+  return { text: `${said.title}. ${said.texts.join(" ")}`.replaceAll("`", ""), nodes };
 }
 
 function sentence(answer) {
@@ -55,6 +55,11 @@ function refused(error) {
   const place = Number.isInteger(error.offset) ? "The byte is marked below." : "";
   const section = error.section ? `Section ${error.section}.` : "";
   return { tone: "bad", sign: "✗", title: `Refused (${error.kind}): ${error.message}`, texts: [[section, place].filter(Boolean).join(" ")].filter(Boolean) };
+}
+
+/** Text whose parts in backticks are code. */
+function withCode(text) {
+  return text.split("`").map((part, at) => (at % 2 ? element("code", "", part) : part));
 }
 
 /** The text around a byte of what was pasted. */
