@@ -77,8 +77,9 @@ fn unreadable(text: &str, error: &serde_json::Error) -> InputError {
         lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)
     };
     let message = error.to_string();
-    let problem = message.split(" at line ").next().unwrap_or_default().to_owned();
-    InputError::at_byte(offset.min(text.len()), "a HAR file (log.entries[].request)", problem)
+    let problem = message.split(" at line ").next().unwrap_or_default();
+    let found = format!("no such JSON ({problem})");
+    InputError::at_byte(offset.min(text.len()), "a HAR file (log.entries[].request)", found)
 }
 
 struct Reader {
@@ -294,7 +295,7 @@ mod tests {
             ("", 0),
             ("{\"log\":", 7),
             ("{\n\"log\":1}", 8),
-            ("{\n\"log\":{\"entries\":x}}", 20),
+            ("{\n\"log\":{\"entries\":x}}", 19),
             ("{}", 1),
             ("a", 0),
         ] {
