@@ -5,6 +5,7 @@
 //!
 //! - [`Explanation`]: a frame with its bytes marked, and its canonical request as [`Piece`]s, each
 //!   with the bytes that it came from and the [`Rule`] that made it so.
+//! - [`differences`]: the lines in which two canonical requests differ.
 //! - [`find_cause`]: the single [`Repair`] that makes both sides equal.
 //!
 //! ```
@@ -25,6 +26,7 @@
 
 mod case;
 mod cause;
+mod differences;
 mod evidence;
 mod explanation;
 mod mark;
@@ -35,6 +37,7 @@ mod trace;
 
 pub use self::case::Case;
 pub use self::cause::{Cause, Repair, Side, find_cause};
+pub use self::differences::{Difference, differences};
 pub use self::evidence::Evidence;
 pub use self::explanation::Explanation;
 pub use self::mark::{Mark, MarkKind};

@@ -28,6 +28,8 @@ pub use self::date::SigningDate;
 pub(crate) use self::digest::BufferedSha256;
 #[cfg(any(feature = "codec", feature = "http"))]
 pub(crate) use self::digest::{HashEngine, Sha256State};
+#[cfg(feature = "explain")]
+pub(crate) use self::digest::{hex as digest_hex, hmac};
 #[cfg(feature = "http")]
 pub(crate) use self::headers::FieldList;
 pub use self::key::SigningKey;

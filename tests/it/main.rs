@@ -10,6 +10,8 @@ mod architecture;
 #[cfg(feature = "codec")]
 mod codec;
 mod differential;
+#[cfg(feature = "explain")]
+mod explain;
 mod frames;
 #[cfg(feature = "http")]
 mod http;

@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 #[cfg(feature = "codec")]
 use crate::properties::codec;
+#[cfg(feature = "explain")]
+use crate::properties::explain;
 use crate::properties::{canonical, cuts, oracle, strict_httparse};
 
 type Target = (&'static str, fn(&[u8]));
@@ -13,6 +15,8 @@ const TARGETS: &[Target] = &[
     #[cfg(feature = "codec")]
     ("codec", codec::fuzz),
     ("cuts", cuts::fuzz),
+    #[cfg(feature = "explain")]
+    ("explain", explain::fuzz),
     ("oracle", oracle::fuzz),
     ("strict_httparse", strict_httparse::fuzz),
 ];

@@ -216,6 +216,27 @@ repairs! {
         "the other side takes date and access key in another order, or key for message; follow the order of the protocol",
 }
 
+impl Repair {
+    /// The side that has to change, unless a candidate says another one.
+    pub(super) const fn side(self) -> Side {
+        match self {
+            Self::JoinedInOtherOrder
+            | Self::BodyTrailingLineEnd
+            | Self::BodyLineEnds
+            | Self::FieldAdded
+            | Self::FieldDropped
+            | Self::FieldRewritten
+            | Self::ParameterAdded
+            | Self::PathPrefix
+            | Self::MethodRewritten
+            | Self::PathRewritten
+            | Self::QueryRewritten
+            | Self::PayloadRewritten => Side::Between,
+            _ => Side::Theirs,
+        }
+    }
+}
+
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -59,12 +59,12 @@ fn name(same: &[Placed<'_>], place: usize, trace: &mut Trace) {
         (true, [_, _, ..]) => Some(Rule::FieldsJoined),
         (true, _) => (first.number != place).then_some(Rule::FieldsSorted),
     };
-    trace.put(&first.lower_name, ranges.collect(), rule);
+    trace.put(&first.lower_name, ranges, rule);
 }
 
 fn value(field: &Placed<'_>, kept: Option<Rule>, trace: &mut Trace) {
     let raw = field.value.raw();
-    let at = |piece: Range<usize>| vec![field.value_at + piece.start..field.value_at + piece.end];
+    let at = |piece: Range<usize>| Some(field.value_at + piece.start..field.value_at + piece.end);
     if let Some(line) = field.value.as_line() {
         return trace.put(line, at(0..line.len()), kept);
     }

@@ -27,24 +27,29 @@ impl Trace {
         (self.text, self.pieces)
     }
 
-    /// Adds a piece that came from the ranges `frame`; an empty one is none.
-    fn put(&mut self, text: &[u8], frame: Vec<Range<usize>>, rule: Option<Rule>) {
+    /// Adds a piece that came from the ranges `frame`; a piece without text is none.
+    fn put(
+        &mut self,
+        text: &[u8],
+        frame: impl IntoIterator<Item = Range<usize>>,
+        rule: Option<Rule>,
+    ) {
         if text.is_empty() {
             return;
         }
-        let start = self.text.len();
+        let (start, frame) = (self.text.len(), frame.into_iter().collect());
         self.text.extend_from_slice(text);
         self.pieces.push(Piece { canonical: start..self.text.len(), frame, rule });
     }
 
     /// Adds what the protocol adds.
     fn add(&mut self, text: &[u8], rule: Rule) {
-        self.put(text, Vec::new(), Some(rule));
+        self.put(text, None, Some(rule));
     }
 
     /// Adds the last line, the hash of the payload that lies at `payload` in the frame.
     pub(super) fn payload_hash(&mut self, hash: PayloadHash, payload: Range<usize>) {
-        let frame = if payload.is_empty() { Vec::new() } else { vec![payload] };
+        let frame = (!payload.is_empty()).then_some(payload);
         self.put(hash.to_string().as_bytes(), frame, Some(Rule::PayloadHash));
     }
 }
@@ -52,7 +57,7 @@ impl Trace {
 /// Traces the canonical request of `head` up to its last line.
 pub(super) fn head(head: &Head<'_>, case: &Case<'_>, trace: &mut Trace) {
     let line = &head.parts().request_line;
-    trace.put(head.method_bytes(), vec![line.method.start..line.method.end], None);
+    trace.put(head.method_bytes(), Some(line.method.start..line.method.end), None);
     trace.add(b"\n", Rule::PartEnd);
     path(head, trace);
     trace.add(b"\n", Rule::PartEnd);

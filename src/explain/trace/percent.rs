@@ -59,7 +59,7 @@ pub(super) fn trace(raw: &[u8], start: usize, part: Part, kept: Option<Rule>, tr
         let run = kept_len(raw.get(at..).unwrap_or_default(), part);
         trace.put(
             raw.get(at..at + run).unwrap_or_default(),
-            vec![start + at..start + at + run],
+            Some(start + at..start + at + run),
             kept,
         );
         at += run;
@@ -68,7 +68,7 @@ pub(super) fn trace(raw: &[u8], start: usize, part: Part, kept: Option<Rule>, tr
             return;
         }
         let unit = Unit::first(rest, part);
-        trace.put(&unit.text, vec![start + at..start + at + unit.len], unit.rule);
+        trace.put(&unit.text, Some(start + at..start + at + unit.len), unit.rule);
         at += unit.len;
     }
 }

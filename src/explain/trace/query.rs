@@ -47,7 +47,7 @@ pub(super) fn trace(raw: &[u8], start: usize, trace: &mut Trace) {
 
 fn equals(parameter: &Parameter<'_>, kept: Option<Rule>, trace: &mut Trace) {
     match parameter.value {
-        Some(_) => trace.put(b"=", vec![parameter.value_at() - 1..parameter.value_at()], kept),
+        Some(_) => trace.put(b"=", Some(parameter.value_at() - 1..parameter.value_at()), kept),
         None => trace.add(b"=", Rule::EqualsAdded),
     }
 }

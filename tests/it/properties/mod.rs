@@ -7,6 +7,8 @@ pub(crate) mod canonical;
 #[cfg(feature = "codec")]
 pub(crate) mod codec;
 pub(crate) mod cuts;
+#[cfg(feature = "explain")]
+pub(crate) mod explain;
 pub(crate) mod oracle;
 pub(crate) mod strict_httparse;
 
