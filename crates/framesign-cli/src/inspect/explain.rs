@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use framesign::{
     FrameError, Signature,
-    explain::{Case, Evidence, Explanation, find_cause},
+    explain::{Case, Evidence, Explanation, differences, find_cause},
     frame::HeadReader,
     verify::FieldNames,
 };
@@ -12,7 +12,8 @@ use crate::inspect::{
     inspector::Inspector,
     keys::{CarriedFields, FrameKeys},
     picture::{
-        Carried, CauseView, FrameView, MarkView, Other, Picture, PieceView, Refused, Stages,
+        Carried, CauseView, DifferenceView, FrameView, MarkView, Other, Picture, PieceView,
+        Refused, Stages,
     },
     question::Question,
 };
@@ -77,6 +78,13 @@ fn stages(
     let is_carried = signature.map(|signature| Some(signature) == expected);
     let other = question.other().map(|other| Evidence::parse(other.as_bytes()));
     let compared = other.as_ref().map(|other| Other::of(other, explanation, signature));
+    let differences = match &other {
+        Some(Evidence::CanonicalRequest(theirs)) => {
+            differences(explanation.canonical_request(), theirs)
+        }
+        _ => Vec::new(),
+    };
+    let differences = differences.iter().map(DifferenceView::of).collect();
     let evidence = match &compared {
         Some(compared) => other.filter(|_| compared.equal != Some(true)),
         None => signature_in_frame(expected.filter(|_| is_carried == Some(false))),
@@ -97,7 +105,7 @@ fn stages(
         signature: signature.map(|signature| signature.to_string()),
         carried: carried.map(|_| Carried { equal: is_carried }),
         other: compared,
-        differences: Vec::new(),
+        differences,
         cause: found.flatten().as_ref().map(CauseView::of),
     })
 }

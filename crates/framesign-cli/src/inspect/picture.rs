@@ -1,8 +1,9 @@
 //! The answer to a question: what the page draws.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use framesign::{
     ApiMisuse, FrameError, Signature,
-    explain::{Cause, Evidence, Explanation, Mark, Piece, Rule},
+    explain::{Cause, Difference, Evidence, Explanation, Mark, Piece, Rule},
 };
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
@@ -198,6 +199,19 @@ pub(crate) struct DifferenceView {
     pub(crate) part: &'static str,
     pub(crate) ours_b64: Option<String>,
     pub(crate) theirs_b64: Option<String>,
+}
+
+impl DifferenceView {
+    pub(crate) fn of(difference: &Difference) -> Self {
+        let line = |line: &Option<Vec<u8>>| line.as_ref().map(|line| STANDARD.encode(line));
+        Self {
+            line: difference.line,
+            byte: difference.byte,
+            part: difference.part,
+            ours_b64: line(&difference.ours),
+            theirs_b64: line(&difference.theirs),
+        }
+    }
 }
 
 /// The one change that makes both sides equal.

@@ -240,3 +240,88 @@ fn lines_of_pasted_text_end_as_they_are_told() {
     assert_eq!(bytes(&answer["frame"]["bytes_b64"]), expected);
     assert_eq!(answer["signature"], page.ask(&about(expected, "strict"))["signature"]);
 }
+
+#[test]
+fn pieces_cover_the_canonical_request_and_point_into_the_frame() {
+    let page = Inspect::start(&[]);
+    let frame = b"POST /a%2fb?q=c+d&e HTTP/1.1\r\nHost: h\r\nX: 1\r\nx:  2\r\n y\r\nContent-Length: 2\r\n\r\nhi";
+    let answer = page.ask(&about(frame, "lenient"));
+    let canonical = bytes(&answer["canonical_request_b64"]);
+    let pieces = answer["pieces"].as_array().unwrap();
+    let number = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let mut end = 0;
+    let mut changes = Vec::new();
+    for piece in pieces {
+        assert_eq!(number(&piece["start"]), end);
+        end = number(&piece["end"]);
+        let to = &canonical[number(&piece["start"])..end];
+        let from = piece["frame"].as_array().unwrap().iter();
+        let from: Vec<_> = from.map(|range| &frame[number(&range[0])..number(&range[1])]).collect();
+        match (piece["section"].as_str(), from.as_slice()) {
+            // Nothing is changed without a rule.
+            (None, [from]) => assert_eq!(*from, to),
+            (None, _) => panic!("{piece}"),
+            (Some(section), from) => changes.push((section, from.concat(), to.to_vec())),
+        }
+    }
+    assert_eq!(end, canonical.len());
+    for (section, from, to) in [("5.2", "+", "%20"), ("3", "%2f", "%2F"), ("7.14", "\r\n ", " ")] {
+        let is =
+            |change: &&(&str, Vec<u8>, Vec<u8>)| change.0 == section && change.2 == to.as_bytes();
+        let change = changes.iter().find(is).unwrap_or_else(|| panic!("{section}"));
+        assert!(change.1.starts_with(&from.as_bytes()[..1]), "{section}");
+    }
+    let marks: Vec<_> = answer["frame"]["marks"].as_array().unwrap().iter().collect();
+    for (kind, text) in [("escape", "%2f"), ("plus", "+"), ("folded-line", " y"), ("payload", "hi")]
+    {
+        let mark = marks.iter().find(|mark| mark["kind"] == kind).unwrap();
+        assert_eq!(&frame[number(&mark["start"])..number(&mark["end"])], text.as_bytes(), "{kind}");
+    }
+}
+
+#[test]
+fn the_other_side_is_compared_and_the_cause_is_named() {
+    let page = Inspect::start(&[]);
+    let mut question = about(FRAME, "strict");
+    let ours = page.ask(&question);
+    let canonical = String::from_utf8(bytes(&ours["canonical_request_b64"])).unwrap();
+    let mut ask = |other: &str| {
+        question["other"] = json!(other);
+        page.ask(&question)
+    };
+    for (other, kind) in [
+        (canonical.as_str(), "canonical-request"),
+        (ours["string_to_sign"].as_str().unwrap(), "string-to-sign"),
+        (ours["signature"].as_str().unwrap(), "signature"),
+    ] {
+        let answer = ask(other);
+        assert_eq!(answer["other"], json!({"kind": kind, "equal": true}));
+        assert_eq!(
+            (&answer["cause"], &answer["differences"]),
+            (&Value::Null, &json!([])),
+            "{kind}"
+        );
+    }
+    let wrong = canonical.replace("c%20d", "c%2Bd");
+    let signature = {
+        let string_to_sign = PayloadHash::of(wrong.as_bytes()).to_string().parse().unwrap();
+        stages::key().sign(&string_to_sign).to_string()
+    };
+    for (other, differences) in [(wrong.as_str(), 1), (signature.as_str(), 0)] {
+        let answer = ask(other);
+        assert_eq!(answer["other"]["equal"], false);
+        assert_eq!(answer["cause"]["repair"], "plus-kept", "{}", answer["cause"]);
+        assert_eq!(
+            (&answer["cause"]["section"], &answer["cause"]["side"]),
+            (&json!("5.2"), &json!("theirs"))
+        );
+        assert_eq!(answer["differences"].as_array().unwrap().len(), differences);
+    }
+    let difference = &ask(&wrong)["differences"][0];
+    assert_eq!((&difference["line"], &difference["part"]), (&json!(3), &json!("CanonicalQuery")));
+    assert_eq!(bytes(&difference["ours_b64"]), b"b=c%20d\n");
+    assert_eq!(bytes(&difference["theirs_b64"]), b"b=c%2Bd\n");
+    let answer = ask(&"0".repeat(64));
+    assert_eq!((&answer["other"]["equal"], &answer["cause"]), (&json!(false), &Value::Null));
+    assert_eq!(ask(" \n")["other"], Value::Null);
+}
