@@ -9,9 +9,10 @@ use std::{
 
 use clap::{Args, ValueHint};
 use framesign::secrets::MemoryStore;
+use tempfile::{Builder, TempPath};
 use tokio::{
     net::TcpListener,
-    runtime::{Builder, Runtime},
+    runtime::{self, Runtime},
     signal,
 };
 
@@ -81,9 +82,8 @@ async fn serve(options: &Options, inspector: Inspector, token: Token) -> Result<
     let mut out = io::stdout();
     writeln!(out, "{address}")?;
     out.flush()?;
-    if options.open {
-        open(&address);
-    }
+    // The file is removed at the end.
+    let _file = if options.open { open(&address) } else { None };
     let app = server::app(&listener, token, inspector).map_err(|error| refused(&at, error))?;
     server::run(listener, app, ended).await;
     Ok(Exit::Done)
@@ -91,7 +91,7 @@ async fn serve(options: &Options, inspector: Inspector, token: Token) -> Result<
 
 /// One thread serves the page; explanations have threads that may block.
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+    runtime::Builder::new_current_thread().enable_all().build()
 }
 
 fn address(listener: &TcpListener, token: &Token) -> io::Result<String> {
@@ -122,16 +122,33 @@ fn ended() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Starts the browser of the system, and does not wait for it.
-fn open(address: &str) {
+/// Starts the browser of the system, and does not wait for it. If it cannot be started, that is told.
+fn open(address: &str) -> Option<TempPath> {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    match start(program, address) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            complain(format_args!("{program}: {error}; open the address in a browser"));
+            None
+        }
+    }
+}
+
+/// Arguments are public, and the address has the token in it: the browser gets a file that only its
+/// owner can read, and that leads to the address.
+fn start(program: &str, address: &str) -> io::Result<TempPath> {
+    let mut file = Builder::new().prefix("framesign-inspect-").suffix(".html").tempfile()?;
+    write!(
+        file,
+        "<!doctype html><meta charset=\"utf-8\"><title>framesign inspect</title>\n\
+         <meta http-equiv=\"refresh\" content=\"0; url={address}\">\n"
+    )?;
     let mut browser = Command::new(program);
-    browser.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    browser.arg(file.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // Keys are not for it.
     browser.env_remove("FRAMESIGN_ACCESS_KEY").env_remove("FRAMESIGN_SECRET_KEY");
-    if let Err(error) = browser.spawn() {
-        complain(format_args!("{program}: {error}; open the address in a browser"));
-    }
+    browser.spawn()?;
+    Ok(file.into_temp_path())
 }
 
 fn refused(what: &str, error: impl fmt::Display) -> FatalError {

@@ -57,12 +57,14 @@ impl Guard {
     }
 }
 
-/// Fetch Metadata, which pages can neither set nor omit: an address that somebody opens is `none`.
+/// Fetch Metadata, which pages can neither set nor omit. An address that somebody opens may come from
+/// anywhere, as the file of `--open` does: who leads to it does not see what comes of it.
 fn is_own_site(method: &Method, fields: &HeaderMap) -> bool {
-    let is_own = |site: &HeaderValue| {
-        site == "same-origin" || site == "none" && matches!(*method, Method::GET | Method::HEAD)
-    };
-    fields.get_all("sec-fetch-site").iter().all(is_own)
+    let is_opened = matches!(*method, Method::GET | Method::HEAD)
+        && fields.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+        && fields.get("sec-fetch-dest").is_some_and(|target| target == "document");
+    let is_own = |site: &HeaderValue| site == "same-origin";
+    is_opened || fields.get_all("sec-fetch-site").iter().all(is_own)
 }
 
 #[cfg(test)]
@@ -112,7 +114,17 @@ mod tests {
         ] {
             assert_eq!(check(Method::POST, &[&[own], fields].concat()), Ok(()), "{fields:?}");
         }
-        assert_eq!(check(Method::GET, &[own, ("sec-fetch-site", "none")]), Ok(()));
+        let opened = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        for site in ["none", "cross-site", "same-origin"] {
+            let fields = [&[own, ("sec-fetch-site", site)], &opened[..]].concat();
+            assert_eq!(check(Method::GET, &fields), Ok(()), "{site}");
+            let is_own = site == "same-origin";
+            assert_eq!(check(Method::POST, &fields).is_ok(), is_own, "{site}");
+            for one in opened {
+                let fields = [own, ("sec-fetch-site", site), one];
+                assert_eq!(check(Method::GET, &fields).is_ok(), is_own, "{site} {one:?}");
+            }
+        }
         for fields in [
             &[("sec-fetch-site", "none")][..],
             &[("sec-fetch-site", "cross-site")],
@@ -126,7 +138,10 @@ mod tests {
             let refused = check(Method::POST, &[&[own], fields].concat());
             assert_eq!(refused, Err(GuardError::Site), "{fields:?}");
         }
-        for site in ["cross-site", "same-site", ""] {
+        let framed = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+        let fields = [&[own, ("sec-fetch-site", "cross-site")], &framed[..]].concat();
+        assert_eq!(check(Method::GET, &fields), Err(GuardError::Site));
+        for site in ["none", "cross-site", "same-site", ""] {
             let refused = check(Method::GET, &[own, ("sec-fetch-site", site)]);
             assert_eq!(refused, Err(GuardError::Site), "{site}");
         }

@@ -142,6 +142,12 @@ fn other_pages_are_refused() {
         assert!(!answer.text().contains("signature"), "{fields}");
         has_fields(&answer);
     }
+    // An address may be opened from anywhere, but not into a frame.
+    let open = |fields: &str| page.request(&format!("GET /{}/", page.token), fields, b"").status;
+    let navigate = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n";
+    assert_eq!(open(&format!("{navigate}Sec-Fetch-Dest: document\r\n")), 200);
+    assert_eq!(open(&format!("{navigate}Sec-Fetch-Dest: iframe\r\n")), 403);
+    assert_eq!(open("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: cors\r\n"), 403);
     // A form or a script of another page can send these types without asking.
     for media_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
         let fields =
@@ -219,11 +225,13 @@ fn a_port_that_is_taken_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn the_browser_is_started_with_the_address_and_without_keys() {
+fn the_browser_is_started_without_keys_and_without_the_token_in_its_arguments() {
     let folder = tempfile::tempdir().unwrap();
     let (program, seen) = (folder.path().join("xdg-open"), folder.path().join("seen"));
-    let script =
-        format!("#!/bin/sh\n{{ echo \"$1\"; env; }} > {0}.part\nmv {0}.part {0}\n", seen.display());
+    let script = format!(
+        "#!/bin/sh\n{{ echo \"$@\"; ls -l \"$1\"; env; cat \"$1\"; }} > {0}.part\nmv {0}.part {0}\n",
+        seen.display()
+    );
     fs::write(&program, script).unwrap();
     crate::support::set_mode(&program, 0o700);
     if cfg!(target_os = "macos") {
@@ -239,7 +247,13 @@ fn the_browser_is_started_with_the_address_and_without_keys() {
             Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
         }
     };
-    let address = format!("http://{}/{}/\n", page.address, page.token);
-    assert!(told.starts_with(&address), "{told}");
+    let file = told.lines().next().unwrap();
+    assert!(file.ends_with(".html") && !file.contains(&page.token), "{told}");
+    assert!(told.lines().nth(1).unwrap().starts_with("-rw-------"), "{told}");
+    assert!(told.contains(&format!("url=http://{}/{}/\"", page.address, page.token)), "{told}");
     assert!(!told.contains("FRAMESIGN_"), "the browser has the keys");
+    let path = std::path::PathBuf::from(file);
+    assert!(path.exists());
+    assert_eq!(page.end("-TERM").0, Some(0));
+    assert!(!path.exists(), "the file is left behind");
 }
