@@ -11,7 +11,8 @@ export function verdict(answer, pasted = "") {
   const box = element("section", `verdict ${said.tone}`, [sign, text], { "aria-labelledby": "verdict-title" });
   if (Number.isInteger(answer.error?.input_offset)) text.append(excerpt(pasted, answer.error.input_offset));
   if (said.also?.length) {
-    text.append(element("p", "also", withCode(`This would make both sides equal too: ${said.also.join("; ")}.`)));
+const others = element("ul", "", said.also.map((other) => element("li", "", withCode(other))));
+    text.append(element("details", "also", [element("summary", "", `What else would make both sides equal: ${said.also.length}`), others]));
   }
   const nodes = [box];
   if (answer.notes?.length) {
