@@ -165,7 +165,7 @@
 //! # Why two sides differ
 //!
 //! The stages can be looked at one by one. The first line in which two canonical requests differ
-//! names the cause.
+//! names the cause; with the feature `explain`, `explain::find_cause` searches for it.
 //!
 //! ```
 //! use framesign::{CanonicalHead, PayloadHash, Rules, frame::HeadReader};
@@ -191,6 +191,7 @@
 //! - Without any: the library above but for verifying. It has no async runtime, and it spawns no
 //!   threads.
 //! - `verify`, on by default: verifying signed frames, and making them.
+//! - `explain`: how a frame became its canonical request, and why two signatures differ.
 //! - `codec`, on by default: frames of a connection as a tokio codec, and readers and streams that
 //!   sign what they hand on.
 //! - `replay`: takes each signed frame once, by a store that remembers those that came.
@@ -266,6 +267,9 @@ mod documents {
     struct Protocol;
     #[doc = include_str!("../docs/architecture.md")]
     struct Architecture;
+    #[cfg(feature = "explain")]
+    #[doc = include_str!("../docs/explain.md")]
+    struct Explain;
     #[cfg(all(
         feature = "codec",
         feature = "tower",

@@ -41,6 +41,15 @@ pub fn cuts(input: &[u8]) {
     properties::cuts::fuzz(input);
 }
 
+/// The pieces of an explanation are the canonical request, and a cause is never made up.
+///
+/// # Panics
+///
+/// Where they are not, or where it is.
+pub fn explain(input: &[u8]) {
+    properties::explain::fuzz(input);
+}
+
 /// The library says of every frame what the naive implementation says of it.
 ///
 /// # Panics

@@ -8,8 +8,8 @@ pub(super) struct Coding {
     /// How often escapes are decoded.
     pub(super) decodings: u8,
     pub(super) is_plus_space: bool,
-    /// Escapes, or writes decoded text.
-    pub(super) is_escaped: bool,
+    /// How often the text is escaped; decoded text is written if it never is.
+    pub(super) escapings: u8,
     /// The text of a space.
     pub(super) space: &'static str,
     pub(super) has_lower_digits: bool,
@@ -23,7 +23,7 @@ impl Coding {
     pub(super) const PATH: Self = Self {
         decodings: 1,
         is_plus_space: false,
-        is_escaped: true,
+        escapings: 1,
         space: "%20",
         has_lower_digits: false,
         kept: b"",
@@ -43,16 +43,18 @@ impl Coding {
 
     /// Escapes `text`, which is decoded.
     pub(super) fn escape(&self, text: &[u8]) -> Vec<u8> {
-        let mut escaped = Vec::with_capacity(text.len());
-        for &byte in text {
-            self.escape_byte(byte, &mut escaped);
-        }
-        escaped
+        (0..self.escapings).fold(text.to_vec(), |text, _| {
+            let mut escaped = Vec::with_capacity(text.len());
+            for byte in text {
+                self.escape_byte(byte, &mut escaped);
+            }
+            escaped
+        })
     }
 
     fn escape_byte(&self, byte: u8, to: &mut Vec<u8>) {
         let is_unreserved = UNRESERVED.contains(byte) && !self.escaped.contains(&byte);
-        if is_unreserved || self.kept.contains(&byte) || !self.is_escaped {
+        if is_unreserved || self.kept.contains(&byte) {
             to.push(byte);
         } else if byte == b' ' {
             to.extend_from_slice(self.space.as_bytes());

@@ -28,7 +28,7 @@ pub(super) struct QueryForm {
     pub(super) coding: Coding,
     pub(super) joined: Joined,
     pub(super) order: Order,
-    pub(super) has_equals: bool,
+    pub(super) equals: Equals,
     pub(super) has_empty: bool,
     pub(super) as_it_stands: bool,
 }
@@ -40,6 +40,14 @@ pub(super) struct FieldsForm {
     pub(super) order: Order,
     pub(super) colon: &'static [u8],
     pub(super) value: fn(&[u8]) -> Vec<u8>,
+}
+
+/// When a parameter has its `=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Equals {
+    Always,
+    IfValue,
+    AsSent,
 }
 
 /// What becomes of several values of one name.
@@ -72,7 +80,7 @@ impl Default for Form {
                 coding: Coding::QUERY,
                 joined: Joined::By(b","),
                 order: Order::Name,
-                has_equals: true,
+                equals: Equals::Always,
                 has_empty: true,
                 as_it_stands: false,
             },
@@ -127,34 +135,37 @@ impl QueryForm {
             return query.to_vec();
         }
         let pieces = query.split(|&byte| byte == b'&').filter(|piece| !piece.is_empty());
-        let parameters = pieces.map(|piece| {
-            let (name, value) = split(piece);
-            Line {
-                name: self.coding.decode(name),
-                sent_name: Vec::new(),
-                value: self.coding.decode(value),
-            }
-        });
+        let parameters = pieces.map(|piece| self.parameter(piece));
         let parameters = parameters.filter(|line| self.has_empty || !line.value.is_empty());
-        let joined = join(parameters.collect(), self.joined);
-        let escaped = joined.into_iter().map(|line| Line {
-            name: self.coding.escape(&line.name),
-            sent_name: line.sent_name,
-            value: self.coding.escape(&line.value),
-        });
-        let lines = sort(escaped.collect(), self.order);
-        let texts = lines.into_iter().map(|line| match &line.value[..] {
-            [] if !self.has_equals => line.name,
-            value => [&line.name, &b"="[..], value].concat(),
-        });
+        let mut lines = join(parameters.collect(), self.joined);
+        for line in &mut lines {
+            line.name = self.coding.escape(&line.name);
+            line.value = self.coding.escape(&line.value);
+        }
+        let texts = sort(lines, self.order).into_iter().map(|line| self.text(&line));
         texts.collect::<Vec<_>>().join(&b'&')
     }
-}
 
-fn split(piece: &[u8]) -> (&[u8], &[u8]) {
-    let equals = piece.iter().position(|&byte| byte == b'=').unwrap_or(piece.len());
-    let (name, value) = piece.split_at(equals);
-    (name, value.strip_prefix(b"=").unwrap_or(value))
+    fn parameter(&self, piece: &[u8]) -> Line {
+        let equals = piece.iter().position(|&byte| byte == b'=');
+        let (name, value) = piece.split_at(equals.unwrap_or(piece.len()));
+        Line {
+            name: self.coding.decode(name),
+            sent_name: Vec::new(),
+            value: self.coding.decode(value.strip_prefix(b"=").unwrap_or_default()),
+            is_bare: equals.is_none(),
+        }
+    }
+
+    fn text(&self, line: &Line) -> Vec<u8> {
+        let has_equals = match self.equals {
+            Equals::Always => true,
+            Equals::IfValue => !line.value.is_empty(),
+            Equals::AsSent => !line.is_bare,
+        };
+        let equals = if has_equals { &b"="[..] } else { b"" };
+        [&line.name, equals, &line.value[..]].concat()
+    }
 }
 
 impl FieldsForm {
@@ -163,6 +174,7 @@ impl FieldsForm {
             name: field.name.to_ascii_lowercase().into_bytes(),
             sent_name: field.name.clone().into_bytes(),
             value: (self.value)(&field.value),
+            is_bare: false,
         });
         let lines = sort(join(lines.collect(), self.joined), self.order).into_iter();
         let name =
@@ -177,6 +189,8 @@ struct Line {
     name: Vec<u8>,
     sent_name: Vec<u8>,
     value: Vec<u8>,
+    /// A parameter without `=`, alone of its name.
+    is_bare: bool,
 }
 
 /// Joins lines of one name at the place of the first.
@@ -196,6 +210,7 @@ fn join(mut lines: Vec<Line>, joined: Joined) -> Vec<Line> {
         let Some(&first) = group.first() else { continue };
         if let (Some(line), Some(keep)) = (lines.get_mut(first), keeps.get_mut(first)) {
             (line.value, *keep) = (value, true);
+            line.is_bare &= group.len() == 1;
         }
     }
     lines.into_iter().zip(keeps).filter(|(_, keep)| *keep).map(|(line, _)| line).collect()

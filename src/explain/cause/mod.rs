@@ -80,7 +80,7 @@ pub fn find_cause(case: &Case<'_>, evidence: &Evidence) -> Result<Option<Cause>,
     Ok(Cause::of(search.into_found()))
 }
 
-/// The families of repairs. Their order does not matter: what fits is sorted.
+/// The families of repairs. What fits is sorted; the last one is for what fits none of the others.
 const FAMILIES: [fn(&mut Search<'_>); 9] = [
     repairs::text::search,
     repairs::query::search_coding,
@@ -89,8 +89,8 @@ const FAMILIES: [fn(&mut Search<'_>); 9] = [
     repairs::fields::search,
     repairs::payload::search,
     repairs::given::search,
-    repairs::rewritten::search,
     keys::search,
+    repairs::rewritten::search,
 ];
 
 impl Cause {
@@ -105,5 +105,38 @@ impl Cause {
             message: subject.map_or(text.to_owned(), |subject| format!("{subject}: {text}")),
             also: found.map(|found| found.repair).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, Evidence, FAMILIES, HeadReader, Read, Request, Search, read};
+    use crate::{Credentials, Rules};
+
+    /// The number of candidates for a frame.
+    fn candidates(frame: &[u8]) -> usize {
+        let keys = Credentials::new("access", " secret\n").unwrap();
+        let case = Case::new(frame, Rules::lenient()).keys(keys, "20240301".parse().unwrap());
+        let evidence = Evidence::Digits("AA".repeat(32));
+        let Read { head_len, payload } = read(&case).unwrap();
+        let mut reader = HeadReader::new(case.rules.clone());
+        let head = reader.read(frame).unwrap().unwrap();
+        let request = Request::new(&head, &case, payload);
+        let mut search = Search::new(&case, &evidence, request, frame.get(head_len..));
+        FAMILIES.iter().for_each(|family| family(&mut search));
+        search.candidates
+    }
+
+    #[test]
+    fn candidates_are_bounded() {
+        let start = b"GET /?a HTTP/1.1\r\nHost: h\r\n";
+        let few = candidates(&[&start[..], b"\r\nbody\r\n"].concat());
+        assert!((150..=300).contains(&few), "{few}");
+        let fields = "Content-Type: text/plain; a=b\r\n".repeat(100);
+        let many = candidates(&[&start[..], fields.as_bytes(), b"\r\nbody\r\n"].concat());
+        assert!(many <= few + 16 * 100, "{many}");
+        let target = format!("/{}?{}", "a/".repeat(5_000), "b&".repeat(5_000));
+        let long = candidates(format!("GET {target} HTTP/1.1\r\n\r\nbody\r\n").as_bytes());
+        assert!(long <= few + 2 * 256 + 16, "{long}");
     }
 }

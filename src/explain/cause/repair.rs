@@ -145,6 +145,18 @@ repairs! {
     /// The other side signs the whole target as the path.
     TargetAsPath "target-as-path" "4"
         "the other side signs scheme, authority or query as part of the path; the path goes from the first `/` after the authority to the `?`",
+    /// The frame has a field that the other side did not sign.
+    FieldAdded "field-added" "6"
+        "the frame has a field that the other side did not sign; a proxy or client added it afterwards: let it stay away, or sign it",
+    /// The frame lacks a field that the other side signed.
+    FieldDropped "field-dropped" "6"
+        "the frame lacks a field that the other side signed; a proxy or client dropped it, or adds it later: keep it, or do not sign it",
+    /// A field has another value than the other side signed.
+    FieldRewritten "field-rewritten" "6"
+        "a field has another value than the other side signed; a proxy or client rewrote it: keep it as it was signed",
+    /// The frame has a parameter that the other side did not sign.
+    ParameterAdded "parameter-added" "5"
+        "the frame has a parameter that the other side did not sign; it was added afterwards: sign the target that is sent",
     /// The other side signs no query.
     QueryNotSigned "query-not-signed" "5"
         "the other side signs no query; sign the parameters of the target",
@@ -163,18 +175,6 @@ repairs! {
     /// The line ends of the body differ.
     BodyLineEnds "body-line-ends" "2"
         "the line ends of the payloads differ; hash and send the same bytes, without a change of line ends",
-    /// The frame has a field that the other side did not sign.
-    FieldAdded "field-added" "6"
-        "the frame has a field that the other side did not sign; a proxy or client added it afterwards: let it stay away, or sign it",
-    /// The frame lacks a field that the other side signed.
-    FieldDropped "field-dropped" "6"
-        "the frame lacks a field that the other side signed; a proxy or client dropped it, or adds it later: keep it, or do not sign it",
-    /// A field has another value than the other side signed.
-    FieldRewritten "field-rewritten" "6"
-        "a field has another value than the other side signed; a proxy or client rewrote it: keep it as it was signed",
-    /// The frame has a parameter that the other side did not sign.
-    ParameterAdded "parameter-added" "5"
-        "the frame has a parameter that the other side did not sign; it was added afterwards: sign the target that is sent",
     /// A proxy removed or added the start of the path.
     PathPrefix "path-prefix" "4"
         "the paths differ in their start; a proxy removes or adds a prefix: sign the path that arrives",

@@ -26,7 +26,8 @@ pub(super) struct Search<'a> {
     /// The key of the protocol, if the keys are known.
     key: Option<SigningKey>,
     found: Vec<Found>,
-    candidates: usize,
+    /// The number of candidates so far.
+    pub(super) candidates: usize,
 }
 
 /// A candidate that fits.
@@ -54,6 +55,11 @@ impl<'a> Search<'a> {
     /// Asks if both sides are equal.
     pub(super) fn is_equal(&self) -> bool {
         self.fits(&self.ours)
+    }
+
+    /// Asks if a candidate fits already.
+    pub(super) fn has_found(&self) -> bool {
+        !self.found.is_empty()
     }
 
     /// The candidates that fit, in the order of preference.

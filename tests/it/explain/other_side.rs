@@ -191,7 +191,7 @@ fn canonical(sent: &Sent, faults: &[Fault]) -> Vec<u8> {
 fn path(sent: &Sent, faults: &[Fault]) -> String {
     let has = |fault| faults.contains(&fault);
     let mut segments: Vec<String> =
-        sent.segments.iter().map(|s| escape(s, faults, false)).collect();
+        sent.segments.iter().map(|s| escape(s, faults, Part::Path)).collect();
     if has(Fault::SlashesMerged) {
         let last = segments.pop().unwrap();
         segments.retain(|segment| !segment.is_empty());
@@ -220,9 +220,10 @@ fn path(sent: &Sent, faults: &[Fault]) -> String {
 
 fn query(sent: &Sent, faults: &[Fault]) -> String {
     let has = |fault| faults.contains(&fault);
+    let part = if sent.is_space_plus { Part::QueryWithPlus } else { Part::Query };
     let mut parameters: Vec<(String, Vec<Vec<u8>>, bool)> = Vec::new();
     for (name, value) in &sent.parameters {
-        let name = escape(name, faults, true);
+        let name = escape(name, faults, part);
         let bare = value.is_none();
         let value = value.clone().unwrap_or_default();
         match parameters.iter_mut().find(|(known, ..)| *known == name) {
@@ -237,13 +238,21 @@ fn query(sent: &Sent, faults: &[Fault]) -> String {
         if *bare && values.len() == 1 && has(Fault::EqualsForgotten) {
             return name.clone();
         }
-        format!("{name}={}", escape(&values.join(&b','), faults, true))
+        format!("{name}={}", escape(&values.join(&b','), faults, part))
     });
     texts.collect::<Vec<_>>().join("&")
 }
 
-/// Escapes; in a query a `+` that was sent stands in the decoded text as a space.
-fn escape(text: &[u8], faults: &[Fault], is_query: bool) -> String {
+/// A part of the target, and if a `+` was sent for a space there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Path,
+    Query,
+    QueryWithPlus,
+}
+
+/// Escapes; a `+` that was sent stands in the decoded text as a space.
+fn escape(text: &[u8], faults: &[Fault], part: Part) -> String {
     let has = |fault| faults.contains(&fault);
     let mut escaped = String::new();
     for &byte in text {
@@ -251,9 +260,9 @@ fn escape(text: &[u8], faults: &[Fault], is_query: bool) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 escaped.push(char::from(byte));
             }
-            b'/' if !is_query && has(Fault::SlashDecoded) => escaped.push('/'),
-            b' ' if is_query && has(Fault::SpaceIsPlus) => escaped.push('+'),
-            b' ' if is_query && has(Fault::PlusIsPlus) => escaped += "%2B",
+            b'/' if part == Part::Path && has(Fault::SlashDecoded) => escaped.push('/'),
+            b' ' if part != Part::Path && has(Fault::SpaceIsPlus) => escaped.push('+'),
+            b' ' if part == Part::QueryWithPlus && has(Fault::PlusIsPlus) => escaped += "%2B",
             _ if has(Fault::LowerEscapes) => escaped += &format!("%{byte:02x}"),
             _ => escaped += &format!("%{byte:02X}"),
         }

@@ -44,7 +44,7 @@ impl Random {
     }
 }
 
-/// A request, decoded. In its query a space is sent as `+` or `%20`, a plus sign as `%2B`.
+/// A request, decoded. In its query a plus sign is sent as `%2B`.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) method: &'static str,
@@ -52,6 +52,8 @@ pub(crate) struct Sent {
     pub(crate) parameters: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// How the client sends a space in a query.
+    pub(crate) is_space_plus: bool,
 }
 
 const MORE: [&str; 12] = [
@@ -89,7 +91,8 @@ impl Sent {
         let parameters = parameters.collect();
         let body = Self::random_body(random, method);
         let fields = Self::random_fields(random, !body.is_empty());
-        Self { method, segments, parameters, fields, body }
+        let is_space_plus = random.is_once_in(2);
+        Self { method, segments, parameters, fields, body, is_space_plus }
     }
 
     fn random_body(random: &mut Random, method: &str) -> Vec<u8> {
@@ -130,9 +133,9 @@ impl Sent {
         let mut target = path;
         for (number, (name, value)) in self.parameters.iter().enumerate() {
             target.push(if number == 0 { '?' } else { '&' });
-            target += &send(name, random, true);
+            target += &send(name, random, self.is_space_plus);
             if let Some(value) = value {
-                target += &format!("={}", send(value, random, true));
+                target += &format!("={}", send(value, random, self.is_space_plus));
             }
         }
         let mut frame = format!("{} {target} HTTP/1.1\r\n", self.method);
@@ -147,13 +150,13 @@ impl Sent {
 }
 
 /// Escapes as clients do: some with lower-case digits, some more bytes than they must.
-fn send(text: &[u8], random: &mut Random, is_query: bool) -> String {
+fn send(text: &[u8], random: &mut Random, is_space_plus: bool) -> String {
     let is_lower = random.is_once_in(3);
     let keeps_some = random.is_once_in(2);
     let mut sent = String::new();
     for &byte in text {
         match byte {
-            b' ' if is_query && random.is_once_in(2) => sent.push('+'),
+            b' ' if is_space_plus => sent.push('+'),
             b'!' | b'*' | b'\'' | b'(' | b')' | b':' | b'@' if keeps_some => {
                 sent.push(char::from(byte))
             }

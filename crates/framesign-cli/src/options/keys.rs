@@ -77,6 +77,20 @@ impl SigningKeyOptions {
         secret_key.map(|secret_key| self.derive(access_key, &secret_key, date)).transpose()
     }
 
+    /// The pair of the access key that a frame names, if its secret key is given, as for
+    /// [`Self::key_of`].
+    pub(crate) fn credentials_of(
+        &self,
+        access_key: &str,
+    ) -> Result<Option<Credentials>, FatalError> {
+        if self.access_key().is_some_and(|given| given != access_key) {
+            return Ok(None);
+        }
+        let Some(secret_key) = self.pair.secret_key()? else { return Ok(None) };
+        let credentials = Credentials::new(access_key, &secret_key);
+        credentials.map(Some).map_err(|error| self.pair.unusable(error))
+    }
+
     /// The access key that was given.
     pub(crate) fn access_key(&self) -> Option<&str> {
         self.pair.access_key.as_deref()

@@ -2,7 +2,7 @@
 
 use crate::explain::cause::{
     coding::Coding,
-    form::{Form, Joined, Order, PathForm, QueryForm},
+    form::{Equals, Form, Joined, Order, PathForm, QueryForm},
     repair::Repair,
     search::{MAX_ITEMS, Search},
 };
@@ -13,8 +13,9 @@ pub(in super::super) fn search_coding(search: &mut Search<'_>) {
     let codings = [
         (Repair::SpaceAsPlus, Coding { space: "+", ..plain }),
         (Repair::DoubleEncoded, Coding { decodings: 0, ..plain }),
+        (Repair::DoubleEncoded, Coding { escapings: 2, ..plain }),
         (Repair::DecodedTwice, Coding { decodings: 2, ..plain }),
-        (Repair::NotEncoded, Coding { is_escaped: false, ..plain }),
+        (Repair::NotEncoded, Coding { escapings: 0, ..plain }),
         (Repair::LowerCaseEscapes, Coding { has_lower_digits: true, ..plain }),
         (Repair::UnreservedEncoded, Coding { escaped: b"~", ..plain }),
         (Repair::UnreservedEncoded, Coding { escaped: b"-._~", ..plain }),
@@ -80,7 +81,8 @@ pub(in super::super) fn search(search: &mut Search<'_>) {
         (Repair::JoinedWithSpace, QueryForm { joined: Joined::By(b", "), ..query }),
         (Repair::JoinedInOtherOrder, QueryForm { joined: Joined::Sorted, ..query }),
         (Repair::JoinedInOtherOrder, QueryForm { joined: Joined::Reversed, ..query }),
-        (Repair::EqualsMissing, QueryForm { has_equals: false, ..query }),
+        (Repair::EqualsMissing, QueryForm { equals: Equals::IfValue, ..query }),
+        (Repair::EqualsMissing, QueryForm { equals: Equals::AsSent, ..query }),
         (Repair::EmptyParametersDropped, QueryForm { has_empty: false, ..query }),
     ];
     for (repair, query) in forms {
@@ -88,47 +90,7 @@ pub(in super::super) fn search(search: &mut Search<'_>) {
     }
     let empty = search.request.with_query(Vec::new());
     search.request(Repair::QueryNotSigned, None, &empty);
-    equals_of_bare_names(search);
     without_each(search);
-}
-
-/// Tries names without `=` where the frame has none, and with it where the frame has it.
-fn equals_of_bare_names(search: &mut Search<'_>) {
-    let Some(canonical) = bare_names(&search.request.query) else { return };
-    let (before, after) = lines_around_query(&search.ours);
-    let text = [before, &canonical, after].concat();
-    search.text(Repair::EqualsMissing, Repair::EqualsMissing.side(), None, &text);
-}
-
-/// The canonical query, with the names without `=` that have none in `query`; `None` if a name is
-/// there twice.
-fn bare_names(query: &[u8]) -> Option<Vec<u8>> {
-    let coding = Coding::QUERY;
-    let pieces = query.split(|&byte| byte == b'&').filter(|piece| !piece.is_empty());
-    let mut parameters: Vec<(Vec<u8>, Vec<u8>)> = pieces
-        .map(|piece| {
-            let equals = piece.iter().position(|&byte| byte == b'=');
-            let (name, value) = piece.split_at(equals.unwrap_or(piece.len()));
-            let name = coding.recode(name);
-            let value = coding.recode(value.strip_prefix(b"=").unwrap_or_default());
-            let sign = if equals.is_some() { &b"="[..] } else { b"" };
-            (name.clone(), [&name, sign, &value].concat())
-        })
-        .collect();
-    parameters.sort();
-    let is_same = |pair: &[(Vec<u8>, Vec<u8>)]| matches!(pair, [left, right] if left.0 == right.0);
-    if parameters.windows(2).any(is_same) {
-        return None;
-    }
-    Some(parameters.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(&b'&'))
-}
-
-/// The text before and after the line of the query.
-fn lines_around_query(text: &[u8]) -> (&[u8], &[u8]) {
-    let mut ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
-    let start = ends.nth(1).map_or(text.len(), |at| at + 1);
-    let end = ends.next().unwrap_or(text.len());
-    (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default())
 }
 
 /// Tries the query without each parameter.

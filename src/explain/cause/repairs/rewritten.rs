@@ -6,9 +6,12 @@ use crate::explain::{
     evidence::Evidence,
 };
 
-/// Notes what the evidence itself says, if it differs in one line alone.
+/// Notes what the evidence itself says, if it differs in one line alone and nothing else fits.
 pub(in super::super) fn search(search: &mut Search<'_>) {
     let Evidence::CanonicalRequest(theirs) = search.evidence else { return };
+    if search.has_found() {
+        return;
+    }
     let all = differences(&search.ours, theirs);
     let [difference] = &all[..] else { return };
     if let Some((repair, subject)) = of(difference) {

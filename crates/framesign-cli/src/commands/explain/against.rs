@@ -17,20 +17,27 @@ use crate::{
 /// its lines to the end.
 const MARGIN: u64 = 64 * 1024;
 
+/// Reads the canonical request in `file`, which is held against `ours`.
+pub(crate) fn read(file: &Input, ours: &[u8]) -> io::Result<Vec<u8>> {
+    let mut theirs = Vec::new();
+    file.open()?.reader.take(ours.len() as u64 + MARGIN).read_to_end(&mut theirs)?;
+    Ok(theirs)
+}
+
 /// Another canonical request, held against ours.
 #[derive(Serialize)]
 pub(crate) struct Comparison<'a> {
     file: &'a Input,
     equal: bool,
     #[serde(flatten)]
-    first: Option<Line>,
+    first: Option<LineDifference>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    differences: Vec<Line>,
+    differences: Vec<LineDifference>,
 }
 
 /// A difference as JSON; a line that is not there is null.
 #[derive(Clone, Serialize)]
-struct Line {
+struct LineDifference {
     line: usize,
     byte: usize,
     part: &'static str,
@@ -42,7 +49,7 @@ struct Line {
     line_end: Option<&'static str>,
 }
 
-impl From<Difference> for Line {
+impl From<Difference> for LineDifference {
     fn from(found: Difference) -> Self {
         let Difference { line, byte, part, ours, theirs, line_end, .. } = found;
         Self { line, byte, part, ours, theirs, line_end }
@@ -50,13 +57,17 @@ impl From<Difference> for Line {
 }
 
 impl<'a> Comparison<'a> {
-    /// Reads the canonical request in `file` and holds it against `ours`.
-    pub(crate) fn new(file: &'a Input, ours: &[u8]) -> io::Result<Self> {
-        let mut theirs = Vec::new();
-        file.open()?.reader.take(ours.len() as u64 + MARGIN).read_to_end(&mut theirs)?;
-        let differences: Vec<_> = differences(ours, &theirs).into_iter().map(Line::from).collect();
+    /// Holds the canonical request that was read from `file` against `ours`.
+    pub(crate) fn new(file: &'a Input, ours: &[u8], theirs: &[u8]) -> Self {
+        let differences: Vec<_> =
+            differences(ours, theirs).into_iter().map(LineDifference::from).collect();
         let first = differences.first().cloned();
-        Ok(Self { file, equal: first.is_none(), first, differences })
+        Self { file, equal: first.is_none(), first, differences }
+    }
+
+    /// The result of a comparison of digits, of which there is nothing more to show.
+    pub(crate) fn of_digits(file: &'a Input, equal: bool) -> Self {
+        Self { file, equal, first: None, differences: Vec::new() }
     }
 
     pub(crate) fn is_equal(&self) -> bool {
@@ -70,11 +81,14 @@ impl fmt::Display for Comparison<'_> {
         if self.equal {
             return writeln!(f, "  equal");
         }
+        if self.differences.is_empty() {
+            return writeln!(f, "  differs");
+        }
         self.differences.iter().try_for_each(|difference| difference.fmt(f))
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for LineDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, byte, part, ours, theirs, line_end } = self;
         writeln!(f, "  line {line} ({part}) differs from its byte {byte} on")?;

@@ -2,6 +2,7 @@
 
 mod against;
 mod carried;
+mod cause;
 
 use std::{
     fmt,
@@ -10,17 +11,22 @@ use std::{
 
 use clap::{Args, ValueHint};
 use framesign::{
-    CanonicalHead, PayloadHash, Rules, Signature, SigningKey, StringToSign,
+    CanonicalHead, PayloadHash, Rules, Signature, SigningDate, SigningKey, StringToSign,
+    explain::Evidence,
     frame::HeadReader,
     verify::{FieldNames, Policy},
 };
 use serde::Serialize;
 
 use crate::{
-    commands::explain::{against::Comparison, carried::Carried},
+    commands::explain::{
+        against::Comparison,
+        carried::Carried,
+        cause::{Kept, Known, Search},
+    },
     exit::{Exit, FatalError},
     input::{failure::InputFailure, frame, source::Input},
-    options::{frame::FrameOptions, keys::SigningKeyOptions},
+    options::frame::FrameOptions,
     output::Output,
     text::{json, visible::Bytes},
 };
@@ -44,6 +50,11 @@ pub(crate) struct Options {
     #[arg(value_parser = Input::parser())]
     against: Option<Input>,
 
+    /// Name the single repair that makes both sides equal. The other side is FILE of --against, a
+    /// canonical request, string to sign or signature, or else the signature in the frame
+    #[arg(long)]
+    find_cause: bool,
+
     /// A file that holds one frame; - is standard input
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     #[arg(value_parser = Input::parser())]
@@ -57,6 +68,7 @@ const AFTER_HELP: &str = "\
 Examples:
   framesign explain upload.http
   framesign explain --against theirs.txt upload.http
+  framesign explain --find-cause --against theirs.txt upload.http
 
 With --json it prints {\"file\":…,\"canonical_request\":…,\"string_to_sign\":…,\"signature\":…}.
 A frame that carries a signature adds
@@ -66,6 +78,8 @@ without its secret key \"signature\" and \"equal\" are missing, without a claime
 \"against\":{\"file\":…,\"equal\":false,\"line\":…,\"byte\":…,\"part\":…,\"ours\":…,\"theirs\":…,
 \"differences\":[{\"line\":…,\"byte\":…,\"part\":…,\"ours\":…,\"theirs\":…},…]}: the first difference, and
 all of them. A line that one side lacks is null; \"line_end\" is there if theirs ends in a line end.
+--find-cause adds \"cause\":{\"repair\":…,\"section\":…,\"side\":…,\"message\":…,\"also\":[…]}, or
+\"cause\":null if both sides are equal or no single repair makes them so.
 
 Exit status: 0 done, 1 the frame was refused, its signature or --against differs, 2 wrong usage or
 configuration, 3 input or output failed.";
@@ -84,6 +98,8 @@ struct Explanation<'a> {
     carried: Option<Carried>,
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<Comparison<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Search>,
     /// The key of the signature.
     #[serde(skip)]
     key: Option<SigningKey>,
@@ -94,6 +110,10 @@ struct Stages {
     canonical_request: Vec<u8>,
     string_to_sign: StringToSign,
     carried: Option<Carried>,
+    /// What the signature in the frame tells of its signer.
+    own: Option<Evidence>,
+    payload: PayloadHash,
+    kept: Kept,
 }
 
 /// The reason why there is no explanation.
@@ -125,52 +145,124 @@ fn explain<'a>(
     policy: &Policy,
 ) -> Result<Explanation<'a>, ExplainError<'a>> {
     let (file, keys) = (&options.file, &options.signing.keys);
-    let Stages { canonical_request, string_to_sign, mut carried } =
-        stages(file, rules, policy, keys)
-            .map_err(|failure| ExplainError::Failure(file, failure))?;
-    let key = match &carried {
+    let mut stages =
+        stages(options, rules, policy).map_err(|failure| ExplainError::Failure(file, failure))?;
+    let key = match &stages.carried {
         Some(carried) => carried.key(keys),
         None => keys.signing_key_at(SystemTime::now()).map(Some),
     }
     .map_err(ExplainError::Fatal)?;
-    let compare = |other| {
-        Comparison::new(other, &canonical_request)
-            .map_err(|error| ExplainError::Failure(other, InputFailure::Io(error)))
-    };
-    let against = options.against.as_ref().map(compare).transpose()?;
-    let signature = key.as_ref().map(|key| key.sign(&string_to_sign));
-    if let Some(carried) = &mut carried {
+    let signature = key.as_ref().map(|key| key.sign(&stages.string_to_sign));
+    if let Some(carried) = &mut stages.carried {
         carried.compare(signature);
     }
-    Ok(Explanation { file, canonical_request, string_to_sign, signature, carried, against, key })
+    let theirs = match &options.against {
+        Some(other) => Some((other, read_theirs(other, &stages)?)),
+        None => None,
+    };
+    let against = theirs.as_ref().map(|(other, theirs)| {
+        compare(other, theirs, &stages, signature.as_ref(), options.find_cause)
+    });
+    let cause = match &against {
+        _ if !options.find_cause => None,
+        Some(against) if !against.is_equal() => {
+            let theirs = theirs.as_ref().map(|(_, theirs)| Evidence::parse(theirs));
+            Some(find_cause(options, rules, &mut stages, theirs)?)
+        }
+        Some(_) if stages.own.is_none() => Some(Search::default()),
+        _ => {
+            let own = stages.own.take();
+            Some(find_cause(options, rules, &mut stages, own)?)
+        }
+    };
+    let Stages { canonical_request, string_to_sign, carried, .. } = stages;
+    Ok(Explanation {
+        file,
+        canonical_request,
+        string_to_sign,
+        signature,
+        carried,
+        against,
+        cause,
+        key,
+    })
+}
+
+fn read_theirs<'a>(other: &'a Input, stages: &Stages) -> Result<Vec<u8>, ExplainError<'a>> {
+    against::read(other, &stages.canonical_request)
+        .map_err(|error| ExplainError::Failure(other, InputFailure::Io(error)))
+}
+
+/// Holds what the other side has against ours. Digits are a later stage if a cause is searched.
+fn compare<'a>(
+    other: &'a Input,
+    theirs: &[u8],
+    stages: &Stages,
+    signature: Option<&Signature>,
+    find_cause: bool,
+) -> Comparison<'a> {
+    match Evidence::parse(theirs) {
+        Evidence::Digits(digits) if find_cause => {
+            let is_string_to_sign = digits == stages.string_to_sign.to_string();
+            let is_signature = signature.is_some_and(|signature| digits == signature.to_string());
+            Comparison::of_digits(other, is_string_to_sign || is_signature)
+        }
+        _ => Comparison::new(other, &stages.canonical_request, theirs),
+    }
+}
+
+fn find_cause<'a>(
+    options: &'a Options,
+    rules: &Rules,
+    stages: &mut Stages,
+    evidence: Option<Evidence>,
+) -> Result<Search, ExplainError<'a>> {
+    let keys = &options.signing.keys;
+    let evidence = evidence.ok_or_else(|| ExplainError::Fatal(cause::no_evidence()))?;
+    let pair = if let Some(carried) = &stages.carried {
+        carried.access_key().zip(carried.date())
+    } else {
+        let date = keys.date().unwrap_or_else(|| SigningDate::of(SystemTime::now()));
+        keys.access_key().map(|access_key| (access_key, date))
+    };
+    let keys = pair.map(|(access_key, date)| {
+        keys.credentials_of(access_key).map(|pair| pair.map(|credentials| (credentials, date)))
+    });
+    let known = Known {
+        rules,
+        payload: stages.payload,
+        is_signed: stages.carried.is_some(),
+        keys: keys.transpose().map_err(ExplainError::Fatal)?.flatten(),
+    };
+    let kept = std::mem::take(&mut stages.kept);
+    Search::new(kept, known, &evidence)
+        .map_err(|failure| ExplainError::Failure(&options.file, failure))
 }
 
 /// Reads the frame. The payload is hashed as it passes, so that a frame of any size can be
 /// explained.
-fn stages(
-    file: &Input,
-    rules: &Rules,
-    policy: &Policy,
-    keys: &SigningKeyOptions,
-) -> Result<Stages, InputFailure> {
-    let mut bytes = Vec::new();
-    let hasher = frame::read(file, rules, |head| bytes.extend_from_slice(head.as_bytes()))?;
+fn stages(options: &Options, rules: &Rules, policy: &Policy) -> Result<Stages, InputFailure> {
+    let (file, keys) = (&options.file, &options.signing.keys);
+    let mut kept = Kept::new(options.find_cause);
+    let hasher = frame::read_whole(file, rules, |update| kept.update(update))?;
     let payload = hasher.payload_hash();
     hasher.finish()?;
     let mut reader = HeadReader::new(rules.clone());
     #[expect(clippy::expect_used, reason = "what has no whole head cannot be finished")]
-    let (head, payload) = reader.read(&bytes)?.zip(payload).expect("the head is whole");
+    let (head, payload) = reader.read(kept.head())?.zip(payload).expect("the head is whole");
     let names = FieldNames::default();
     let mut carried = Carried::of(&head, &names, keys);
+    let own = cause::own_signature(&head);
     let mut canonical = CanonicalHead::new(head);
     if let Some(carried) = &mut carried {
         canonical = canonical.without_field(names.signature());
-        carried.compare_payload(claimed(&bytes, policy), payload);
+        carried.compare_payload(claimed(kept.head(), policy), payload);
     }
     let request = canonical.with_payload(payload);
     let mut canonical_request = Vec::new();
     request.write_to(&mut canonical_request)?;
-    Ok(Stages { canonical_request, string_to_sign: request.string_to_sign(), carried })
+    let string_to_sign = request.string_to_sign();
+    Ok(Stages { canonical_request, string_to_sign, carried, own, payload, kept })
 }
 
 /// The hash that a verifier takes for claimed, of a head that is read strictly.
@@ -229,8 +321,12 @@ impl fmt::Display for Explanation<'_> {
         if let Some(carried) = &self.carried {
             carried.fmt(f)?;
         }
-        let Some(against) = &self.against else { return Ok(()) };
-        against.fmt(f)?;
-        if against.is_equal() { self.write_rest(f) } else { Ok(()) }
+        if let Some(against) = &self.against {
+            against.fmt(f)?;
+            if against.is_equal() {
+                self.write_rest(f)?;
+            }
+        }
+        self.cause.as_ref().map_or(Ok(()), |cause| cause.fmt(f))
     }
 }

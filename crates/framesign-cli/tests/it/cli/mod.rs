@@ -5,6 +5,7 @@ mod emit;
 mod exits;
 mod explain;
 mod explain_signed;
+mod find_cause;
 mod help;
 mod json;
 mod keys;
