@@ -19,22 +19,22 @@ pub(crate) fn frame(arguments: &Arguments) -> Result<PastedFrame, InputError> {
     let method = method(arguments)?;
     let body = arguments.data.as_deref().filter(|_| !arguments.has(Flag::QueryOfData));
     let mut fields = Fields::of(arguments)?;
-    fields.add("Host", &host);
+    fields.add_host(&host);
     fields.add_if_given("Authorization", arguments.authorization.as_deref());
     fields.add_if_given("Range", arguments.range.as_deref());
     fields.add_user_agent(arguments.user_agent.as_deref());
-    fields.add("Accept", if arguments.has(Flag::Json) { b"application/json" } else { b"*/*" });
+    fields.add("Accept", b"*/*");
     if arguments.has(Flag::Compressed) && fields.add("Accept-Encoding", b"deflate, gzip") {
         fields
             .note("Accept-Encoding depends on how curl was built; it was taken as deflate, gzip.");
     }
     fields.add_if_given("Referer", arguments.referer.as_deref());
     if !arguments.cookies.is_empty() {
-        fields.add("Cookie", &arguments.cookies.join(&b"; "[..]));
+        fields.add("Cookie", &arguments.cookies.join(&b';'));
     }
     fields.add_custom();
     if let Some(body) = body {
-        fields.add_body(body, arguments.has(Flag::Json));
+        fields.add_body(body);
     }
     let line = [method, b" ", &target[..], b" HTTP/1.1\r\n"].concat();
     let bytes = [&line[..], &fields.lines, b"\r\n", body.unwrap_or_default()].concat();
@@ -137,7 +137,35 @@ impl<'a> Fields<'a> {
                 },
             }
         }
+        if arguments.has(Flag::Json) {
+            fields.add_json();
+        }
         Ok(fields)
+    }
+
+    /// `--json` is short for two headers.
+    fn add_json(&mut self) {
+        for name in ["Content-Type", "Accept"] {
+            if !self.has_custom(name) {
+                let line = Some(format!("{name}: application/json").into_bytes());
+                self.custom.push(Custom { name: name.as_bytes(), line });
+            }
+        }
+    }
+
+    fn has_custom(&self, name: &str) -> bool {
+        self.custom.iter().any(|custom| custom.name.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// Host comes first, whoever gives it.
+    fn add_host(&mut self, host: &[u8]) {
+        let is_host = |custom: &Custom<'_>| custom.name.eq_ignore_ascii_case(b"host");
+        match self.custom.iter_mut().find(|custom| is_host(custom)).map(|custom| custom.line.take())
+        {
+            Some(Some(line)) => self.write(&line),
+            Some(None) => {}
+            None => self.write(&[b"Host: ", host].concat()),
+        }
     }
 
     fn note(&mut self, note: &str) {
@@ -146,7 +174,7 @@ impl<'a> Fields<'a> {
 
     /// Adds a field of curl's own, unless `--header` replaces or removes it.
     fn add(&mut self, name: &str, value: &[u8]) -> bool {
-        if self.custom.iter().any(|custom| custom.name.eq_ignore_ascii_case(name.as_bytes())) {
+        if self.has_custom(name) {
             return false;
         }
         self.write(&[name.as_bytes(), b": ", value].concat());
@@ -185,11 +213,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn add_body(&mut self, body: &[u8], is_json: bool) {
+    fn add_body(&mut self, body: &[u8]) {
         self.add("Content-Length", body.len().to_string().as_bytes());
-        let media_type: &[u8] =
-            if is_json { b"application/json" } else { b"application/x-www-form-urlencoded" };
-        self.add("Content-Type", media_type);
+        self.add("Content-Type", b"application/x-www-form-urlencoded");
         if body.len() > EXPECT_ABOVE {
             self.add("Expect", b"100-continue");
         }

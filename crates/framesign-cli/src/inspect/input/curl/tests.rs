@@ -28,10 +28,18 @@ fn the_frame_is_the_one_that_curl_sends() {
             "curl --json '{\"a\":1}' https://h -u u:p -r 0-9 -e http://r -b a=1 -b 'b=2' -A me --compressed"
         ),
         "POST / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic dTpw\r\nRange: bytes=0-9\r\n\
-         User-Agent: me\r\nAccept: application/json\r\nAccept-Encoding: deflate, gzip\r\n\
-         Referer: http://r\r\nCookie: a=1; b=2\r\nContent-Length: 7\r\n\
-         Content-Type: application/json\r\n\r\n{\"a\":1}"
+         User-Agent: me\r\nAccept-Encoding: deflate, gzip\r\n\
+         Referer: http://r\r\nCookie: a=1;b=2\r\nContent-Type: application/json\r\n\
+         Accept: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}"
     );
+}
+
+#[test]
+fn host_comes_first_whoever_gives_it() {
+    let own = "User-Agent: curl/8.5.0\r\nAccept: */*\r\n";
+    let expected = format!("GET / HTTP/1.1\r\nhost: i\r\n{own}A: b\r\n\r\n");
+    assert_eq!(frame("curl -H 'A: b' -H 'host: i' h"), expected);
+    assert_eq!(frame("curl -H 'Host:' h"), format!("GET / HTTP/1.1\r\n{own}\r\n"));
 }
 
 #[test]
