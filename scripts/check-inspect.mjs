@@ -10,6 +10,8 @@ import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
+import { holdAgainstCurl } from "./check-inspect-curl.mjs";
+
 const [framesign, folder] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -288,6 +290,7 @@ try {
   await close();
   await keyboard(browser, served.address);
   await themes(browser, served.address);
+  checks += await holdAgainstCurl(served.address);
 } finally {
   await browser.close();
   served.child.kill("SIGTERM");
