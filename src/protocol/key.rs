@@ -107,15 +107,38 @@ impl Credentials {
     /// ```
     #[must_use]
     pub fn signing_key_hex(&self, date: SigningDate) -> Zeroizing<String> {
-        Zeroizing::new(derive(self, date).iter().copied().map(char::from).collect())
+        text(&derive(self, date))
+    }
+
+    /// The `DateKey` for `date` as text (protocol section 2): the first step of the derivation, to hold
+    /// against that of another implementation. It is as secret as the secret key.
+    ///
+    /// ```
+    /// use framesign::Credentials;
+    ///
+    /// let credentials = Credentials::new("access", "secret")?;
+    /// let date_key = credentials.date_key_hex("20230801".parse()?);
+    /// assert!(date_key.starts_with("91c3aace217255fe"));
+    /// # Ok::<(), framesign::ApiMisuse>(())
+    /// ```
+    #[must_use]
+    pub fn date_key_hex(&self, date: SigningDate) -> Zeroizing<String> {
+        text(&date_key(self, date))
     }
 }
 
 /// The text that signs: the last step of the derivation.
 fn derive(credentials: &Credentials, date: SigningDate) -> Zeroizing<Hex> {
-    let secret_key = credentials.secret_key().as_bytes();
-    let date_key = step(secret_key, date.to_string().as_bytes());
-    step(date_key.as_slice(), credentials.access_key().as_bytes())
+    step(date_key(credentials, date).as_slice(), credentials.access_key().as_bytes())
+}
+
+/// The first step of the derivation.
+fn date_key(credentials: &Credentials, date: SigningDate) -> Zeroizing<Hex> {
+    step(credentials.secret_key().as_bytes(), date.to_string().as_bytes())
+}
+
+fn text(key: &Hex) -> Zeroizing<String> {
+    Zeroizing::new(key.iter().copied().map(char::from).collect())
 }
 
 fn is_digit(byte: u8) -> bool {

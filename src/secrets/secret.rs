@@ -46,7 +46,7 @@ impl Secret {
         access_key: &str,
         date: SigningDate,
     ) -> Result<SigningKey, ApiMisuse> {
-        Ok(SigningKey::derive(&Credentials::new(access_key, &self.0)?, date))
+        Ok(SigningKey::derive(&self.credentials(access_key)?, date))
     }
 
     /// The key of `access_key` for `date` as text, for a verifier that is not to hold the secret; see
@@ -60,7 +60,16 @@ impl Secret {
         access_key: &str,
         date: SigningDate,
     ) -> Result<Zeroizing<String>, ApiMisuse> {
-        Ok(Credentials::new(access_key, &self.0)?.signing_key_hex(date))
+        Ok(self.credentials(access_key)?.signing_key_hex(date))
+    }
+
+    /// The secret as the secret key of `access_key`.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiMisuse::EmptyAccessKey`] or [`ApiMisuse::NulInAccessKey`].
+    pub fn credentials(&self, access_key: &str) -> Result<Credentials, ApiMisuse> {
+        Credentials::new(access_key, &self.0)
     }
 
     /// Returns `true` if both are the same text. Not in constant time: both come from the store.

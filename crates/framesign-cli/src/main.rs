@@ -7,6 +7,8 @@ mod exit;
 #[cfg(feature = "serve")]
 mod gateway;
 mod input;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod options;
 mod output;
 #[cfg(feature = "remote")]

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+#[cfg(feature = "inspect")]
+use crate::commands::inspect;
 #[cfg(feature = "upload")]
 use crate::commands::upload;
 #[cfg(feature = "serve")]
@@ -31,6 +33,8 @@ enum Command {
     Sign(sign::Options),
     Explain(explain::Options),
     Verify(verify::Options),
+    #[cfg(feature = "inspect")]
+    Inspect(inspect::Options),
     #[cfg(feature = "upload")]
     Upload(upload::Options),
     #[cfg(feature = "serve")]
@@ -83,6 +87,7 @@ Examples:
   framesign sign --json *.http          an object a line
   framesign explain --against theirs.txt upload.http
   framesign sign --emit upload.http | framesign verify
+  framesign inspect --open              a page that shows why two sides differ
 
 Shell completions: framesign completions bash|elvish|fish|powershell|zsh
 Manual pages:      framesign man [COMMAND]";
@@ -107,6 +112,8 @@ fn read_and_dispatch() -> Result<Exit, FatalError> {
         Command::Sign(options) => sign::run(options),
         Command::Explain(options) => explain::run(options),
         Command::Verify(options) => verify::run(options),
+        #[cfg(feature = "inspect")]
+        Command::Inspect(options) => inspect::run(options),
         #[cfg(feature = "upload")]
         Command::Upload(options) => upload::run(options),
         #[cfg(feature = "serve")]

@@ -7,6 +7,8 @@ mod explain;
 mod gateway;
 #[cfg(feature = "serve")]
 mod healthcheck;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod man;
 #[cfg(feature = "serve")]
 mod serve;

@@ -131,6 +131,18 @@ impl KeyPairOptions {
         Credentials::new(access_key, &secret_key).map_err(|error| self.unusable(error))
     }
 
+    /// The access key, if one was given.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn access_key(&self) -> Option<&str> {
+        self.access_key.as_deref()
+    }
+
+    /// The pair as a store, which is empty if no secret key was given.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn store_if_given(&self) -> Result<MemoryStore, FatalError> {
+        if self.secret_key()?.is_some() { self.store() } else { Ok(MemoryStore::new()) }
+    }
+
     /// The access key and the secret key.
     fn keys(&self) -> Result<(&str, Zeroizing<String>), FatalError> {
         let access_key = self.required_access_key()?;

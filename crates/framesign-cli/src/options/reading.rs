@@ -44,7 +44,14 @@ impl ReadingOptions {
         Ok(SigningOptions::default().limits(self.limits()?))
     }
 
-    fn limits(&self) -> Result<Limits, FatalError> {
+    /// Asks if frames are read strictly.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// The limits of heads.
+    pub(crate) fn limits(&self) -> Result<Limits, FatalError> {
         let limits = Limits::default().max_head(self.max_head).max_headers(self.max_headers);
         self.allowed_methods.iter().try_fold(limits, |limits, name| {
             limits.allow_method(name).map_err(|error| {

@@ -10,6 +10,8 @@ mod cli;
 #[cfg(feature = "serve")]
 mod gateway;
 mod import_cycles;
+#[cfg(feature = "inspect")]
+mod inspect;
 #[cfg(feature = "serve")]
 mod serve;
 mod stages;

@@ -39,6 +39,8 @@ use crate::{
 /// If the frame carries a signature, its field is left out, the access key and the date are those in
 /// the frame, and the signature in the frame is compared with the computed one, if the secret key is
 /// given; exit status 1 if it differs, or if the content-digest is that of another payload.
+///
+/// `framesign inspect` shows the same as a picture in the browser.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Options {

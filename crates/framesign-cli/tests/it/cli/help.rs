@@ -82,6 +82,15 @@ fn help_names_what_a_user_needs() {
             assert!(help.contains(word), "{word} is missing in {help}");
         }
     }
+    #[cfg(feature = "inspect")]
+    {
+        assert!(run(&["--help"]).contains("inspect"));
+        assert!(run(&["explain", "--help"]).contains("framesign inspect"));
+        let help = run(&["inspect", "--help"]);
+        for word in ["--open", "--port", "--secrets", "FRAMESIGN_SECRET_KEY", "Exit status"] {
+            assert!(help.contains(word), "{word} is missing in {help}");
+        }
+    }
     let help = run(&["verify", "--help"]);
     let reasons = Reason::ALL.map(Reason::as_str).join(", ");
     assert!(help.replace('\n', " ").contains(&reasons), "{reasons} is missing in {help}");
