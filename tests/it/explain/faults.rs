@@ -1,4 +1,5 @@
 //! Seeded faults in random requests, of which `find_cause` has to name the cause.
+#![allow(clippy::print_stdout, reason = "the figures are to be read")]
 
 use std::collections::BTreeSet;
 
@@ -112,8 +113,8 @@ fn single_faults_are_named() {
         let (fault, expected) = Fault::ALL[number % Fault::ALL.len()];
         let trial = Trial::new(0xf4a3e + number as u64 * 7919, &[fault]);
         let what = |cause: Option<&Cause>| {
-            let names = cause.map(|cause| (cause.repair.as_str(), cause.also.clone()));
-            format!("{fault:?} with {:?}: {names:?}", trial.evidence)
+            let shown = cause.map(|cause| (cause.repair.as_str(), cause.also.clone()));
+            format!("{fault:?} with {:?}: {shown:?}", trial.evidence)
         };
         match trial.cause() {
             Some(cause) if cause.repair.as_str() == expected => {
