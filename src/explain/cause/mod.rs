@@ -124,7 +124,9 @@ mod tests {
         let head = reader.read(frame).unwrap().unwrap();
         let request = Request::new(&head, &case, payload);
         let mut search = Search::new(&case, &evidence, request, frame.get(head_len..));
-        FAMILIES.iter().for_each(|family| family(&mut search));
+        for family in FAMILIES {
+            family(&mut search);
+        }
         search.candidates
     }
 
