@@ -9,7 +9,8 @@ use framesign::{
 };
 
 use super::{
-    other_side::{DAYS, Fault, OtherSide, pass_on},
+    fault::Fault,
+    other_side::{DAYS, OtherSide, pass_on},
     random::{Random, Sent},
 };
 
