@@ -198,3 +198,36 @@ fn another_secret_has_no_cause_and_is_not_shown() {
         assert!(!shown.contains(SECRET), "{shown}");
     }
 }
+
+/// A byte that is changed in one part is no fault of another part.
+#[test]
+fn a_changed_byte_is_of_its_part() {
+    let mut named = 0;
+    for seed in 0..300 {
+        let mut random = Random::new(seed + 40_000);
+        let sent = Sent::random(&mut random);
+        let mut theirs = OtherSide::sign(&sent, &[], SECRET, ACCESS).canonical;
+        let at = random.below(theirs.len());
+        let (before, after) = theirs.split_at(at);
+        if after.starts_with(b"\n") || after.starts_with(b"0") {
+            continue;
+        }
+        let line = before.iter().filter(|byte| **byte == b'\n').count();
+        let is_last = !after.contains(&b'\n');
+        theirs[at] = b'0';
+        let evidence = Evidence::CanonicalRequest(theirs.clone());
+        let trial = Trial { frame: sent.frame(&mut random), evidence, theirs };
+        let Some(cause) = trial.cause() else { continue };
+        let sections: &[&str] = match line {
+            0 => &["2"],
+            1 => &["3", "4"],
+            2 => &["3", "5"],
+            _ if is_last => &["2"],
+            _ => &["6"],
+        };
+        let is_of_part = sections.iter().any(|section| cause.section.starts_with(section));
+        assert!(is_of_part, "seed {seed}, line {line}: {cause:?}");
+        named += 1;
+    }
+    assert!(named > 100, "{named}");
+}
