@@ -153,7 +153,7 @@ repairs! {
         "the frame lacks a field that the other side signed; a proxy or client dropped it, or adds it later: keep it, or do not sign it",
     /// A field has another value than the other side signed.
     FieldRewritten "field-rewritten" "6"
-        "a field has another value than the other side signed; a proxy or client rewrote it: keep it as it was signed",
+        "a field has another value than the other side signed; a proxy or client rewrote it, or the other side changes it: sign the value that arrives",
     /// The frame has a parameter that the other side did not sign.
     ParameterAdded "parameter-added" "5"
         "the frame has a parameter that the other side did not sign; it was added afterwards: sign the target that is sent",

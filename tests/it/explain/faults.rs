@@ -1,4 +1,5 @@
 //! Seeded faults in random requests, of which `find_cause` has to name the cause.
+#![allow(clippy::print_stdout, reason = "the figures are to be read")]
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,8 @@ use framesign::{
 };
 
 use super::{
-    other_side::{DAYS, Fault, OtherSide, pass_on},
+    fault::Fault,
+    other_side::{DAYS, OtherSide, pass_on},
     random::{Random, Sent},
 };
 
@@ -112,8 +114,8 @@ fn single_faults_are_named() {
         let (fault, expected) = Fault::ALL[number % Fault::ALL.len()];
         let trial = Trial::new(0xf4a3e + number as u64 * 7919, &[fault]);
         let what = |cause: Option<&Cause>| {
-            let names = cause.map(|cause| (cause.repair.as_str(), cause.also.clone()));
-            format!("{fault:?} with {:?}: {names:?}", trial.evidence)
+            let shown = cause.map(|cause| (cause.repair.as_str(), cause.also.clone()));
+            format!("{fault:?} with {:?}: {shown:?}", trial.evidence)
         };
         match trial.cause() {
             Some(cause) if cause.repair.as_str() == expected => {
@@ -195,4 +197,37 @@ fn another_secret_has_no_cause_and_is_not_shown() {
         let shown = format!("{:?} {:?}", trial.case(), trial.evidence);
         assert!(!shown.contains(SECRET), "{shown}");
     }
+}
+
+/// A byte that is changed in one part is no fault of another part.
+#[test]
+fn a_changed_byte_is_of_its_part() {
+    let mut named = 0;
+    for seed in 0..300 {
+        let mut random = Random::new(seed + 40_000);
+        let sent = Sent::random(&mut random);
+        let mut theirs = OtherSide::sign(&sent, &[], SECRET, ACCESS).canonical;
+        let at = random.below(theirs.len());
+        let (before, after) = theirs.split_at(at);
+        if after.starts_with(b"\n") || after.starts_with(b"0") {
+            continue;
+        }
+        let line = before.iter().filter(|byte| **byte == b'\n').count();
+        let is_last = !after.contains(&b'\n');
+        theirs[at] = b'0';
+        let evidence = Evidence::CanonicalRequest(theirs.clone());
+        let trial = Trial { frame: sent.frame(&mut random), evidence, theirs };
+        let Some(cause) = trial.cause() else { continue };
+        let sections: &[&str] = match line {
+            0 => &["2"],
+            1 => &["3", "4"],
+            2 => &["3", "5"],
+            _ if is_last => &["2"],
+            _ => &["6"],
+        };
+        let is_of_part = sections.iter().any(|section| cause.section.starts_with(section));
+        assert!(is_of_part, "seed {seed}, line {line}: {cause:?}");
+        named += 1;
+    }
+    assert!(named > 100, "{named}");
 }

@@ -1,6 +1,7 @@
 //! What `framesign::explain` shows of frames, and the causes that it finds.
 
 mod explanation;
+mod fault;
 mod faults;
 mod other_side;
 mod random;

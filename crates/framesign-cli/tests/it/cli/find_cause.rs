@@ -114,6 +114,18 @@ fn secret_with_a_line_end_is_found_and_not_shown() {
     assert!(!run.out.contains(SECRET_KEY) && !run.err.contains(SECRET_KEY));
 }
 
+/// A pipe can be read once only.
+#[cfg(unix)]
+#[test]
+fn secret_key_may_come_from_a_pipe() {
+    let folder = Folder::new("cause-pipe");
+    let theirs = folder.file("theirs", own("signature").to_uppercase().as_bytes());
+    let mut command = framesign("explain");
+    command.args(["--find-cause", "--secret-key-file", "/dev/stdin", "--against"]).arg(theirs);
+    let run = Run::with_stdin(command.arg(example(1)), SECRET_KEY.as_bytes());
+    assert!(run.out.contains("upper-case-hex, protocol section 2"), "{run:?}");
+}
+
 #[test]
 fn nothing_to_compare_with_is_wrong_usage() {
     let run = Run::of(framesign("explain").arg("--find-cause").arg(example(1)));
