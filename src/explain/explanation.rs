@@ -7,7 +7,7 @@ use super::{
     mark::Mark,
     piece::Piece,
     reading::{Read, read},
-    trace::{self, Trace},
+    trace::{self, PieceWriter},
 };
 use crate::{
     error::FrameError,
@@ -56,10 +56,10 @@ impl Explanation {
             canonical = canonical.without_field(name);
         }
         let string_to_sign = canonical.with_payload(payload).string_to_sign();
-        let mut trace = Trace::default();
-        trace::head(&head, case, &mut trace);
-        trace.payload_hash(payload, head_len..case.frame.len());
-        let (canonical_request, pieces) = trace.into_parts();
+        let mut writer = PieceWriter::default();
+        trace::head(&head, case, &mut writer);
+        writer.payload_hash(payload, head_len..case.frame.len());
+        let (canonical_request, pieces) = writer.into_parts();
         let marks = super::mark::marks(&head, case);
         Ok(Self { marks, pieces, canonical_request, string_to_sign, payload })
     }

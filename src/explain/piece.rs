@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Rule;
+use super::rule::Rule;
 
 /// A piece of a canonical request.
 #[derive(Clone, Debug, PartialEq, Eq)]

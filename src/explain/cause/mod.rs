@@ -1,6 +1,7 @@
 //! The search for the single repair that makes both sides equal.
 
 mod coding;
+mod derivation;
 mod form;
 mod keys;
 mod repair;
@@ -123,7 +124,9 @@ mod tests {
         let head = reader.read(frame).unwrap().unwrap();
         let request = Request::new(&head, &case, payload);
         let mut search = Search::new(&case, &evidence, request, frame.get(head_len..));
-        FAMILIES.iter().for_each(|family| family(&mut search));
+        for family in FAMILIES {
+            family(&mut search);
+        }
         search.candidates
     }
 

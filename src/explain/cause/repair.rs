@@ -103,6 +103,9 @@ repairs! {
     /// The other side decodes twice.
     DecodedTwice "decoded-twice" "3"
         "the other side decodes twice; decode once, then escape",
+    /// The other side takes an escaped slash for a slash.
+    EscapedSlash "escaped-slash" "4"
+        "the other side makes a slash of %2F in the path; keep it escaped",
     /// The other side writes decoded text.
     NotEncoded "not-encoded" "3"
         "the other side writes decoded text; escape every byte that is not unreserved",
@@ -115,21 +118,12 @@ repairs! {
     /// The other side escapes unreserved bytes.
     UnreservedEncoded "unreserved-encoded" "3"
         "the other side escapes an unreserved byte; leave `- . _ ~` as they are",
-    /// The other side takes an escaped slash for a slash.
-    EscapedSlash "escaped-slash" "4"
-        "the other side makes a slash of %2F in the path; keep it escaped",
-    /// The other side signs the path as it stands.
-    PathAsItStands "path-as-it-stands" "4"
-        "the other side signs the path as it stands; decode and escape each segment",
-    /// The other side signs the query as it stands.
-    QueryAsItStands "query-as-it-stands" "5"
-        "the other side signs the query as it stands; decode, join, escape and sort its parameters",
-    /// The other side does not sort the parameters.
-    ParametersNotSorted "parameters-not-sorted" "5.4"
-        "the other side does not sort the parameters; sort them by their escaped names, byte by byte",
     /// The other side does not join parameters of one name.
     ParametersNotJoined "parameters-not-joined" "5.3"
         "the other side has several parameters of one name; join their values by a comma, which becomes %2C",
+    /// The other side does not sort the parameters.
+    ParametersNotSorted "parameters-not-sorted" "5.4"
+        "the other side does not sort the parameters; sort them by their escaped names, byte by byte",
     /// The other side signs one of several parameters of a name.
     OneParameterOfMany "one-parameter-of-many" "5.3"
         "the other side signs one of several parameters of a name; join the values of all of them by a comma",
@@ -142,6 +136,12 @@ repairs! {
     /// The other side normalises the path.
     PathNormalised "path-normalised" "4"
         "the other side normalises the path; `//`, `.` and `..` stay, and so does the last slash",
+    /// The other side signs the path as it stands.
+    PathAsItStands "path-as-it-stands" "4"
+        "the other side signs the path as it stands; decode and escape each segment",
+    /// The other side signs the query as it stands.
+    QueryAsItStands "query-as-it-stands" "5"
+        "the other side signs the query as it stands; decode, join, escape and sort its parameters",
     /// The other side signs the whole target as the path.
     TargetAsPath "target-as-path" "4"
         "the other side signs scheme, authority or query as part of the path; the path goes from the first `/` after the authority to the `?`",
@@ -153,7 +153,7 @@ repairs! {
         "the frame lacks a field that the other side signed; a proxy or client dropped it, or adds it later: keep it, or do not sign it",
     /// A field has another value than the other side signed.
     FieldRewritten "field-rewritten" "6"
-        "a field has another value than the other side signed; a proxy or client rewrote it: keep it as it was signed",
+        "a field has another value than the other side signed; a proxy or client rewrote it, or the other side changes it: sign the value that arrives",
     /// The frame has a parameter that the other side did not sign.
     ParameterAdded "parameter-added" "5"
         "the frame has a parameter that the other side did not sign; it was added afterwards: sign the target that is sent",

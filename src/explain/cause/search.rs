@@ -1,8 +1,8 @@
 //! Holds candidates against the evidence, one after another.
 
 use super::{
+    derivation::Derivation,
     form::Form,
-    keys::Derivation,
     repair::{Repair, Side},
     request::Request,
 };

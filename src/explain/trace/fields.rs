@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Trace;
+use super::piece_writer::PieceWriter;
 use crate::{
     explain::{case::Case, rule::Rule},
     frame::{Head, PlacedField, Value},
@@ -19,20 +19,20 @@ struct Placed<'a> {
 }
 
 /// Traces the fields of `head` that are signed.
-pub(super) fn trace(head: &Head<'_>, case: &Case<'_>, trace: &mut Trace) {
+pub(super) fn trace(head: &Head<'_>, case: &Case<'_>, writer: &mut PieceWriter) {
     let mut fields = fields(head, case);
     fields.sort_by(|left, right| left.lower_name.cmp(&right.lower_name));
     let mut place = 0;
     for same in fields.chunk_by(|left, right| left.lower_name == right.lower_name) {
-        name(same, place, trace);
-        trace.add(b":", Rule::FieldLine);
+        name(same, place, writer);
+        writer.add(b":", Rule::FieldLine);
         for (number, field) in same.iter().enumerate() {
             if number > 0 {
-                trace.add(b",", Rule::FieldsJoined);
+                writer.add(b",", Rule::FieldsJoined);
             }
-            value(field, (field.number != place + number).then_some(Rule::FieldsSorted), trace);
+            value(field, (field.number != place + number).then_some(Rule::FieldsSorted), writer);
         }
-        trace.add(b"\n", Rule::FieldLine);
+        writer.add(b"\n", Rule::FieldLine);
         place += same.len();
     }
 }
@@ -50,7 +50,7 @@ fn fields<'a>(head: &Head<'a>, case: &Case<'_>) -> Vec<Placed<'a>> {
 }
 
 /// Traces the name that the fields `same` have, the first of them at `place` in the sorted order.
-fn name(same: &[Placed<'_>], place: usize, trace: &mut Trace) {
+fn name(same: &[Placed<'_>], place: usize, writer: &mut PieceWriter) {
     let Some(first) = same.first() else { return };
     let ranges = same.iter().map(|field| field.name_at..field.name_at + field.name.len());
     let is_lower = same.iter().all(|field| field.name == field.lower_name);
@@ -59,24 +59,24 @@ fn name(same: &[Placed<'_>], place: usize, trace: &mut Trace) {
         (true, [_, _, ..]) => Some(Rule::FieldsJoined),
         (true, _) => (first.number != place).then_some(Rule::FieldsSorted),
     };
-    trace.put(&first.lower_name, ranges, rule);
+    writer.put(&first.lower_name, ranges, rule);
 }
 
-fn value(field: &Placed<'_>, kept: Option<Rule>, trace: &mut Trace) {
+fn value(field: &Placed<'_>, kept: Option<Rule>, writer: &mut PieceWriter) {
     let raw = field.value.raw();
     let at = |piece: Range<usize>| Some(field.value_at + piece.start..field.value_at + piece.end);
     if let Some(line) = field.value.as_line() {
-        return trace.put(line, at(0..line.len()), kept);
+        return writer.put(line, at(0..line.len()), kept);
     }
     let mut from = 0;
     for (number, piece) in field.value.pieces().enumerate() {
         // Pieces come in order and are not empty, and what lies between them is blank.
         let start = from + blank_len(raw.get(from..).unwrap_or_default());
         if number > 0 {
-            trace.put(b" ", at(from..start), Some(Rule::Folded));
+            writer.put(b" ", at(from..start), Some(Rule::Folded));
         }
         from = start + piece.len();
-        trace.put(piece, at(start..from), kept);
+        writer.put(piece, at(start..from), kept);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Percent-encoding (protocol section 3), byte by byte.
 
-use super::Trace;
+use super::piece_writer::PieceWriter;
 use crate::{
     explain::rule::Rule,
     frame::is_escape,
@@ -53,11 +53,17 @@ impl Unit {
 
 /// Traces `raw`, which lies at `start` in the frame. What stays as it is becomes one piece with the rule
 /// `kept`, each other unit one of its own.
-pub(super) fn trace(raw: &[u8], start: usize, part: Part, kept: Option<Rule>, trace: &mut Trace) {
+pub(super) fn trace(
+    raw: &[u8],
+    start: usize,
+    part: Part,
+    kept: Option<Rule>,
+    writer: &mut PieceWriter,
+) {
     let mut at = 0;
     while at < raw.len() {
         let run = kept_len(raw.get(at..).unwrap_or_default(), part);
-        trace.put(
+        writer.put(
             raw.get(at..at + run).unwrap_or_default(),
             Some(start + at..start + at + run),
             kept,
@@ -68,7 +74,7 @@ pub(super) fn trace(raw: &[u8], start: usize, part: Part, kept: Option<Rule>, tr
             return;
         }
         let unit = Unit::first(rest, part);
-        trace.put(&unit.text, Some(start + at..start + at + unit.len), unit.rule);
+        writer.put(&unit.text, Some(start + at..start + at + unit.len), unit.rule);
         at += unit.len;
     }
 }

@@ -1,8 +1,8 @@
 //! The CanonicalQuery (protocol section 5).
 
 use super::{
-    Trace,
     percent::{self, Part},
+    piece_writer::PieceWriter,
 };
 use crate::explain::rule::Rule;
 
@@ -24,31 +24,31 @@ impl Parameter<'_> {
 }
 
 /// Traces the query `raw`, which lies at `start` in the frame.
-pub(super) fn trace(raw: &[u8], start: usize, trace: &mut Trace) {
+pub(super) fn trace(raw: &[u8], start: usize, writer: &mut PieceWriter) {
     let mut parameters = parameters(raw, start);
     parameters.sort_by(|left, right| left.canonical_name.cmp(&right.canonical_name));
     let mut before: Option<&[u8]> = None;
     for (place, parameter) in parameters.iter().enumerate() {
         let kept = (parameter.number != place).then_some(Rule::ParametersSorted);
         if before == Some(&parameter.canonical_name) {
-            trace.add(b"%2C", Rule::ParametersJoined);
+            writer.add(b"%2C", Rule::ParametersJoined);
         } else {
             if before.is_some() {
-                trace.add(b"&", Rule::ParameterEnd);
+                writer.add(b"&", Rule::ParameterEnd);
             }
-            percent::trace(parameter.name, parameter.name_at, Part::Query, kept, trace);
-            equals(parameter, kept, trace);
+            percent::trace(parameter.name, parameter.name_at, Part::Query, kept, writer);
+            equals(parameter, kept, writer);
         }
         let value = parameter.value.unwrap_or_default();
-        percent::trace(value, parameter.value_at(), Part::Query, kept, trace);
+        percent::trace(value, parameter.value_at(), Part::Query, kept, writer);
         before = Some(&parameter.canonical_name);
     }
 }
 
-fn equals(parameter: &Parameter<'_>, kept: Option<Rule>, trace: &mut Trace) {
+fn equals(parameter: &Parameter<'_>, kept: Option<Rule>, writer: &mut PieceWriter) {
     match parameter.value {
-        Some(_) => trace.put(b"=", Some(parameter.value_at() - 1..parameter.value_at()), kept),
-        None => trace.add(b"=", Rule::EqualsAdded),
+        Some(_) => writer.put(b"=", Some(parameter.value_at() - 1..parameter.value_at()), kept),
+        None => writer.add(b"=", Rule::EqualsAdded),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Random requests by seed, and their frames.
 
 /// Random numbers by seed (splitmix64).
+#[derive(Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -128,19 +129,20 @@ impl Sent {
 
     /// The frame. Its length is not signed by anybody here: it is that of the body that arrives.
     pub(crate) fn frame(&self, random: &mut Random) -> Vec<u8> {
-        let path: String =
-            self.segments.iter().map(|s| format!("/{}", send(s, random, false))).collect();
-        let mut target = path;
+        let mut target = String::new();
+        for segment in &self.segments {
+            target = target + "/" + &send(segment, random, false);
+        }
         for (number, (name, value)) in self.parameters.iter().enumerate() {
             target.push(if number == 0 { '?' } else { '&' });
             target += &send(name, random, self.is_space_plus);
             if let Some(value) = value {
-                target += &format!("={}", send(value, random, self.is_space_plus));
+                target = target + "=" + &send(value, random, self.is_space_plus);
             }
         }
         let mut frame = format!("{} {target} HTTP/1.1\r\n", self.method);
         for (name, value) in &self.fields {
-            frame += &format!("{name}: {value}\r\n");
+            frame = frame + name + ": " + value + "\r\n";
         }
         let mut frame = frame.into_bytes();
         frame.extend(b"\r\n");
@@ -153,19 +155,16 @@ impl Sent {
 fn send(text: &[u8], random: &mut Random, is_space_plus: bool) -> String {
     let is_lower = random.is_once_in(3);
     let keeps_some = random.is_once_in(2);
-    let mut sent = String::new();
-    for &byte in text {
-        match byte {
-            b' ' if is_space_plus => sent.push('+'),
-            b'!' | b'*' | b'\'' | b'(' | b')' | b':' | b'@' if keeps_some => {
-                sent.push(char::from(byte))
-            }
-            _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
-                sent.push(char::from(byte));
-            }
-            _ if is_lower => sent += &format!("%{byte:02x}"),
-            _ => sent += &format!("%{byte:02X}"),
+    let one = |byte: u8| match byte {
+        b' ' if is_space_plus => "+".to_owned(),
+        b'!' | b'*' | b'\'' | b'(' | b')' | b':' | b'@' if keeps_some => {
+            char::from(byte).to_string()
         }
-    }
-    sent
+        _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+            char::from(byte).to_string()
+        }
+        _ if is_lower => format!("%{byte:02x}"),
+        _ => format!("%{byte:02X}"),
+    };
+    text.iter().copied().map(one).collect()
 }

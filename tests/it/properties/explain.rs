@@ -73,11 +73,11 @@ fn check_equal_sides(case: &Case<'_>, stages: &Stages) {
 pub(crate) fn check_cause(settings: &Settings, frame: &[u8], theirs: &[u8]) {
     let case = Case::new(frame, rules(settings));
     let evidence = Evidence::CanonicalRequest(theirs.to_vec());
-    let Ok(cause) = find_cause(&case, &evidence) else { return };
-    assert_eq!(find_cause(&case, &evidence), Ok(cause.clone()));
-    let Some(cause) = cause else { return };
-    assert_ne!(Explanation::new(&case).unwrap().canonical_request(), theirs, "{cause}");
-    assert!(cause.also.iter().all(|other| *other > cause.repair), "{cause:?}");
+    let Ok(found) = find_cause(&case, &evidence) else { return };
+    assert_eq!(find_cause(&case, &evidence), Ok(found.clone()));
+    let Some(found) = found else { return };
+    assert_ne!(Explanation::new(&case).unwrap().canonical_request(), theirs, "{found}");
+    assert!(found.also.iter().all(|other| *other > found.repair), "{found:?}");
 }
 
 /// An input is the settings and a frame, whose canonical request is held against that of what comes

@@ -53,8 +53,18 @@ pub(crate) struct KeyPairOptions {
 impl SigningKeyOptions {
     /// Derives what signs, for the date that was given or else the day that `now` is in.
     pub(crate) fn signing_key_at(&self, now: SystemTime) -> Result<SigningKey, FatalError> {
+        let (credentials, date) = self.credentials_at(now)?;
+        Ok(SigningKey::derive(&credentials, date))
+    }
+
+    /// The pair, and the date that was given or else the day that `now` is in.
+    pub(crate) fn credentials_at(
+        &self,
+        now: SystemTime,
+    ) -> Result<(Credentials, SigningDate), FatalError> {
         let (access_key, secret_key) = self.pair.keys()?;
-        self.derive(access_key, &secret_key, self.date.unwrap_or_else(|| SigningDate::of(now)))
+        let date = self.date.unwrap_or_else(|| SigningDate::of(now));
+        Ok((self.pair_of(access_key, &secret_key)?, date))
     }
 
     /// The access key, which must be given.
@@ -63,22 +73,8 @@ impl SigningKeyOptions {
         self.pair.required_access_key()
     }
 
-    /// Derives the key that a frame names, if its secret key is given: without an access key, or
-    /// with the same.
-    pub(crate) fn key_of(
-        &self,
-        access_key: &str,
-        date: SigningDate,
-    ) -> Result<Option<SigningKey>, FatalError> {
-        if self.access_key().is_some_and(|given| given != access_key) {
-            return Ok(None);
-        }
-        let secret_key = self.pair.secret_key()?;
-        secret_key.map(|secret_key| self.derive(access_key, &secret_key, date)).transpose()
-    }
-
-    /// The pair of the access key that a frame names, if its secret key is given, as for
-    /// [`Self::key_of`].
+    /// The pair of the access key that a frame names, if its secret key is given: without an access
+    /// key, or with the same.
     pub(crate) fn credentials_of(
         &self,
         access_key: &str,
@@ -86,9 +82,8 @@ impl SigningKeyOptions {
         if self.access_key().is_some_and(|given| given != access_key) {
             return Ok(None);
         }
-        let Some(secret_key) = self.pair.secret_key()? else { return Ok(None) };
-        let credentials = Credentials::new(access_key, &secret_key);
-        credentials.map(Some).map_err(|error| self.pair.unusable(error))
+        let secret_key = self.pair.secret_key()?;
+        secret_key.map(|secret_key| self.pair_of(access_key, &secret_key)).transpose()
     }
 
     /// The access key that was given.
@@ -101,15 +96,8 @@ impl SigningKeyOptions {
         self.date
     }
 
-    fn derive(
-        &self,
-        access_key: &str,
-        secret_key: &str,
-        date: SigningDate,
-    ) -> Result<SigningKey, FatalError> {
-        let credentials = Credentials::new(access_key, secret_key);
-        let credentials = credentials.map_err(|error| self.pair.unusable(error))?;
-        Ok(SigningKey::derive(&credentials, date))
+    fn pair_of(&self, access_key: &str, secret_key: &str) -> Result<Credentials, FatalError> {
+        Credentials::new(access_key, secret_key).map_err(|error| self.pair.unusable(error))
     }
 }
 

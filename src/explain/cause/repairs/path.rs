@@ -70,7 +70,9 @@ fn remove_dots(path: &[u8]) -> Vec<u8> {
 fn target(search: &mut Search<'_>) {
     let target = search.request.target.clone();
     let without_query = target.split(|&byte| byte == b'?').next().unwrap_or_default().to_vec();
-    for path in [target, without_query] {
+    // A path that is the frame's own is a repair of the query.
+    let paths = [target, without_query].into_iter().filter(|path| *path != search.request.path);
+    for path in paths.collect::<Vec<_>>() {
         for query in [search.request.query.clone(), Vec::new()] {
             let mut request = search.request.with_path(path.clone());
             request.query = query;

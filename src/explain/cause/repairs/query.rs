@@ -67,10 +67,6 @@ pub(in super::super) fn search(search: &mut Search<'_>) {
     let forms = [
         (Repair::QueryAsItStands, QueryForm { as_it_stands: true, ..query }),
         (Repair::ParametersNotSorted, QueryForm { order: Order::Frame, ..query }),
-        (
-            Repair::ParametersNotSorted,
-            QueryForm { order: Order::Frame, joined: Joined::Not, ..query },
-        ),
         (Repair::ParametersNotJoined, QueryForm { joined: Joined::Not, ..query }),
         (
             Repair::ParametersNotJoined,

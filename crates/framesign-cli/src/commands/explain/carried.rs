@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use framesign::{Head, PayloadHash, Signature, SigningDate, SigningKey, verify::FieldNames};
+use framesign::{Credentials, Head, PayloadHash, Signature, SigningDate, verify::FieldNames};
 use serde::Serialize;
 
 use crate::{
@@ -56,15 +56,14 @@ impl Carried {
         Some(carried)
     }
 
-    /// The key that the frame names, if its secret key is given.
-    pub(crate) fn key(
+    /// The keys and the date that the frame names, if its secret key is given.
+    pub(crate) fn keys(
         &self,
         options: &SigningKeyOptions,
-    ) -> Result<Option<SigningKey>, FatalError> {
-        match (self.access_key(), self.date()) {
-            (Some(access_key), Some(date)) => options.key_of(access_key, date),
-            _ => Ok(None),
-        }
+    ) -> Result<Option<(Credentials, SigningDate)>, FatalError> {
+        let Some((access_key, date)) = self.access_key().zip(self.date()) else { return Ok(None) };
+        let credentials = options.credentials_of(access_key)?;
+        Ok(credentials.map(|credentials| (credentials, date)))
     }
 
     /// The access key, if a key can be derived for it.

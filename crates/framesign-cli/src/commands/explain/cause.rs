@@ -3,7 +3,7 @@
 use std::fmt;
 
 use framesign::{
-    Credentials, Head, PayloadHash, Rules, SigningDate, Update,
+    Credentials, ErrorKind, Head, PayloadHash, Rules, SigningDate, Update,
     explain::{self, Case, Evidence},
     verify::FieldNames,
 };
@@ -51,7 +51,7 @@ pub(super) struct Known<'a> {
     pub(super) rules: &'a Rules,
     pub(super) payload: PayloadHash,
     pub(super) is_signed: bool,
-    pub(super) keys: Option<(Credentials, SigningDate)>,
+    pub(super) pair: Option<(Credentials, SigningDate)>,
 }
 
 /// The result of the search: a cause, or none.
@@ -62,6 +62,9 @@ pub(super) struct Search {
     /// Says that a signature could not be compared, for want of the keys.
     #[serde(skip)]
     is_keyless: bool,
+    /// Says that the payload is too large to be kept, and has no Content-Length.
+    #[serde(skip)]
+    is_too_large: bool,
 }
 
 #[derive(Serialize)]
@@ -91,12 +94,20 @@ impl Search {
         if known.is_signed {
             case = case.without_field(FieldNames::default().signature());
         }
-        let is_keyless = known.keys.is_none() && matches!(evidence, Evidence::Signature(_));
-        if let Some((credentials, date)) = known.keys {
+        let is_keyless = known.pair.is_none() && matches!(evidence, Evidence::Signature(_));
+        if let Some((credentials, date)) = known.pair {
             case = case.keys(credentials, date);
         }
-        let found = explain::find_cause(&case, evidence)?;
-        Ok(Self { cause: found.map(Cause::from), is_keyless })
+        match explain::find_cause(&case, evidence) {
+            Ok(found) => {
+                Ok(Self { cause: found.map(Cause::from), is_keyless, is_too_large: false })
+            }
+            // The whole frame was accepted; its head alone does not say that a payload follows.
+            Err(error) if !has_payload && error.kind() == ErrorKind::TrailingBytes => {
+                Ok(Self { is_too_large: true, ..Self::default() })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -132,7 +143,9 @@ impl From<explain::Cause> for Cause {
 impl Search {
     /// The reason why there is no cause.
     fn absence(&self) -> &'static str {
-        if self.is_keyless {
+        if self.is_too_large {
+            "cause: not searched, since the payload is above 64 MiB and has no Content-Length\n"
+        } else if self.is_keyless {
             "cause: not searched, since no secret key of the frame's access key is given\n"
         } else {
             "cause: none, no single repair makes the sides equal, or they are equal already\n"

@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Args, ValueHint};
 use framesign::{
-    CanonicalHead, PayloadHash, Rules, Signature, SigningDate, SigningKey, StringToSign,
+    CanonicalHead, PayloadHash, Rules, Signature, SigningKey, StringToSign,
     explain::Evidence,
     frame::HeadReader,
     verify::{FieldNames, Policy},
@@ -147,11 +147,13 @@ fn explain<'a>(
     let (file, keys) = (&options.file, &options.signing.keys);
     let mut stages =
         stages(options, rules, policy).map_err(|failure| ExplainError::Failure(file, failure))?;
-    let key = match &stages.carried {
-        Some(carried) => carried.key(keys),
-        None => keys.signing_key_at(SystemTime::now()).map(Some),
+    // The secret key is read once: it may come from a pipe.
+    let pair = match &stages.carried {
+        Some(carried) => carried.keys(keys),
+        None => keys.credentials_at(SystemTime::now()).map(Some),
     }
     .map_err(ExplainError::Fatal)?;
+    let key = pair.as_ref().map(|(credentials, date)| SigningKey::derive(credentials, *date));
     let signature = key.as_ref().map(|key| key.sign(&stages.string_to_sign));
     if let Some(carried) = &mut stages.carried {
         carried.compare(signature);
@@ -165,14 +167,17 @@ fn explain<'a>(
     });
     let cause = match &against {
         _ if !options.find_cause => None,
-        Some(against) if !against.is_equal() => {
-            let theirs = theirs.as_ref().map(|(_, theirs)| Evidence::parse(theirs));
-            Some(find_cause(options, rules, &mut stages, theirs)?)
-        }
-        Some(_) if stages.own.is_none() => Some(Search::default()),
-        _ => {
-            let own = stages.own.take();
-            Some(find_cause(options, rules, &mut stages, own)?)
+        Some(against) if against.is_equal() && stages.own.is_none() => Some(Search::default()),
+        against => {
+            let differs = against.as_ref().is_some_and(|against| !against.is_equal());
+            let theirs = theirs.as_ref().filter(|_| differs);
+            let theirs = theirs.map(|(_, theirs)| Evidence::parse(theirs));
+            let evidence = theirs.or(stages.own.take());
+            let evidence = evidence.ok_or_else(|| ExplainError::Fatal(cause::no_evidence()))?;
+            let known =
+                Known { rules, payload: stages.payload, is_signed: stages.carried.is_some(), pair };
+            let search = Search::new(stages.kept, known, &evidence);
+            Some(search.map_err(|failure| ExplainError::Failure(file, failure))?)
         }
     };
     let Stages { canonical_request, string_to_sign, carried, .. } = stages;
@@ -209,34 +214,6 @@ fn compare<'a>(
         }
         _ => Comparison::new(other, &stages.canonical_request, theirs),
     }
-}
-
-fn find_cause<'a>(
-    options: &'a Options,
-    rules: &Rules,
-    stages: &mut Stages,
-    evidence: Option<Evidence>,
-) -> Result<Search, ExplainError<'a>> {
-    let keys = &options.signing.keys;
-    let evidence = evidence.ok_or_else(|| ExplainError::Fatal(cause::no_evidence()))?;
-    let pair = if let Some(carried) = &stages.carried {
-        carried.access_key().zip(carried.date())
-    } else {
-        let date = keys.date().unwrap_or_else(|| SigningDate::of(SystemTime::now()));
-        keys.access_key().map(|access_key| (access_key, date))
-    };
-    let keys = pair.map(|(access_key, date)| {
-        keys.credentials_of(access_key).map(|pair| pair.map(|credentials| (credentials, date)))
-    });
-    let known = Known {
-        rules,
-        payload: stages.payload,
-        is_signed: stages.carried.is_some(),
-        keys: keys.transpose().map_err(ExplainError::Fatal)?.flatten(),
-    };
-    let kept = std::mem::take(&mut stages.kept);
-    Search::new(kept, known, &evidence)
-        .map_err(|failure| ExplainError::Failure(&options.file, failure))
 }
 
 /// Reads the frame. The payload is hashed as it passes, so that a frame of any size can be

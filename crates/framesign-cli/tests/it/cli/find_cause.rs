@@ -32,7 +32,7 @@ fn find_cause(test: &str, theirs: &str, json: bool) -> Run {
 fn cause_is_named_after_the_differences() {
     let run = find_cause("cause-text", &REQUEST.replace("%C2%B1", "%c2%b1"), false);
     let (before, cause) = run.out.split_once("cause: ").unwrap();
-    assert!(before.contains("line 3 (CanonicalQuery) differs from its byte 7 on"), "{before}");
+    assert!(before.contains("line 3 (CanonicalQuery) differs from its byte 6 on"), "{before}");
     let expected = "the other side writes escapes in lower case; write their digits in upper \
         case\n  lower-case-escapes, protocol section 3, side: theirs\n";
     assert_eq!((run.code, cause), (1, expected));
@@ -112,6 +112,18 @@ fn secret_with_a_line_end_is_found_and_not_shown() {
     let run = Run::of(framesign("explain").arg("--find-cause").arg(&file));
     assert!(run.out.contains("secret-blanks, protocol section 1, side: theirs"), "{}", run.out);
     assert!(!run.out.contains(SECRET_KEY) && !run.err.contains(SECRET_KEY));
+}
+
+/// A pipe can be read once only.
+#[cfg(unix)]
+#[test]
+fn secret_key_may_come_from_a_pipe() {
+    let folder = Folder::new("cause-pipe");
+    let theirs = folder.file("theirs", own("signature").to_uppercase().as_bytes());
+    let mut command = framesign("explain");
+    command.args(["--find-cause", "--secret-key-file", "/dev/stdin", "--against"]).arg(theirs);
+    let run = Run::with_stdin(command.arg(example(1)), SECRET_KEY.as_bytes());
+    assert!(run.out.contains("upper-case-hex, protocol section 2"), "{run:?}");
 }
 
 #[test]
