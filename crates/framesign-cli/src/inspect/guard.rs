@@ -73,18 +73,18 @@ mod tests {
 
     use super::{Guard, GuardError};
 
-    fn check(method: Method, lines: &[(&'static str, &'static str)]) -> Result<(), GuardError> {
+    fn check(method: &Method, lines: &[(&'static str, &'static str)]) -> Result<(), GuardError> {
         let mut fields = HeaderMap::new();
         for (name, value) in lines {
             fields.append(*name, HeaderValue::from_static(value));
         }
-        Guard::new(8123).check(&method, &fields)
+        Guard::new(8123).check(method, &fields)
     }
 
     #[test]
     fn only_names_of_loopback_are_taken() {
         for host in ["127.0.0.1:8123", "localhost:8123", "LocalHost:8123", "[::1]:8123"] {
-            assert_eq!(check(Method::GET, &[("host", host)]), Ok(()), "{host}");
+            assert_eq!(check(&Method::GET, &[("host", host)]), Ok(()), "{host}");
         }
         for host in [
             "",
@@ -95,11 +95,11 @@ mod tests {
             "localhost.evil.example:8123",
             "u@localhost:8123",
         ] {
-            assert_eq!(check(Method::GET, &[("host", host)]), Err(GuardError::Host), "{host}");
+            assert_eq!(check(&Method::GET, &[("host", host)]), Err(GuardError::Host), "{host}");
         }
-        assert_eq!(check(Method::GET, &[]), Err(GuardError::Host));
+        assert_eq!(check(&Method::GET, &[]), Err(GuardError::Host));
         let twice = [("host", "localhost:8123"), ("host", "localhost:8123")];
-        assert_eq!(check(Method::GET, &twice), Err(GuardError::Host));
+        assert_eq!(check(&Method::GET, &twice), Err(GuardError::Host));
         let mut fields = HeaderMap::new();
         fields.append("host", HeaderValue::from_static("localhost"));
         assert_eq!(Guard::new(80).check(&Method::GET, &fields), Ok(()));
@@ -112,17 +112,17 @@ mod tests {
             &[("sec-fetch-site", "same-origin")][..],
             &[("origin", "http://127.0.0.1:8123"), ("sec-fetch-site", "same-origin")],
         ] {
-            assert_eq!(check(Method::POST, &[&[own], fields].concat()), Ok(()), "{fields:?}");
+            assert_eq!(check(&Method::POST, &[&[own], fields].concat()), Ok(()), "{fields:?}");
         }
         let opened = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
         for site in ["none", "cross-site", "same-origin"] {
             let fields = [&[own, ("sec-fetch-site", site)], &opened[..]].concat();
-            assert_eq!(check(Method::GET, &fields), Ok(()), "{site}");
+            assert_eq!(check(&Method::GET, &fields), Ok(()), "{site}");
             let is_own = site == "same-origin";
-            assert_eq!(check(Method::POST, &fields).is_ok(), is_own, "{site}");
+            assert_eq!(check(&Method::POST, &fields).is_ok(), is_own, "{site}");
             for one in opened {
                 let fields = [own, ("sec-fetch-site", site), one];
-                assert_eq!(check(Method::GET, &fields).is_ok(), is_own, "{site} {one:?}");
+                assert_eq!(check(&Method::GET, &fields).is_ok(), is_own, "{site} {one:?}");
             }
         }
         for fields in [
@@ -135,14 +135,14 @@ mod tests {
             &[("origin", "https://127.0.0.1:8123")],
             &[("origin", "http://127.0.0.1:8124")],
         ] {
-            let refused = check(Method::POST, &[&[own], fields].concat());
+            let refused = check(&Method::POST, &[&[own], fields].concat());
             assert_eq!(refused, Err(GuardError::Site), "{fields:?}");
         }
         let framed = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
         let fields = [&[own, ("sec-fetch-site", "cross-site")], &framed[..]].concat();
-        assert_eq!(check(Method::GET, &fields), Err(GuardError::Site));
+        assert_eq!(check(&Method::GET, &fields), Err(GuardError::Site));
         for site in ["none", "cross-site", "same-site", ""] {
-            let refused = check(Method::GET, &[own, ("sec-fetch-site", site)]);
+            let refused = check(&Method::GET, &[own, ("sec-fetch-site", site)]);
             assert_eq!(refused, Err(GuardError::Site), "{site}");
         }
     }

@@ -52,7 +52,9 @@ mod tests {
         assert_eq!(one.as_str().len(), 48);
         assert_ne!(one.as_str(), other.as_str());
         assert!(one.is(one.as_str()));
-        for wrong in ["", other.as_str(), &one.as_str()[1..], &one.as_str().to_uppercase()] {
+        for wrong in
+            ["", other.as_str(), one.as_str().get(1..).unwrap(), &one.as_str().to_uppercase()]
+        {
             assert!(!one.is(wrong) || wrong == one.as_str(), "{wrong}");
         }
         assert!(!format!("{one:?}").contains(one.as_str()));

@@ -56,7 +56,7 @@ fn without_the_token_there_is_nothing() {
         "//".to_owned(),
         format!("/{wrong}/"),
         format!("/{}/", page.token.to_uppercase().replace(char::is_numeric, "0")),
-        format!("/{}/settings", &page.token[..47]),
+        format!("/{}/settings", page.token.get(1..).unwrap()),
         format!("/x/{}/", page.token),
         format!("/?{}", page.token),
     ] {
@@ -175,7 +175,7 @@ fn questions_have_a_limit() {
         page.token, page.address
     );
     stream.write_all(head.as_bytes()).unwrap();
-    let chunk = [b"100000\r\n", &[b' '; 0x10_0000][..], b"\r\n"].concat();
+    let chunk = [b"100000\r\n", &vec![b' '; 0x10_0000][..], b"\r\n"].concat();
     // It may answer before it has read all of it.
     let sent = (0..40).take_while(|_| stream.write_all(&chunk).is_ok()).count();
     assert!(sent >= 32, "{sent}");
@@ -248,7 +248,7 @@ fn the_browser_is_started_without_keys_and_without_the_token_in_its_arguments() 
         }
     };
     let file = told.lines().next().unwrap();
-    assert!(file.ends_with(".html") && !file.contains(&page.token), "{told}");
+    assert!(file.contains("framesign-inspect-") && !file.contains(&page.token), "{told}");
     assert!(told.lines().nth(1).unwrap().starts_with("-rw-------"), "{told}");
     assert!(told.contains(&format!("url=http://{}/{}/\"", page.address, page.token)), "{told}");
     assert!(!told.contains("FRAMESIGN_"), "the browser has the keys");
