@@ -6,6 +6,7 @@ mod faults;
 mod fields;
 mod framing;
 mod hostile;
+mod http2_upstream;
 mod limits;
 mod outbound;
 mod recorder;
