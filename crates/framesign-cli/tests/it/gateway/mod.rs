@@ -6,6 +6,7 @@ mod faults;
 mod fields;
 mod framing;
 mod hostile;
+mod http2_upstream;
 mod limits;
 mod outbound;
 mod recorder;
@@ -86,9 +87,21 @@ impl Setup {
 
     /// The number of open files in its folder.
     pub(crate) fn spooled(&self) -> usize {
+        self.spool_files().count()
+    }
+
+    /// The bytes in these files.
+    pub(crate) fn spooled_bytes(&self) -> u64 {
+        let files = self.spool_files().filter_map(|file| fs::metadata(file).ok());
+        files.map(|file| file.len()).sum()
+    }
+
+    fn spool_files(&self) -> impl Iterator<Item = PathBuf> {
         let folder = self.folder.path().canonicalize().unwrap();
-        let targets = self.descriptors().filter_map(|file| fs::read_link(file).ok());
-        targets.filter(|target| target.starts_with(&folder)).count()
+        let is_there = move |file: &PathBuf| {
+            fs::read_link(file).is_ok_and(|target| target.starts_with(&folder))
+        };
+        self.descriptors().filter(is_there)
     }
 
     /// The names in its folder.

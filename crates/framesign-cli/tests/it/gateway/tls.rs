@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::ServerName};
 use tokio_rustls::TlsConnector;
 
-use super::{HOST, Recorder, Setup, Signed, complaint, noise};
+use super::{ACCESS_KEY, HOST, Recorder, SECRET_KEY, Setup, Signed, complaint, gateway, noise};
 use crate::serve::{
     Service,
     certificates::{Authority, Files, NAME, connect},
@@ -95,6 +95,31 @@ fn requests_of_http_2_go_on_as_http_1() {
     // Two lines were sent and signed.
     assert_eq!(whole[0].values("cookie"), ["a=1; b=2; c=3"]);
     assert_eq!((whole[0].target.as_str(), whole[0].field("via")), ("/a?b", Some("2 framesign")));
+}
+
+/// What one gateway signs the other verifies, and HTTP/2 between them changes nothing that is signed.
+#[test]
+fn signatures_hold_over_http_2() {
+    let authority = Authority::new();
+    let inbound = encrypted(&authority);
+    let files = Files::new();
+    let ca = files.write("authority.pem", &authority.pem());
+    let url = format!("https://{NAME}:{}", inbound.gateway.address.port());
+    let options = ["--sign", "--upstream-host", HOST, "--upstream-ca", &ca, "--spool", "."];
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = gateway(&folder, &url, &options);
+    command.env("FRAMESIGN_ACCESS_KEY", ACCESS_KEY).env("FRAMESIGN_SECRET_KEY", SECRET_KEY);
+    let outbound = Service::run(&mut command);
+    for len in [0, 1000, 1_000_000] {
+        let fields = "Host: localhost\r\nCookie: a=1; b=2\r\nX-Twice: one\r\nX-Twice: two\r\n";
+        let head = format!("PUT /a%20b?c=d&e HTTP/1.1\r\n{fields}Content-Length: {len}\r\n\r\n");
+        let answer = outbound.request([head.as_bytes(), &noise(len)].concat());
+        assert_eq!((answer.status, answer.text()), (200, len.to_string().as_str()));
+    }
+    let received = inbound.upstream.whole();
+    assert!(received[2].body == noise(1_000_000));
+    assert_eq!(received[2].values("via"), ["1.1 framesign", "2 framesign"]);
+    assert_eq!(received[2].target, "/a%20b?c=d&e");
 }
 
 /// An upstream over TLS that answers one request with 200.

@@ -1,154 +1,21 @@
 //! Upstreams that speak HTTP/2: by prior knowledge, or as TLS agrees to.
 
-use std::{
-    convert::Infallible,
-    error::Error,
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    thread,
-    time::Duration,
-};
+use std::{net::TcpStream, sync::atomic::Ordering::SeqCst, thread, time::Duration};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Request, Response, Version, body::Incoming, header, server::conn::http2, service::service_fn,
-};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{ServerConfig, crypto::ring};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-    runtime::Runtime,
-};
-use tokio_rustls::TlsAcceptor;
+use hyper::Version;
 
-use super::{HOST, Recorder, Setup, Signed, noise, wait_until};
+use super::{
+    HOST, Recorder, Setup, Signed,
+    http2_upstream::{Http2Upstream, tls},
+    noise, wait_until,
+};
 use crate::serve::{
-    Answer,
+    Answer, Connection,
     certificates::{Authority, Files},
 };
 
 /// Streams in many pieces, and is larger than every window.
 const LARGE: usize = 700_000;
-
-/// A request that the upstream has seen.
-#[derive(Clone, Debug)]
-struct Seen {
-    version: Version,
-    authority: Option<String>,
-    target: String,
-    host: Option<String>,
-    has_coding: bool,
-    has_trailers: bool,
-    /// The whole body, which is one whose end was told, or why it ended before.
-    body: Result<Vec<u8>, String>,
-}
-
-/// An upstream. It ends with the test.
-struct Upstream {
-    address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    connections: Arc<AtomicUsize>,
-    _runtime: Runtime,
-}
-
-impl Upstream {
-    /// One that speaks HTTP/2 alone; over TLS if it is given how.
-    fn start(tls: Option<ServerConfig>) -> Self {
-        let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::default());
-        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-        let (all, number) = (Arc::clone(&seen), Arc::<AtomicUsize>::clone(&connections));
-        runtime.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                number.fetch_add(1, SeqCst);
-                let (all, tls) = (Arc::clone(&all), tls.clone());
-                tokio::spawn(async move {
-                    match tls {
-                        None => serve(stream, all).await,
-                        Some(tls) => {
-                            if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, all).await;
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, seen, connections, _runtime: runtime }
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-}
-
-async fn serve<S>(stream: S, seen: Arc<Mutex<Vec<Seen>>>)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let service = service_fn(move |request| answer(request, Arc::clone(&seen)));
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    // Of a stream as of the connection, as many servers have it.
-    builder.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
-    // The gateway ends connections as it likes.
-    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// Answers with the length of the body, unless the path says something else.
-async fn answer(
-    request: Request<Incoming>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (parts, body) = request.into_parts();
-    let respond = |status: u16, text: String| {
-        Ok(Response::builder().status(status).body(Full::from(text)).unwrap())
-    };
-    match parts.uri.path() {
-        // Holds the body, and does not read it.
-        "/stalls" => {
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            drop(body);
-            return respond(200, String::new());
-        }
-        "/early" => return respond(403, "early".into()),
-        _ => {}
-    }
-    let body = body.collect().await;
-    let has_trailers = body.as_ref().is_ok_and(|body| body.trailers().is_some());
-    let body = body.map(|body| body.to_bytes().to_vec()).map_err(|error| chain(&error));
-    let text = |value: &header::HeaderValue| value.to_str().unwrap().to_owned();
-    let len = body.as_ref().map_or(0, Vec::len);
-    seen.lock().unwrap().push(Seen {
-        version: parts.version,
-        authority: parts.uri.authority().map(ToString::to_string),
-        target: parts.uri.path_and_query().unwrap().to_string(),
-        host: parts.headers.get(header::HOST).map(text),
-        has_coding: parts.headers.contains_key(header::TRANSFER_ENCODING),
-        has_trailers,
-        body,
-    });
-    if parts.uri.path() == "/silent" {
-        tokio::time::sleep(Duration::from_secs(20)).await;
-    }
-    respond(200, len.to_string())
-}
-
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
-}
 
 /// A gateway before `upstream`, which is asked by `url`.
 fn before(url: &str, options: &[&str]) -> Setup {
@@ -158,8 +25,8 @@ fn before(url: &str, options: &[&str]) -> Setup {
 }
 
 /// The upstream by prior knowledge, and a gateway before it.
-fn in_clear(options: &[&str]) -> (Upstream, Setup) {
-    let upstream = Upstream::start(None);
+fn in_clear(options: &[&str]) -> (Http2Upstream, Setup) {
+    let upstream = Http2Upstream::start(None);
     let url = format!("http://{}", upstream.address);
     let setup = before(&url, &[&["--upstream-http", "2"], options].concat());
     (upstream, setup)
@@ -216,27 +83,44 @@ fn trailers_do_not_go_on() {
 #[test]
 fn upload_that_was_tampered_with_is_reset() {
     let (upstream, setup) = in_clear(&[]);
-    for len in [1, 1000, 65_536, LARGE] {
-        let request = Signed::put("/", noise(len));
-        for at in [0, len / 2, len - 1] {
-            let mut body = noise(len);
-            body[at] ^= 1;
-            let head = request.head();
-            assert_eq!(send(&setup, &[&head[..], &body].concat()).status, 401, "{len}, {at}");
-            let mut cut = setup.connect();
-            cut.send([&head[..], &noise(len)[..at]].concat());
-            cut.finish_sending();
-            assert_eq!(cut.answer().status, 400, "{len}, cut after {at}");
-        }
+    let request = Signed::put("/", noise(LARGE));
+    for (number, at) in [0, LARGE / 2, LARGE - 1].into_iter().enumerate() {
+        let mut body = noise(LARGE);
+        body[at] ^= 1;
+        let mut tampered = begin(&upstream, &setup, &request.head(), &body);
+        tampered.send(&body[LARGE / 2..]);
+        assert_eq!(tampered.answer().status, 401, "{at}");
+        let cut = begin(&upstream, &setup, &request.head(), &noise(LARGE));
+        cut.finish_sending();
+        wait_until(|| upstream.seen().len() == 2 * (number + 1), "both to be seen");
     }
-    // One that is cut at once may never reach the handler.
-    wait_until(|| upstream.seen().len() >= 12, "those that were begun to be seen");
+    // Of a small one the handler may never hear.
+    for len in [1, 1000, 65_536] {
+        let request = Signed::put("/", noise(len));
+        let mut body = noise(len);
+        body[len - 1] ^= 1;
+        assert_eq!(send(&setup, &[&request.head(), &body[..]].concat()).status, 401, "{len}");
+    }
     for seen in upstream.seen() {
         let problem = seen.body.expect_err("a body whose end was told");
         // RST_STREAM, as the crate h2 has it.
         assert!(problem.contains("stream error received"), "{problem}");
     }
     assert_eq!(send(&setup, &Signed::put("/", noise(LARGE)).bytes()).status, 200);
+}
+
+/// Sends a head and half of a body, of which the upstream has heard then.
+fn begin(
+    upstream: &Http2Upstream,
+    setup: &Setup,
+    head: &[u8],
+    body: &[u8],
+) -> Connection<TcpStream> {
+    let before = upstream.begun.load(SeqCst);
+    let mut connection = setup.connect();
+    connection.send([head, &body[..LARGE / 2]].concat());
+    wait_until(|| upstream.begun.load(SeqCst) > before, "the upload to begin");
+    connection
 }
 
 #[test]
@@ -292,22 +176,6 @@ fn upload_that_is_not_read_stops_no_other() {
     }
 }
 
-/// How an upstream does TLS that takes these versions of HTTP.
-fn tls(authority: &Authority, protocols: &[&str]) -> ServerConfig {
-    let identity = authority.identity();
-    let chain = vec![rustls::pki_types::CertificateDer::from(identity.der().to_vec())];
-    let key =
-        rustls::pki_types::pem::PemObject::from_pem_slice(identity.key_pem().as_bytes()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    config
-}
-
 #[test]
 fn version_is_what_both_sides_take() {
     let authority = Authority::new();
@@ -322,7 +190,7 @@ fn version_is_what_both_sides_take() {
         (&["h2", "http/1.1"], "1.1", 502),
         (&["http/1.1"], "2", 502),
     ] {
-        let upstream = Upstream::start(Some(tls(&authority, protocols)));
+        let upstream = Http2Upstream::start(Some(tls(&authority, protocols)));
         let url = format!("https://localhost:{}", upstream.address.port());
         let setup = before(&url, &["--upstream-ca", &ca, "--upstream-http", http]);
         let answer = send(&setup, &Signed::put("/", noise(LARGE)).bytes());
