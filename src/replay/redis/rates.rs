@@ -20,7 +20,8 @@ pub struct Rate {
 /// - Each request is one round trip: a script that reads and writes one key.
 /// - The count is a single time, up to which the requests that came fill the rate ("generic cell rate
 ///   algorithm", the same as a token bucket). Redis tells the time, so the clocks of the processes do
-///   not matter, and removes the key once it says nothing any more.
+///   not matter, and removes the key once it says nothing any more. A time that lies further ahead
+///   than a burst, since the rate was another one or the clock of Redis was set, counts as a burst.
 /// - A count that is lost in a failover or in a restart allows one burst more.
 pub struct RedisRates {
     link: Arc<Link>,
@@ -35,13 +36,16 @@ pub struct RedisRatesError(Box<dyn error::Error + Send + Sync>);
 const ACQUIRE: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local filled = tonumber(redis.call('GET', KEYS[1]) or now)
-if filled < now then filled = now end
-filled = filled + interval
-local over = filled - now - interval * burst
+local interval = tonumber(ARGV[1])
+local room = now + interval * tonumber(ARGV[2])
+local before = tonumber(redis.call('GET', KEYS[1])) or now
+local filled = math.max(now, math.min(before, room))
+local over = filled + interval - room
+if over <= 0 then filled = filled + interval end
+if filled ~= before then
+  redis.call('SET', KEYS[1], string.format('%.0f', filled), 'PX', math.ceil((filled - now) / 1000))
+end
 if over > 0 then return math.ceil(over / 1000) end
-redis.call('SET', KEYS[1], string.format('%.0f', filled), 'PX', math.ceil((filled - now) / 1000))
 return 0";
 
 impl RedisReplayStore {

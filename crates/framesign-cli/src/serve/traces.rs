@@ -1,8 +1,8 @@
 //! Requests as spans for an OpenTelemetry collector (OTLP over HTTP), by the standard variables
 //! `OTEL_*`.
 //!
-//! A span has what the line of the log has, but for caller, peer and id of the request: nothing that a
-//! client chose, no path and no key.
+//! A span has what the line of the log has, but for caller, peer and id of the request: no path, no key,
+//! and of what a client chose only the trace that it belongs to.
 
 use std::{
     env,
@@ -82,7 +82,9 @@ impl Traces {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let collector = Collector { client, runtime: Handle::current() };
         let exporter = SpanExporter::builder().with_http().with_http_client(collector).build();
-        let exporter = exporter.map_err(|error| problem(error.to_string()))?;
+        // The error can show the URL, and with it a password.
+        let exporter =
+            exporter.map_err(|_| problem("expected a URL of a collector, found another".into()))?;
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_resource(resource())

@@ -16,11 +16,23 @@ const NONE: Rlimit = Rlimit { current: Some(0), maximum: Some(0) };
 ///
 /// If the system refuses, as a filter of system calls may.
 pub(crate) fn turn_off() -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    // Both are tried: one can be forbidden without the other.
+    let is_not_dumpable = not_dumpable();
     // A filter may forbid to set any limit, and a supervisor have set this one.
     if getrlimit(Resource::Core) != NONE {
         setrlimit(Resource::Core, NONE)?;
     }
+    is_not_dumpable
+}
+
+#[cfg(target_os = "linux")]
+fn not_dumpable() -> io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn not_dumpable() -> io::Result<()> {
     Ok(())
 }

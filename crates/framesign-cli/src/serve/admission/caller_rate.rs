@@ -33,9 +33,12 @@ impl LocalRate {
     pub(super) fn acquire(&self, rate: Rate, now: Instant) -> Result<(), Duration> {
         // Nothing panics while the lock is held.
         let mut filled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = filled.unwrap_or(now).max(now) + rate.interval();
         let room = now + rate.interval() * rate.burst.get();
+        // What lies further ahead was counted by another rate.
+        let before = filled.unwrap_or(now).clamp(now, room);
+        let next = before + rate.interval();
         if next > room {
+            *filled = Some(before);
             return Err(next - room);
         }
         *filled = Some(next);
@@ -67,6 +70,18 @@ mod tests {
             [at(later), at(later), at(later), at(later)].map(|it| it.is_ok()),
             [true, true, true, false]
         );
+    }
+
+    #[test]
+    fn burst_of_another_rate_is_owed_no_longer_than_this_one() {
+        let (local, now) = (LocalRate::default(), Instant::now());
+        for _ in 0..3600 {
+            assert_eq!(local.acquire(rate(1, 3600), now), Ok(()));
+        }
+        let fast = rate(100, 100);
+        let pause = Duration::from_millis(10);
+        assert_eq!(local.acquire(fast, now), Err(pause));
+        assert_eq!(local.acquire(fast, now + pause), Ok(()));
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub(crate) enum Rates {
     /// In each process by itself.
     #[default]
     Local,
-    /// In the store that replicas share, and what counts while that is away.
+    /// In the store that replicas share. While that is away, requests are refused or each process counts
+    /// by itself.
     #[cfg(feature = "replay-redis")]
     Shared(RedisRates, Outage),
 }
@@ -39,20 +40,27 @@ impl Rates {
         match self {
             Self::Local => caller.local_rate.acquire(rate, Instant::now()).map_err(Excess::Until),
             #[cfg(feature = "replay-redis")]
-            Self::Shared(rates, outage) => shared(rates, *outage, &caller.name, rate).await,
+            Self::Shared(rates, outage) => shared(rates, *outage, caller, rate).await,
         }
     }
 }
 
 #[cfg(feature = "replay-redis")]
-async fn shared(rates: &RedisRates, outage: Outage, name: &str, rate: Rate) -> Result<(), Excess> {
-    let rate = framesign::replay::Rate { interval: rate.interval(), burst: rate.burst };
-    match rates.acquire(name, rate).await {
+async fn shared(
+    rates: &RedisRates,
+    outage: Outage,
+    caller: &Caller,
+    rate: Rate,
+) -> Result<(), Excess> {
+    let name = &*caller.name;
+    let over_all = framesign::replay::Rate { interval: rate.interval(), burst: rate.burst };
+    match rates.acquire(name, over_all).await {
         Ok(None) => Ok(()),
         Ok(Some(pause)) => Err(Excess::Until(pause)),
         Err(error) if outage == Outage::Accept => {
-            warn!(%error, caller = name, "a request was taken without the store of rates");
-            Ok(())
+            warn!(%error, caller = name, "a request was counted without the store of rates");
+            // By this process alone, so that to bring Redis down is no way around the rate.
+            caller.local_rate.acquire(rate, Instant::now()).map_err(Excess::Until)
         }
         Err(error) => {
             warn!(%error, caller = name, "a request was not taken without the store of rates");
