@@ -212,7 +212,7 @@ fn a_changed_byte_is_of_its_part() {
         if after.starts_with(b"\n") || after.starts_with(b"0") {
             continue;
         }
-        let line = before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count() - 1;
         let is_last = !after.contains(&b'\n');
         theirs[at] = b'0';
         let evidence = Evidence::CanonicalRequest(theirs.clone());
