@@ -122,22 +122,27 @@ struct Pair<'a> {
 /// Goes through both lists side by side. Where the names differ, the one that comes later in the
 /// other list waits for it; if neither or both do, they are held against each other.
 fn paired<'a>(ours: &'a [Line<'a>], theirs: &'a [Line<'a>]) -> Vec<Pair<'a>> {
-    let [last_of_ours, last_of_theirs] = [ours, theirs].map(last_of_each_name);
+    let [our_names, their_names] = [ours, theirs].map(names);
+    // Looked up once for each line: a name can be long.
+    let last_in_theirs = last_of_each(&our_names, &their_names);
+    let last_in_ours = last_of_each(&their_names, &our_names);
     let (mut our_at, mut their_at) = (0, 0);
     let mut pairs = Vec::new();
     loop {
         let (our, their) = (ours.get(our_at), theirs.get(their_at));
-        let is_later = |line: Option<&Line<'_>>, last: &HashMap<&[u8], usize>, at: usize| {
-            line.is_some_and(|line| last.get(name(line)).is_some_and(|&last| last > at))
+        let is_later = |last: &[Option<usize>], at: usize, other_at: usize| {
+            last.get(at).copied().flatten().is_some_and(|last| last > other_at)
         };
         let (our_waits, their_waits) = match (our, their) {
             (None, None) => return pairs,
             (Some(_), None) => (false, true),
             (None, Some(_)) => (true, false),
-            (Some(our), Some(their)) if name(our) == name(their) => (false, false),
+            (Some(_), Some(_)) if our_names.get(our_at) == their_names.get(their_at) => {
+                (false, false)
+            }
             _ => {
-                let our_waits = is_later(our, &last_of_theirs, their_at);
-                let their_waits = is_later(their, &last_of_ours, our_at);
+                let our_waits = is_later(&last_in_theirs, our_at, their_at);
+                let their_waits = is_later(&last_in_ours, their_at, our_at);
                 (our_waits && !their_waits, their_waits && !our_waits)
             }
         };
@@ -149,8 +154,14 @@ fn paired<'a>(ours: &'a [Line<'a>], theirs: &'a [Line<'a>]) -> Vec<Pair<'a>> {
     }
 }
 
-fn last_of_each_name<'a>(fields: &'a [Line<'a>]) -> HashMap<&'a [u8], usize> {
-    fields.iter().enumerate().map(|(at, line)| (name(line), at)).collect()
+fn names<'a>(fields: &'a [Line<'a>]) -> Vec<&'a [u8]> {
+    fields.iter().map(|line| name(line)).collect()
+}
+
+/// The last place in `there` of each name in `names`.
+fn last_of_each(names: &[&[u8]], there: &[&[u8]]) -> Vec<Option<usize>> {
+    let last: HashMap<_, _> = there.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+    names.iter().map(|name| last.get(name).copied()).collect()
 }
 
 fn name(line: &[u8]) -> &[u8] {

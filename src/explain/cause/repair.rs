@@ -147,7 +147,7 @@ repairs! {
         "the other side signs scheme, authority or query as part of the path; the path goes from the first `/` after the authority to the `?`",
     /// The frame has a field that the other side did not sign.
     FieldAdded "field-added" "6"
-        "the frame has a field that the other side did not sign; a proxy or client added it afterwards: let it stay away, or sign it",
+        "the frame has a field that the other side did not sign; a proxy or client added it afterwards: remove it, or sign it",
     /// The frame lacks a field that the other side signed.
     FieldDropped "field-dropped" "6"
         "the frame lacks a field that the other side signed; a proxy or client dropped it, or adds it later: keep it, or do not sign it",

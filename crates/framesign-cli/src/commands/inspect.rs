@@ -70,7 +70,10 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let inspector = Inspector::new(keys, options.reading.limits()?, options.reading.is_strict());
     let token = Token::random().map_err(|error| refused("random numbers", error))?;
     let runtime = runtime().map_err(|error| refused("threads", error))?;
-    runtime.block_on(serve(options, inspector, token))
+    let exit = runtime.block_on(serve(options, inspector, token));
+    // An explanation that still goes on is not waited for.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn serve(options: &Options, inspector: Inspector, token: Token) -> Result<Exit, FatalError> {

@@ -25,6 +25,9 @@ use crate::inspect::{
 /// The most bytes of a question: HAR files have some megabytes.
 pub(crate) const MAX_BODY: usize = 32 * 1024 * 1024;
 
+/// The most bytes of what the other side has: more than a canonical request can be.
+const MAX_OTHER: usize = 1024 * 1024;
+
 /// The longest time that a question may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -129,12 +132,21 @@ async fn question(request: Request) -> Result<Question, Problem> {
         return Err(problem(StatusCode::REQUEST_TIMEOUT, "the question took too long to arrive"));
     };
     // The text of the error can have values of the question in it: keys too.
-    serde_json::from_slice(&body.map_err(|_| too_large())?).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let detail =
-            format!("expected a question in JSON, found another at line {line}, column {column}");
-        problem(StatusCode::BAD_REQUEST, detail)
-    })
+    let question: Question =
+        serde_json::from_slice(&body.map_err(|_| too_large())?).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            let detail = format!(
+                "expected a question in JSON, found another at line {line}, column {column}"
+            );
+            problem(StatusCode::BAD_REQUEST, detail)
+        })?;
+    match question.other() {
+        Some(other) if other.len() > MAX_OTHER => {
+            let detail = "expected at most 1 MiB of the other side, found more";
+            Err(problem(StatusCode::PAYLOAD_TOO_LARGE, detail))
+        }
+        _ => Ok(question),
+    }
 }
 
 fn too_large() -> Problem {

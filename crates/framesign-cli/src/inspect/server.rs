@@ -27,6 +27,9 @@ const MAX_CONNECTIONS: usize = 32;
 /// The longest time that the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The longest time of a connection, which has one request: whoever does not read the answer goes.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The time that open requests have at the end.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -92,10 +95,10 @@ async fn accept(
 async fn serve(stream: TcpStream, app: Router, mut ending: watch::Receiver<bool>) {
     let service = service_fn(move |request| app.clone().call(request));
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).keep_alive(false);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
-        _ = connection.as_mut() => return,
+        _ = time::timeout(CONNECTION_TIMEOUT, connection.as_mut()) => return,
         _ = ending.wait_for(|ending| *ending) => {}
     }
     connection.as_mut().graceful_shutdown();

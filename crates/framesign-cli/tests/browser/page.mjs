@@ -1,5 +1,5 @@
-// The page of `framesign inspect` in Chromium, for scripts/check-inspect.
-// Call: node check-inspect.mjs FRAMESIGN FOLDER
+// The page of `framesign inspect` in Chromium, for `check` beside it.
+// Call: node page.mjs FRAMESIGN FOLDER
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -10,7 +10,7 @@ import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
-import { holdAgainstCurl } from "./check-inspect-curl.mjs";
+import { holdAgainstCurl } from "./curl.mjs";
 
 const [framesign, folder] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -297,4 +297,4 @@ try {
 }
 assert.equal(await served.ended, 0);
 assert.equal(served.written.err, "");
-console.log(`check-inspect: ${checks} checks`);
+console.log(`inspect: ${checks} checks`);
