@@ -35,6 +35,10 @@ pub(crate) enum Excess {
 
 impl Rates {
     /// Counts a request of `caller`, if it has a rate and is within it.
+    #[cfg_attr(
+        not(feature = "replay-redis"),
+        expect(clippy::unused_async, reason = "only a store that is elsewhere is waited for")
+    )]
     pub(crate) async fn check(&self, caller: &Caller) -> Result<(), Excess> {
         let Some(rate) = caller.rate else { return Ok(()) };
         match self {
