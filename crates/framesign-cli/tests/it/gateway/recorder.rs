@@ -15,7 +15,7 @@ use crate::serve::PATIENCE;
 /// An upstream. It ends with the test.
 pub(crate) struct Recorder {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
+    received: Arc<Mutex<Requests>>,
     raw: Arc<Mutex<Vec<Vec<u8>>>>,
     is_over: Arc<AtomicBool>,
     accepting: Option<JoinHandle<()>>,
@@ -41,7 +41,7 @@ pub(crate) type Handler = dyn Fn(&mut Exchange<'_>) -> bool + Send + Sync;
 pub(crate) struct Exchange<'a> {
     pub(crate) request: Received,
     connection: &'a mut Incoming,
-    received: &'a Mutex<Vec<Received>>,
+    received: &'a Mutex<Requests>,
     /// Its place among those that were received.
     number: usize,
 }
@@ -101,7 +101,7 @@ impl Recorder {
 
     /// The requests so far, whole or not.
     pub(crate) fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
+        self.received.lock().unwrap().requests.clone()
     }
 
     /// The requests with a whole body so far.
@@ -116,7 +116,7 @@ impl Recorder {
 
     /// Forgets the requests so far.
     pub(crate) fn forget(&self) {
-        self.received.lock().unwrap().clear();
+        self.received.lock().unwrap().forget();
     }
 
     /// The only request, once it is there.
@@ -125,6 +125,33 @@ impl Recorder {
         let received = self.received();
         assert_eq!(received.len(), 1, "{received:?}");
         received[0].clone()
+    }
+}
+
+/// The requests that are remembered, each with a number that no other one had.
+#[derive(Debug, Default)]
+struct Requests {
+    forgotten: usize,
+    requests: Vec<Received>,
+}
+
+impl Requests {
+    fn push(&mut self, request: Received) -> usize {
+        self.requests.push(request);
+        self.forgotten + self.requests.len() - 1
+    }
+
+    /// One that was forgotten while it was read stays forgotten.
+    fn set(&mut self, number: usize, request: Received) {
+        let place = number.checked_sub(self.forgotten);
+        if let Some(known) = place.and_then(|place| self.requests.get_mut(place)) {
+            *known = request;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.forgotten += self.requests.len();
+        self.requests.clear();
     }
 }
 
@@ -169,7 +196,7 @@ impl Exchange<'_> {
 
     /// Shows what was read to the test, before the gateway can have an answer.
     fn publish(&self) {
-        self.received.lock().unwrap()[self.number] = self.request.clone();
+        self.received.lock().unwrap().set(self.number, self.request.clone());
     }
 
     /// Reads so many bytes of the body.
@@ -215,13 +242,9 @@ impl Incoming {
         Self { stream, buffer: Vec::new(), raw, number }
     }
 
-    fn serve(mut self, handler: &Handler, received: &Mutex<Vec<Received>>) {
+    fn serve(mut self, handler: &Handler, received: &Mutex<Requests>) {
         while let Some(request) = self.head() {
-            let number = {
-                let mut received = received.lock().unwrap();
-                received.push(request.clone());
-                received.len() - 1
-            };
+            let number = received.lock().unwrap().push(request.clone());
             let mut exchange = Exchange { request, connection: &mut self, received, number };
             let goes_on = handler(&mut exchange);
             if !goes_on {
