@@ -16,7 +16,7 @@ pub(crate) const INITIAL: [u32; 8] = [
 #[rustfmt::skip]
 #[cfg_attr(
     not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))),
-    allow(dead_code)
+    allow(dead_code, reason = "only the engines of these processors go through them")
 )]
 pub(crate) static ROUNDS: [[u32; 16]; 4] = [
     [

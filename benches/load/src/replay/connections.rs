@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::runtime::Runtime;
+use framesign::replay::{Outage, RedisReplayStore, RedisSettings, ReplayGuard};
+use tokio::runtime::{Builder, Runtime};
 
 use super::{
     SLACK, TIMEOUT, check,
@@ -16,12 +17,12 @@ use super::{
     redis::{Redis, free_port},
     serve, show,
 };
-use crate::{Result, Setup, connection::Connection, process::Server, request::Request};
+use crate::{Result, Setup, connection::Connection, figure, process::Server, request::Request};
 
 pub(super) fn check_all(setup: &Setup, runtime: &Runtime) -> Result {
     let frames = Frames::new()?;
     one_question(setup, runtime, &frames)?;
-    latency(setup, runtime, &frames)?;
+    latency(setup, &frames)?;
     frozen(setup, runtime, &frames)?;
     cut_uploads(setup, runtime, &frames)?;
     password(setup, runtime, &frames)?;
@@ -60,38 +61,52 @@ fn one_question(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
     check(questions == FRAMES as u64, "one question for each frame")
 }
 
-/// What a question adds to the time of an answer, beside a round trip to Redis.
-fn latency(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
-    const REQUESTS: usize = 3000;
+/// What a question adds to the time of an answer, beside the time of one as the service asks it: by
+/// the same client, on a runtime of one thread. All three in turns.
+fn latency(setup: &Setup, frames: &Frames) -> Result {
+    const REQUESTS: usize = 5000;
 
     let redis = Redis::start(&[])?;
-    let [without, with] = [&[][..], &[redis.url()]].map(|url| -> Result<_> {
-        let server = serve(setup, url.first().map(String::as_str), &[], &[])?;
-        let requests = (0..REQUESTS).map(|_| frames.next());
-        let requests = requests.collect::<Result<Vec<_>>>()?;
-        let mut times = runtime.block_on(async {
-            let mut connection = Connection::open(server.address).await?;
-            let mut times = Vec::with_capacity(REQUESTS);
-            for frame in &requests {
-                let request = Request::verify(server.address, frame);
+    let url = redis.url();
+    let [without, with] = [None, Some(&*url)].map(|url| serve(setup, url, &[], &[]));
+    let servers = [without?, with?];
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut times = runtime.block_on(async {
+        let store = RedisReplayStore::new(&RedisSettings::new(&url)?)?;
+        let guard = ReplayGuard::new(store, Outage::Refuse);
+        let mut connections = Vec::new();
+        for server in &servers {
+            connections.push(Connection::open(server.address).await?);
+        }
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..REQUESTS {
+            for ((connection, server), times) in
+                connections.iter_mut().zip(&servers).zip(&mut times)
+            {
+                let request = Request::verify(server.address, &frames.next()?);
                 let began = Instant::now();
                 connection.exchange(&request).await?;
                 times.push(began.elapsed());
             }
-            std::io::Result::Ok(times)
-        })?;
+            let verified = frames.verified()?;
+            let began = Instant::now();
+            guard.accept(&verified).await?;
+            times[2].push(began.elapsed());
+        }
+        Result::<_>::Ok(times)
+    })?;
+    for times in &mut times {
         times.sort_unstable();
-        Ok(times)
-    });
-    let mut round_trips = redis.round_trips(REQUESTS)?;
-    round_trips.sort_unstable();
-    for (name, times) in [
-        ("/verify without Redis", without?),
-        ("/verify with Redis", with?),
-        ("a round trip to Redis", round_trips),
-    ] {
-        let [half, most] = [2, 100].map(|part| times[REQUESTS - REQUESTS / part]);
-        show(&format!("{name}: p50 {} µs, p99 {} µs", half.as_micros(), most.as_micros()));
+    }
+    let micros = |times: &[Duration], part: usize| {
+        times.get(REQUESTS - REQUESTS / part).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+    };
+    for (name, part) in [("p50", 2), ("p99", 100)] {
+        let [without, with, question] = [0, 1, 2].map(|at| micros(&times[at], part));
+        let note =
+            format!("{with:.0} µs with Redis, {without:.0} without; a question {question:.0}");
+        let added = (with - without) / question;
+        figure::print(&format!("replay/verify/{name}"), added, &(..=1.0), note);
     }
     Ok(())
 }

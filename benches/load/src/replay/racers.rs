@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
+use framesign::{
+    Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head,
+    verify::{Claim, Policy, Verified, Verifier},
+};
 use futures_util::future::join_all;
 use tokio::{runtime::Runtime, task::JoinSet};
 
@@ -64,6 +67,15 @@ impl Frames {
     pub(super) fn upload(&self, path: &str, address: SocketAddr) -> Result<Arc<[u8]>> {
         let host = format!("Host: {address}\r\nContent-Length: 5\r\n\r\n");
         self.signed(&format!("PUT {path} HTTP/1.1\r\n{host}"))
+    }
+
+    /// What a verifier makes of a frame of its own.
+    pub(super) fn verified(&self) -> Result<Verified> {
+        let (frame, key) = (self.next()?, key()?);
+        let policy = Policy::default();
+        let mut verifier = Verifier::new(&policy, |_: &Claim| vec![key.clone()], SystemTime::now);
+        verifier.update(&frame)?;
+        Ok(verifier.finish()?)
     }
 
     fn signed(&self, head: &str) -> Result<Arc<[u8]>> {

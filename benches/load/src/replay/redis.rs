@@ -81,18 +81,6 @@ impl Redis {
         ask(&mut stream, &mut answers, words)
     }
 
-    /// The times of so many round trips, over one connection.
-    pub(super) fn round_trips(&self, number: usize) -> Result<Vec<Duration>> {
-        let mut stream = UnixStream::connect(self.socket())?;
-        let mut answers = BufReader::new(stream.try_clone()?);
-        let times = (0..number).map(|_| {
-            let began = Instant::now();
-            ask(&mut stream, &mut answers, &["PING"])?;
-            Ok(began.elapsed())
-        });
-        times.collect()
-    }
-
     /// The number of calls of a command so far.
     pub(super) fn calls(&self, command: &str) -> Result<u64> {
         let stats = self.ask(&["INFO", "commandstats"])?;
