@@ -204,3 +204,20 @@ fn log_that_nobody_reads_holds_nothing_up() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn log_has_the_trace_of_a_request() {
+    let service = Service::start(&["--log-format", "json"]);
+    let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let ask =
+        |value: &str| Request::post("/token", "bytes").field("traceparent", value).to(&service);
+    ask(&format!("00-{trace}-{parent}-01"));
+    ask("00-nonsense-\"}{");
+    let requests = requests(service);
+    assert_eq!(
+        (&requests[0]["trace_id"], &requests[0]["parent_id"]),
+        (&trace.into(), &parent.into())
+    );
+    let other = &requests[1];
+    assert!(other["trace_id"].is_null() && !other.to_string().contains("nonsense"), "{other}");
+}

@@ -1,6 +1,8 @@
 //! The service, through its binary and over real sockets.
 
+mod access_keys;
 mod by_hash;
+mod caller_requests;
 mod callers;
 pub(crate) mod certificates;
 mod client;

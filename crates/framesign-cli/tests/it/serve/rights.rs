@@ -1,4 +1,4 @@
-//! Who may what: access keys in a file, and rights of callers.
+//! Who may what: the rights of callers.
 
 use std::{fs, time::SystemTime};
 
@@ -7,12 +7,9 @@ use framesign::{
     sign_head,
 };
 use serde_json::Value;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
-use super::{
-    Answer, SECRET, Service, request::Request, secrets::write, serve, startup::complaint,
-    wait_until,
-};
+use super::{Answer, Service, request::Request, serve, startup::complaint};
 
 /// Access keys, with their secrets.
 pub(super) const ONE: (&str, &str) = ("key-one", "the secret of key one");
@@ -20,7 +17,7 @@ pub(super) const TWO: (&str, &str) = ("key-two/&", "the secret of key two");
 pub(super) const OLDER: &str = "the older secret of key two";
 pub(super) const REVOKED: &str = "key-three";
 
-const GET: &str = "GET /files/a?q HTTP/1.1\r\nHost: files.test\r\n\r\n";
+pub(super) const GET: &str = "GET /files/a?q HTTP/1.1\r\nHost: files.test\r\n\r\n";
 
 pub(super) fn secrets() -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
@@ -32,7 +29,7 @@ pub(super) fn secrets() -> NamedTempFile {
     file
 }
 
-fn path(file: &NamedTempFile) -> &str {
+pub(super) fn path(file: &NamedTempFile) -> &str {
     file.path().to_str().unwrap()
 }
 
@@ -43,7 +40,7 @@ pub(super) fn escaped(access_key: &str) -> String {
 }
 
 /// The target of `/sign` for an access key.
-fn target(access_key: &str) -> String {
+pub(super) fn target(access_key: &str) -> String {
     format!("/sign?access_key={}", escaped(access_key))
 }
 
@@ -51,7 +48,7 @@ fn key((access_key, secret): (&str, &str), date: SigningDate) -> SigningKey {
     SigningKey::derive(&Credentials::new(access_key, secret).unwrap(), date)
 }
 
-fn is_signed_by(answer: &Answer, pair: (&str, &str), frame: &str) -> bool {
+pub(super) fn is_signed_by(answer: &Answer, pair: (&str, &str), frame: &str) -> bool {
     assert_eq!(answer.status, 200, "{answer:?}");
     let mut hasher = FrameHasher::new(Rules::lenient());
     hasher.update(frame.as_bytes()).unwrap();
@@ -70,110 +67,6 @@ pub(super) fn sealed(pair: (&str, &str)) -> Vec<u8> {
 pub(super) fn is_valid(service: &Service, pair: (&str, &str)) -> bool {
     let answer = Request::frame("/verify", sealed(pair)).to(service);
     answer.json()["valid"].as_bool().unwrap()
-}
-
-#[test]
-fn every_access_key_of_the_file_signs_and_verifies() {
-    let file = secrets();
-    let service = Service::start(&["--secrets", path(&file)]);
-    for pair in [ONE, TWO] {
-        let answer = Request::frame(&target(pair.0), GET).to(&service);
-        assert!(is_signed_by(&answer, pair, GET));
-        assert!(is_valid(&service, pair));
-    }
-    assert!(is_valid(&service, (TWO.0, OLDER)));
-    assert!(!is_valid(&service, (ONE.0, TWO.1)) && !is_valid(&service, ("key-none", ONE.1)));
-    for access_key in [REVOKED, "key-none", ""] {
-        assert_eq!(
-            Request::frame(&target(access_key), GET).to(&service).status,
-            404,
-            "{access_key}"
-        );
-    }
-    // Which one is meant is not guessed.
-    let answer = Request::frame("/sign", GET).to(&service);
-    assert!(answer.status == 400 && answer.detail().contains("access_key"), "{answer:?}");
-    let twice = format!("{}&access_key=key-one", target(ONE.0));
-    assert_eq!(Request::frame(&twice, GET).to(&service).status, 400);
-}
-
-#[test]
-fn only_access_key_need_not_be_named() {
-    let file = NamedTempFile::new().unwrap();
-    fs::write(&file, format!("'{}' = ['{}']", ONE.0, ONE.1)).unwrap();
-    let service = Service::start(&["--secrets", path(&file)]);
-    assert!(is_signed_by(&Request::frame("/sign", GET).to(&service), ONE, GET));
-    let mut command = serve(&[]);
-    command.env("FRAMESIGN_ACCESS_KEY", ONE.0).env("FRAMESIGN_SECRET_KEY", ONE.1);
-    let service = Service::run(&mut command);
-    assert!(is_signed_by(&Request::frame("/sign", GET).to(&service), ONE, GET));
-    assert!(is_signed_by(&Request::frame(&target(ONE.0), GET).to(&service), ONE, GET));
-    assert_eq!(Request::frame(&target(TWO.0), GET).to(&service).status, 404);
-}
-
-#[test]
-fn file_of_secrets_is_read_again_when_it_changes_and_when_that_is_asked_for() {
-    let folder = TempDir::new().unwrap();
-    let line = |(access_key, secret): (&str, &str)| format!("'{access_key}' = ['{secret}']\n");
-    let path = write(&folder, "secrets", line(ONE));
-    let service = Service::start(&["--secrets", &path]);
-    write(&folder, "secrets", line(TWO));
-    service.hangup();
-    wait_until(|| is_valid(&service, TWO), || "the other secrets".into());
-    assert!(!is_valid(&service, ONE));
-    // Nobody asks for it.
-    let next = write(&folder, "next", line(ONE) + &line(TWO));
-    fs::rename(next, &path).unwrap();
-    wait_until(|| is_valid(&service, ONE), || "the new secrets".into());
-    write(&folder, "secrets", "broken");
-    service.wait_for_log("secrets could not be read again");
-    assert!(is_valid(&service, ONE) && is_valid(&service, TWO));
-    assert!(!service.log().contains(ONE.1), "{}", service.log());
-}
-
-/// As a file of the wrong mode that is mended: what can be seen of the file that is watched stays as it
-/// was when it could not be read.
-#[test]
-fn file_of_secrets_is_read_once_what_was_in_the_way_is_gone() {
-    let folder = TempDir::new().unwrap();
-    let line = |(access_key, secret): (&str, &str)| format!("'{access_key}' = ['{secret}']\n");
-    let path = write(&folder, "secrets", line(ONE));
-    let shared = write(&folder, "shared", SECRET);
-    let mut command = serve(&["--secrets", &path]);
-    let service = Service::run(command.env_remove("SECRET").env("SECRET_FILE", &shared));
-    fs::remove_file(shared).unwrap();
-    fs::rename(write(&folder, "next", line(TWO)), &path).unwrap();
-    service.wait_for_log("secrets could not be read again");
-    assert!(is_valid(&service, ONE) && !is_valid(&service, TWO));
-    write(&folder, "shared", SECRET);
-    wait_until(|| is_valid(&service, TWO), || "the new secrets".into());
-    assert!(!is_valid(&service, ONE));
-    assert_eq!(service.log().matches("secrets could not be read again").count(), 1);
-}
-
-#[test]
-fn secrets_that_cannot_be_used_keep_the_service_from_starting() {
-    let file = NamedTempFile::new().unwrap();
-    let shared = SECRET;
-    for (text, expected) in [
-        (String::new(), "expected an access key"),
-        ("a = 'the secret of key one'".into(), "line 1"),
-        ("b = ['the secret of key one']\na = ['short']".into(), "line 2"),
-        ("a = [\"the secret \\u0000 of key one\"]".into(), "NUL"),
-        ("'' = ['the secret of key one']".into(), "line 1"),
-        ("a = ['the secret of key one'".into(), "line 1"),
-        (format!("a = ['the secret of key one', '{shared}']"), "differ as keys"),
-    ] {
-        fs::write(&file, &text).unwrap();
-        let complaint = complaint(&mut serve(&["--secrets", path(&file)]));
-        assert!(complaint.contains(expected), "{text}: {complaint}");
-        assert!(!complaint.contains("the secret") && !complaint.contains("short'"), "{complaint}");
-    }
-    let file = secrets();
-    let mut command = serve(&["--secrets", path(&file)]);
-    command.env("FRAMESIGN_ACCESS_KEY", ONE.0).env("FRAMESIGN_SECRET_KEY", ONE.1);
-    let both = complaint(&mut command);
-    assert!(both.contains("--secrets") && both.contains("FRAMESIGN_ACCESS_KEY"), "{both}");
 }
 
 /// A caller's token, which the name of the caller makes.
@@ -196,7 +89,7 @@ pub(super) fn with_callers(
     (Service::start(&[&files, options].concat()), [secrets, file])
 }
 
-fn ask(service: &Service, caller: &str, request: Request) -> Answer {
+pub(super) fn ask(service: &Service, caller: &str, request: Request) -> Answer {
     request.field("Authorization", &format!("Bearer {}", token(caller))).to(service)
 }
 
@@ -440,86 +333,4 @@ fn callers_with_unknown_members_keep_the_service_from_starting() {
         assert!(complaint.contains("line 3"), "{members}: {complaint}");
         assert!(!complaint.contains("token-of"), "{complaint}");
     }
-}
-
-#[test]
-fn names_of_callers_are_for_operators_alone() {
-    let callers = [("name-of-a-caller", "")];
-    let of = |options: &[&str]| {
-        let (service, _files) = with_callers(&callers, options);
-        assert_eq!(ask(&service, callers[0].0, Request::post("/token", "bytes")).status, 200);
-        let address = service.admin.unwrap_or(service.address);
-        let request = Request::get("/metrics");
-        let text = request.clone().field("Accept", "application/openmetrics-text");
-        [request.to_address(address), text.to_address(address)]
-    };
-    for answer in of(&["--admin-listen", "127.0.0.1:0"]) {
-        assert!(answer.text().contains("name-of-a-caller"), "{answer:?}");
-    }
-    for answer in of(&[]) {
-        assert_eq!(answer.status, 200);
-        assert!(!answer.text().contains("caller"), "{answer:?}");
-    }
-}
-
-#[test]
-fn requests_are_counted_by_caller() {
-    let callers = [("\"a \\\"b\\\" \\\\c\"", ""), ("signs", "rights = ['sign']"), ("idle", "")];
-    let quoted = "a \"b\" \\c";
-    let (secrets, file) = (secrets(), NamedTempFile::new().unwrap());
-    let write = |callers: &[(&str, &str)]| {
-        let table = |(number, (name, members)): (usize, &(&str, &str))| {
-            format!("[{name}]\ntokens = ['{}']\n{members}\n", token(&number.to_string()))
-        };
-        let text: Vec<_> = callers.iter().enumerate().map(table).collect();
-        fs::write(&file, text.concat()).unwrap();
-    };
-    write(&callers);
-    let files = ["--secrets", path(&secrets), "--callers", path(&file)];
-    let service = Service::start(&[&files[..], &["--admin-listen", "127.0.0.1:0"]].concat());
-    let admin = service.admin.unwrap();
-    for (caller, status) in [("0", 200), ("1", 403), ("0", 200), ("1", 403), ("1", 403), ("x", 401)]
-    {
-        assert_eq!(ask(&service, caller, Request::post("/token", "bytes")).status, status);
-    }
-    let numbers = || Request::get("/metrics").to_address(admin).json()["callers"].clone();
-    let expected = serde_json::json!({
-        quoted: { "requests": { "2xx": 2 } },
-        "signs": { "requests": { "4xx": 3 } },
-        "idle": { "requests": {} },
-    });
-    assert_eq!(numbers(), expected);
-    let request = Request::get("/metrics").field("Accept", "application/openmetrics-text");
-    let text = request.to_address(admin).text().to_owned();
-    for line in [
-        r#"framesign_caller_requests_total{caller="a \"b\" \\c",class="2xx"} 2"#,
-        r#"framesign_caller_requests_total{caller="signs",class="4xx"} 3"#,
-    ] {
-        assert!(text.lines().any(|other| other == line), "{line} in {text}");
-    }
-    assert_eq!(text.matches("framesign_caller_requests_total{").count(), 2, "{text}");
-    // Who stays in the file keeps the numbers; who leaves it takes them along.
-    write(&callers[..1]);
-    service.hangup();
-    service.wait_for_log("callers were read again");
-    assert_eq!(numbers(), serde_json::json!({ quoted: { "requests": { "2xx": 2 } } }));
-}
-
-#[test]
-fn log_has_the_trace_of_a_request() {
-    let service = Service::start(&["--log-format", "json"]);
-    let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
-    let ask =
-        |value: &str| Request::post("/token", "bytes").field("traceparent", value).to(&service);
-    ask(&format!("00-{trace}-{parent}-01"));
-    ask("00-nonsense-\"}{");
-    service.terminate();
-    let (_, log) = service.wait();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let requests: Vec<_> = lines.filter(|line| line["message"] == "request").collect();
-    assert_eq!(
-        (&requests[0]["trace_id"], &requests[0]["parent_id"]),
-        (&trace.into(), &parent.into())
-    );
-    assert!(requests[1]["trace_id"].is_null() && !log.contains("nonsense"), "{log}");
 }

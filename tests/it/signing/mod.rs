@@ -1,10 +1,14 @@
 //! Making signed heads: which fields are added, and what is refused.
 
+mod elsewhere;
+mod finish_with;
+mod nonce;
+
 use std::time::{Duration, SystemTime};
 
 use framesign::{
-    ApiMisuse, Credentials, ErrorKind, FrameHasher, Limits, PayloadHash, Rules, SignableHead,
-    Signer, SigningDate, SigningError, SigningKey, SigningOptions, UnsignedHead, sign_head,
+    ApiMisuse, Credentials, ErrorKind, Limits, PayloadHash, Rules, SignableHead, Signer,
+    SigningDate, SigningError, SigningKey, SigningOptions, sign_head,
     verify::{Claim, FieldNames, Policy, Reason, Verified, Verifier},
 };
 
@@ -27,19 +31,6 @@ fn key_of(now: SystemTime) -> SigningKey {
 
 fn sign(head: &[u8], options: &SigningOptions) -> Result<Vec<u8>, SigningError> {
     sign_head(head, &key_of(now()), PayloadHash::of(b"hello"), now(), options)
-}
-
-/// The same, where the key is elsewhere and signs what it is given.
-fn sign_elsewhere(head: &[u8], options: &SigningOptions) -> Result<Vec<u8>, SigningError> {
-    let date = SigningDate::of(now());
-    let signer = |unsigned: &[u8]| {
-        let mut hasher = FrameHasher::new(options.rules().clone());
-        hasher.update(unsigned)?;
-        let string_to_sign = hasher.finish_with(PayloadHash::of(b"hello"))?;
-        Ok::<_, SigningError>(key_of(now()).sign(&string_to_sign))
-    };
-    let head = UnsignedHead::new(head, "access", date, now(), options)?;
-    head.sign_with(PayloadHash::of(b"hello"), signer)
 }
 
 fn signed(head: &[u8], options: &SigningOptions) -> String {
@@ -357,195 +348,10 @@ fn what_needs_no_payload_is_refused_before_it() {
 }
 
 #[test]
-fn a_nonce_makes_two_signatures_of_one_head() {
-    let options = SigningOptions::default();
-    let heads: Vec<_> = (0..3).map(|_| signed(HEAD, &options)).collect();
-    for (at, head) in heads.iter().enumerate() {
-        let [nonce] = values(head, "dynata-nonce")[..] else { panic!("{head}") };
-        assert_eq!(nonce.len(), 32);
-        assert!(nonce.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{nonce}");
-        assert_eq!(values(head, "dynata-signature"), [signature_of(head)]);
-        verify(head, &Policy::default()).unwrap();
-        for other in &heads[..at] {
-            assert_ne!(values(head, "dynata-nonce"), values(other, "dynata-nonce"));
-            assert_ne!(values(head, "dynata-signature"), values(other, "dynata-signature"));
-        }
-    }
-    // It is signed.
-    let nonce = values(&heads[0], "dynata-nonce")[0];
-    let forged = heads[0].replace(nonce, values(&heads[1], "dynata-nonce")[0]);
-    assert_eq!(verify(&forged, &Policy::default()), Err(Reason::Signature));
-}
-
-#[test]
-fn without_a_nonce_two_heads_are_the_same() {
-    let options = SigningOptions::default().without_nonce();
-    let head = signed(HEAD, &options);
-    assert!(values(&head, "dynata-nonce").is_empty());
-    assert_eq!(signed(HEAD, &options), head);
-    verify(&head, &Policy::default()).unwrap();
-}
-
-#[test]
-fn a_nonce_that_is_there_is_kept() {
-    let longest = "n".repeat(128);
-    for nonce in ["a", "!~", longest.as_str()] {
-        let given = SigningOptions::default().nonce(nonce).unwrap();
-        assert_eq!(values(&signed(HEAD, &given), "dynata-nonce"), [nonce]);
-        for options in [SigningOptions::default(), fixed(), given.without_nonce()] {
-            let head = signed(&with(&format!("Dynata-Nonce:  {nonce} \r\n")), &options);
-            assert_eq!(values(&head, "dynata-nonce"), [format!(" {nonce} ")]);
-            verify(&head, &Policy::default()).unwrap();
-        }
-    }
-}
-
-#[test]
-fn a_nonce_that_is_none_is_an_error() {
-    let too_long = "n".repeat(129);
-    for nonce in ["", "a b", "a\tb", "schlüssel", too_long.as_str()] {
-        assert_eq!(SigningOptions::default().nonce(nonce), Err(ApiMisuse::Nonce), "{nonce}");
-        let head = with(&format!("dynata-nonce: {nonce}\r\n"));
-        for options in [SigningOptions::default(), SigningOptions::default().without_nonce()] {
-            let error = sign(&head, &options).unwrap_err();
-            assert_eq!(error, SigningError::Misuse(ApiMisuse::Nonce), "{nonce}");
-        }
-    }
-    let twice = with("dynata-nonce: a\r\nDynata-Nonce: a\r\n");
-    let error = sign(&twice, &SigningOptions::default()).unwrap_err();
-    assert!(error.to_string().starts_with("expected one nonce of 1 to 128 bytes"), "{error}");
-}
-
-/// Whoever calls one of the three fields so has no place for a nonce.
-#[test]
-fn no_nonce_is_added_beside_a_field_of_its_name() {
-    let names = FieldNames::new("x-key", "x-date", "Dynata-Nonce").unwrap();
-    let head = signed(HEAD, &SigningOptions::default().names(names.clone()));
-    assert_eq!(values(&head, "dynata-nonce").len(), 1);
-    verify(&head, &Policy::default().names(names)).unwrap();
-}
-
-#[test]
 fn debug_shows_no_value_of_a_signable_head() {
     let (key, options) = (key_of(now()), fixed());
     let head = with("Authorization: hunter2\r\n");
     let shown = format!("{:?}", SignableHead::new(&head, &key, now(), &options).unwrap());
     assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
     assert!(shown.contains("access") && !shown.contains("secret"), "{shown}");
-}
-
-mod finish_with {
-    use framesign::{ErrorKind, FrameHasher, PayloadHash, Rules, Signer};
-
-    use super::{HEAD, key_of, now};
-
-    const EMPTY: [&[u8]; 2] = [
-        b"PUT / HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
-    ];
-
-    /// The kind and the words, of both machines, however the head is cut.
-    fn refused(rules: &Rules, head: &[u8], payload: &[u8]) -> Option<(ErrorKind, String)> {
-        let payload = PayloadHash::of(payload);
-        let mut found = Vec::new();
-        for cut in 0..=head.len() {
-            let mut hasher = FrameHasher::new(rules.clone());
-            let mut signer = Signer::with_rules(&key_of(now()), rules.clone());
-            for chunk in [&head[..cut], &head[cut..]] {
-                hasher.update(chunk).unwrap();
-                signer.update(chunk).unwrap();
-            }
-            found.push(hasher.finish_with(payload).err());
-            found.push(signer.finish_with(payload).err());
-        }
-        found.dedup();
-        assert_eq!(found.len(), 1, "{found:?}");
-        found.remove(0).map(|error| (error.kind(), error.to_string()))
-    }
-
-    #[test]
-    fn a_hash_of_bytes_contradicts_an_empty_payload() {
-        for head in EMPTY {
-            let (kind, text) = refused(&Rules::strict(), head, b"hello").unwrap();
-            assert_eq!(kind, ErrorKind::TrailingBytes);
-            assert!(text.contains("expected a Content-Length above 0"), "{text}");
-            assert!(text.ends_with(&format!("found none at byte {}", head.len())), "{text}");
-            assert_eq!(refused(&Rules::strict(), head, b""), None);
-        }
-        let (kind, _) = refused(&Rules::lenient(), EMPTY[1], b"hello").unwrap();
-        assert_eq!(kind, ErrorKind::TrailingBytes);
-    }
-
-    #[test]
-    fn the_hash_of_nothing_contradicts_a_length() {
-        for rules in [Rules::strict(), Rules::lenient()] {
-            let (kind, text) = refused(&rules, HEAD, b"").unwrap();
-            assert_eq!(kind, ErrorKind::TruncatedBody);
-            assert!(text.contains("expected 5 bytes of payload"), "{text}");
-            assert_eq!(refused(&rules, HEAD, b"hello"), None);
-        }
-    }
-
-    /// Lenient reading takes what comes up to the end: any hash may be that of it.
-    #[test]
-    fn without_a_length_lenient_reading_takes_any_hash() {
-        for payload in [&b""[..], b"hello"] {
-            assert_eq!(refused(&Rules::lenient(), EMPTY[0], payload), None);
-        }
-    }
-}
-
-/// Whoever has the key, it is the same head and the same refusal.
-#[test]
-fn head_that_is_signed_elsewhere_is_the_same() {
-    let host = SigningOptions::for_policy(&Policy::default().host("other.com"));
-    let options = [
-        fixed(),
-        fixed().without_content_digest(),
-        fixed().without_nonce(),
-        fixed().names(FieldNames::new("X-Key", "X-Date", "X-Signature").unwrap()),
-        fixed().limits(Limits::default().max_headers(7)),
-        host.nonce("nonce-1").unwrap(),
-        SigningOptions::for_policy(&Policy::default()).nonce("nonce-1").unwrap(),
-    ];
-    let other = PayloadHash::of(b"other").content_digest();
-    let mut results = Vec::new();
-    for lines in [
-        String::new(),
-        format!("Content-Digest: {HELLO}\r\n"),
-        format!("Content-Digest: {other}\r\n"),
-        "Timestamp: 2023-08-01T14:20:00Z\r\nDynata-Nonce: theirs\r\n".into(),
-        "dynata-nonce: a b\r\n".into(),
-        "dynata-date: 20230801\r\n".into(),
-        "bad header: x\r\n".into(),
-        "\r\nhello".into(),
-    ] {
-        for options in &options {
-            let result = sign(&with(&lines), options);
-            assert_eq!(sign_elsewhere(&with(&lines), options), result, "{lines} {options:?}");
-            results.push(result.is_ok());
-        }
-    }
-    assert!(results.contains(&true) && results.contains(&false));
-}
-
-#[test]
-fn head_that_is_refused_is_not_given_to_who_has_the_key() {
-    let options = fixed();
-    let head = UnsignedHead::new(HEAD, "access", SigningDate::of(now()), now(), &options).unwrap();
-    let signer = |_: &[u8]| -> Result<_, SigningError> { panic!("nobody asks") };
-    let error = head.clone().sign_with(PayloadHash::of(b""), signer).unwrap_err();
-    assert!(
-        matches!(error, SigningError::Frame(error) if error.kind() == ErrorKind::TruncatedBody)
-    );
-    assert_eq!(format!("{head:?}"), "UnsignedHead { len: 237, .. }");
-}
-
-#[test]
-fn error_of_who_has_the_key_is_the_error() {
-    let options = fixed();
-    let head = UnsignedHead::new(HEAD, "access", SigningDate::of(now()), now(), &options).unwrap();
-    let refused = SigningError::Misuse(ApiMisuse::Hex);
-    let result = head.sign_with(PayloadHash::of(b"hello"), |_| Err(refused.clone()));
-    assert_eq!(result, Err(refused));
 }
