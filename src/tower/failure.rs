@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr};
 
-use http::Method;
+use http::{HeaderValue, Method};
 
 use crate::{
     replay::{ReplayError, ReplayStoreError},
@@ -52,6 +52,7 @@ pub(super) struct RequestInfo {
     pub(super) method: Method,
     pub(super) access_key: Option<Box<[u8]>>,
     pub(super) peer_addr: Option<SocketAddr>,
+    pub(super) request_id: Option<HeaderValue>,
 }
 
 impl<'a> VerifyFailure<'a> {
@@ -78,6 +79,12 @@ impl<'a> VerifyFailure<'a> {
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.request.peer_addr
+    }
+
+    /// The id of the request, if it is known; see [`request_id`](super::VerifyLayer::request_id).
+    #[must_use]
+    pub fn request_id(&self) -> Option<&'a HeaderValue> {
+        self.request.request_id.as_ref()
     }
 }
 

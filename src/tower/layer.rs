@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
-use http::Extensions;
+use http::{Extensions, HeaderValue};
 use tower_layer::Layer;
 
 use super::{Verify, VerifyFailure, request_verifier::RequestVerifier};
@@ -211,6 +211,27 @@ impl<S> VerifyLayer<S> {
         find: impl Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
         self.verifier.peer_addr = Arc::new(find);
+        self
+    }
+
+    /// Sets how the id of a request is found in its extensions, for
+    /// [`on_failure`](Self::on_failure); unless set it is not known. With the layers of tower-http
+    /// around this one:
+    ///
+    /// ```
+    /// use framesign::{secrets::MemoryStore, tower::VerifyLayer};
+    /// use tower_http::request_id::RequestId;
+    ///
+    /// let layer = VerifyLayer::new(MemoryStore::new())
+    ///     .request_id(|extensions| Some(extensions.get::<RequestId>()?.header_value().clone()))
+    ///     .on_failure(|failure| eprintln!("request {:?}: {failure}", failure.request_id()));
+    /// ```
+    #[must_use]
+    pub fn request_id(
+        mut self,
+        find: impl Fn(&Extensions) -> Option<HeaderValue> + Send + Sync + 'static,
+    ) -> Self {
+        self.verifier.request_id = Arc::new(find);
         self
     }
 }

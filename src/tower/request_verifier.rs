@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, thread, time::SystemTime};
 
 use bytes::Bytes;
-use http::{Extensions, request::Parts};
+use http::{Extensions, HeaderValue, request::Parts};
 use http_body::Body;
 
 use super::{Cause, VerifyFailure, failure::RequestInfo};
@@ -27,12 +27,16 @@ pub(super) struct RequestVerifier<S> {
     pub(super) clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     pub(super) log: Arc<dyn Fn(VerifyFailure<'_>) + Send + Sync>,
     pub(super) peer_addr: Arc<FindPeer>,
+    pub(super) request_id: Arc<FindRequestId>,
     pub(super) pool: Option<HashPool>,
     pub(super) replay: Option<ReplayGuard>,
 }
 
 /// Finds the address of the peer among what a server has added to a request.
 type FindPeer = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
+
+/// Finds the id of a request among what a server has added to it.
+type FindRequestId = dyn Fn(&Extensions) -> Option<HeaderValue> + Send + Sync;
 
 /// A request that the service may be called with.
 pub(super) struct Admitted<B> {
@@ -55,6 +59,7 @@ impl<S> RequestVerifier<S> {
             clock: Arc::new(SystemTime::now),
             log: Arc::new(|_| {}),
             peer_addr: Arc::new(|extensions| extensions.get().copied()),
+            request_id: Arc::new(|_| None),
             pool: None,
             replay: None,
         }
@@ -91,7 +96,8 @@ impl<S> RequestVerifier<S> {
             _ => None,
         };
         let peer_addr = (self.peer_addr)(&parts.extensions);
-        RequestInfo { method: parts.method.clone(), access_key, peer_addr }
+        let request_id = (self.request_id)(&parts.extensions);
+        RequestInfo { method: parts.method.clone(), access_key, peer_addr, request_id }
     }
 
     fn body<B>(&self, body: VerifyingBody<B>, info: &Arc<RequestInfo>) -> VerifyingBody<B> {
@@ -218,6 +224,7 @@ impl<S> Clone for RequestVerifier<S> {
             clock: self.clock.clone(),
             log: self.log.clone(),
             peer_addr: self.peer_addr.clone(),
+            request_id: self.request_id.clone(),
             pool: self.pool.clone(),
             replay: self.replay.clone(),
         }

@@ -26,6 +26,7 @@ use crate::{
     serve::{
         metrics::route::Route,
         middleware::request_id::RequestId,
+        net::read_budget::ReadBudget,
         routes::{
             app::{App, RouteState, for_operators, surrounded, surrounded_as},
             library_problem::with_request_id,
@@ -58,7 +59,12 @@ impl Gateway {
         environment: &Environment,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
-        let server = Arc::new(ServerState::new(&settings.server, None, warnings)?);
+        let server = Arc::new(ServerState::new(
+            &settings.server,
+            None,
+            ReadBudget::for_handing_on(),
+            warnings,
+        )?);
         let upstream = Upstream::new(&settings.upstream)?;
         let spool = settings.spool.as_ref().map(Spool::open).transpose()?;
         let claimed = settings.spool.as_ref().is_some_and(|spool| spool.takes_claimed);
@@ -70,7 +76,9 @@ impl Gateway {
                 // Whoever sends signs: there are no callers with rates.
                 let guard = guard.map(|(guard, _)| guard);
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
-                Way::In(Box::new(Inbound::new(*inbound, handover, guard, spool, claimed)?))
+                let hash_pool = settings.server.hash_pool()?;
+                let inbound = Inbound::new(*inbound, handover, &hash_pool, guard, spool, claimed)?;
+                Way::In(Box::new(inbound))
             }
             Direction::Outbound(source) => {
                 let authority = upstream.authority().clone();

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderValue, Request, Response, StatusCode, request::Parts},
 };
 use framesign::{
+    offload::HashPool,
     replay::ReplayGuard,
     secrets::{FileStore, KeyCache},
     tower::{Cause, Verify, VerifyFailure, VerifyLayer},
@@ -50,6 +51,7 @@ impl Inbound {
     pub(crate) fn new(
         settings: InboundSettings,
         handover: Handover,
+        hash_pool: &HashPool,
         guard: Option<ReplayGuard>,
         spool: Option<Spool>,
         spools_claimed: bool,
@@ -63,7 +65,9 @@ impl Inbound {
         let server = Arc::clone(&handover.server);
         let mut layer = VerifyLayer::with_keys(Arc::clone(&keys))
             .policy(settings.policy)
+            .hash_on(hash_pool)
             .peer_addr(|extensions| extensions.get::<Peer>().and_then(|peer| peer.address.socket()))
+            .request_id(failure_log::request_id)
             .on_failure(move |failure| log_failure(&server, failure));
         if let Some(guard) = guard {
             layer = layer.replay_guard(guard);

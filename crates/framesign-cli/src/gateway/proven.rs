@@ -31,7 +31,7 @@ use crate::{
     },
     serve::{
         admission::caller_permits::{CallerPermit, CallerPermits},
-        middleware::caller_name::CallerName,
+        middleware::{caller_name::CallerName, request_id::RequestId},
         net::peer::Peer,
         routes::problem::Problem,
     },
@@ -102,16 +102,16 @@ impl Proven {
         else {
             return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed"));
         };
+        let request_id = handover::request_id(&parts);
         // Before the body is taken: one access key has only so many bodies in files.
         let is_proven = claim.content_digest().is_some() || verification.verified().is_ok();
         let mut permit = self.caller_permit(claim, &parts, is_proven)?;
-        let (body, is_read) = self.whole_if_needed(claim, verification, body).await?;
+        let (body, is_read) = self.whole_if_needed(claim, verification, body, &request_id).await?;
         if !is_proven {
             permit = self.caller_permit(claim, &parts, true)?;
         }
         let proof = Proof { access_key: claim.access_key(), at: Timestamp::now() };
         let request = self.request(&parts, body, is_read, Some(&proof));
-        let request_id = handover::request_id(&parts);
         let answer = self.0.handover.send(request, &request_id, permit).await;
         match (&answer, verification.verified()) {
             (_, Ok(_)) => self.0.handover.server.metrics.verified(true),
@@ -130,6 +130,7 @@ impl Proven {
         claim: &Claim,
         verification: &Verification,
         body: VerifyingBody<ClientBody>,
+        request_id: &RequestId,
     ) -> Result<(Body, bool), Problem> {
         let (len, is_claimed) =
             (claim.content_length().unwrap_or_default(), claim.content_digest().is_some());
@@ -141,12 +142,16 @@ impl Proven {
         let taking = Taking { in_memory: IN_MEMORY, is_hashed: false };
         let taken =
             spool::take(body, Some(spool), taking).await.map_err(|error| spooled(&error))?;
-        self.check_live(verification).await?;
+        self.check_live(verification, request_id).await?;
         Ok((taken.into_body(), true))
     }
 
     /// A payload can take its time, and the secret be revoked meanwhile.
-    async fn check_live(&self, verification: &Verification) -> Result<(), Problem> {
+    async fn check_live(
+        &self,
+        verification: &Verification,
+        request_id: &RequestId,
+    ) -> Result<(), Problem> {
         let unverified = || {
             Problem::new(StatusCode::UNAUTHORIZED, "the request was refused")
                 .with(header::WWW_AUTHENTICATE, "framesign")
@@ -157,13 +162,14 @@ impl Proven {
             Ok(false) => {
                 self.0.handover.server.metrics.verified(false);
                 info!(
+                    request_id = request_id.as_str(),
                     reason = "signature",
                     "a request was refused: its secret is not live any more"
                 );
                 Err(unverified())
             }
             Err(error) => {
-                warn!("a request was not verified: {error}");
+                warn!(request_id = request_id.as_str(), "a request was not verified: {error}");
                 Err(Problem::unavailable("the secrets cannot be read"))
             }
         }

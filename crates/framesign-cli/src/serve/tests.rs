@@ -59,6 +59,7 @@ async fn service(shutdown_timeout: Duration) -> (Service, Handle) {
                 max_requests: 8,
             },
             shutdown: ShutdownTimes { delay: Duration::ZERO, timeout: shutdown_timeout },
+            threads: None,
         },
         callers: None,
         secrets: None,

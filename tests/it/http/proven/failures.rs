@@ -33,6 +33,7 @@ async fn a_failure_tells_method_access_key_and_peer_where_they_are_known() {
         method: Method::PUT,
         access_key: access_key.map(|access_key| access_key.as_bytes().to_vec()),
         peer_addr,
+        request_id: None,
     };
     let stale = layer().clock(|| now() + Duration::from_secs(3_600));
     let found = told_of(stale, request(&|_| {})).await;
@@ -70,6 +71,28 @@ async fn a_failure_tells_method_access_key_and_peer_where_they_are_known() {
         }),
     );
     assert_eq!(found.await, told("unknown-key", Some("other"), Some(peer)));
+}
+
+/// At the head, and when the body is polled, which may be in another task.
+#[tokio::test]
+async fn a_failure_tells_the_id_of_the_request() {
+    #[derive(Clone)]
+    struct RequestId(HeaderValue);
+
+    for (payload, reason) in [(&b"hello"[..], "signature"), (b"hell", "frame")] {
+        let layer = layer()
+            .request_id(|extensions| Some(extensions.get::<RequestId>()?.0.clone()))
+            .stream_unproven()
+            .max_buffered_payload(0);
+        let (service, _calls, mut failures) = around(layer);
+        let mut parts = parts(&[], b"hellO");
+        parts.extensions.insert(RequestId(HeaderValue::from_static("id-1")));
+        let request = Request::from_parts(parts, Full::from(payload));
+        service.oneshot(request).await.unwrap();
+        let told = failures.recv().await.unwrap();
+        assert_eq!(told.request_id, Some(HeaderValue::from_static("id-1")));
+        assert_eq!(told.reason, reason);
+    }
 }
 
 #[tokio::test]

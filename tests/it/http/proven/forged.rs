@@ -62,6 +62,7 @@ fn attack(reason: &str, peer_addr: SocketAddr) -> Told {
         method: Method::DELETE,
         access_key: Some(b"access".to_vec()),
         peer_addr: Some(peer_addr),
+        request_id: None,
     }
 }
 

@@ -16,7 +16,7 @@ use framesign::{
     tower::{Cause, VerifyFailure, VerifyLayer},
     verify::Claim,
 };
-use http::{Method, Request, Response, request::Parts};
+use http::{HeaderValue, Method, Request, Response, request::Parts};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tower::{Layer, Service, service_fn};
@@ -30,6 +30,7 @@ struct Told {
     method: Method,
     access_key: Option<Vec<u8>>,
     peer_addr: Option<SocketAddr>,
+    request_id: Option<HeaderValue>,
 }
 
 fn told(failure: VerifyFailure<'_>) -> Told {
@@ -41,6 +42,7 @@ fn told(failure: VerifyFailure<'_>) -> Told {
         method: failure.method().clone(),
         access_key: failure.access_key().map(<[u8]>::to_vec),
         peer_addr: failure.peer_addr(),
+        request_id: failure.request_id().cloned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The options of the service.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueHint};
 use framesign_upload::server::Limits as UploadLimits;
@@ -178,9 +178,7 @@ impl Options {
             min_rate: self.server.limits.min_rate,
             ..UploadLimits::default()
         };
-        let threads =
-            self.server.listening.threads.and_then(|threads| NonZeroUsize::new(threads.into()));
-        Some(UploadSettings { place: options.uploads.clone()?, limits, threads })
+        Some(UploadSettings { place: options.uploads.clone()?, limits })
     }
 }
 

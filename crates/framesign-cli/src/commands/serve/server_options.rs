@@ -1,6 +1,6 @@
 //! The options of a server, whatever it answers.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Command, ValueEnum, ValueHint};
 
@@ -172,6 +172,7 @@ impl ServerOptions {
             tls: self.tls.files(),
             limits: self.limits.limits(),
             shutdown: self.shutdown.times(),
+            threads: self.listening.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
         }
     }
 }

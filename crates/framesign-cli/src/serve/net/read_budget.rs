@@ -15,26 +15,42 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
 use crate::serve::net::idle_timer::IdleTimer;
 
-/// The most bytes that all connections together read at a time.
-const TOTAL_READ: usize = 1024 * 1024;
-
-/// The least and the most that a connection reads at a time. hyper has a buffer of 8 KiB for each,
-/// makes it larger whenever a read fills it, and does not give it back: 1,000 connections that read
-/// 64 KiB take 100 MiB. Bodies are hashed a sixth slower by 8 KiB than by 64, and as fast by 32.
+/// The least that a connection reads at a time. hyper has a buffer of 8 KiB for each, makes it larger
+/// whenever a read fills it, and does not give it back: 1,000 connections that read 64 KiB take 100
+/// MiB.
 const MIN_READ: usize = 8 * 1024;
-const MAX_READ: usize = 32 * 1024;
 
-/// The number of streams, which all streams of a service share.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ReadBudget(Arc<AtomicUsize>);
+/// What all streams of a server read at a time. A clone is the same budget.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadBudget {
+    streams: Arc<AtomicUsize>,
+    /// The most bytes of all streams together.
+    total: usize,
+    /// The most bytes of one.
+    max: usize,
+}
 
 /// The part of a budget that one stream has, until it is dropped.
 #[derive(Debug)]
 struct ReadShare(ReadBudget);
 
 impl ReadBudget {
+    /// For bodies that are hashed: a sixth slower by 8 KiB than by 64, and as fast by 32.
+    pub(crate) fn for_hashing() -> Self {
+        Self::new(1024 * 1024, 32 * 1024)
+    }
+
+    /// For bodies that are handed on: each read costs a write too.
+    pub(crate) fn for_handing_on() -> Self {
+        Self::new(3 * 1024 * 1024, 64 * 1024)
+    }
+
+    fn new(total: usize, max: usize) -> Self {
+        Self { streams: Arc::default(), total, max }
+    }
+
     fn share(&self) -> ReadShare {
-        self.0.fetch_add(1, Relaxed);
+        self.streams.fetch_add(1, Relaxed);
         ReadShare(self.clone())
     }
 }
@@ -42,14 +58,14 @@ impl ReadBudget {
 impl ReadShare {
     /// The most bytes of the next read: one less than what would fill a buffer.
     fn read_limit(&self) -> usize {
-        let streams = self.0.0.load(Relaxed);
-        (TOTAL_READ / streams.max(1)).clamp(MIN_READ, MAX_READ) - 1
+        let ReadBudget { streams, total, max } = &self.0;
+        (total / streams.load(Relaxed).max(1)).clamp(MIN_READ, *max) - 1
     }
 }
 
 impl Drop for ReadShare {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Relaxed);
+        self.0.streams.fetch_sub(1, Relaxed);
     }
 }
 
@@ -116,18 +132,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_READ, MIN_READ, ReadBudget, TOTAL_READ};
+    use super::{MIN_READ, ReadBudget};
 
     #[test]
     fn reads_shrink_as_streams_grow_in_number_and_grow_again() {
-        let budget = ReadBudget::default();
+        let budget = ReadBudget::new(4_000_000, 200_000);
         let first = budget.share();
-        assert_eq!(first.read_limit(), MAX_READ - 1);
+        assert_eq!(first.read_limit(), 200_000 - 1);
         let mut others: Vec<_> = (1..64).map(|_| budget.share()).collect();
-        assert_eq!(first.read_limit(), TOTAL_READ / 64 - 1);
+        assert_eq!(first.read_limit(), 4_000_000 / 64 - 1);
         others.extend((0..1000).map(|_| budget.share()));
         assert_eq!(first.read_limit(), MIN_READ - 1);
         drop(others);
-        assert_eq!(first.read_limit(), MAX_READ - 1);
+        assert_eq!(first.read_limit(), 200_000 - 1);
     }
 }

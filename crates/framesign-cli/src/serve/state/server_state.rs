@@ -48,6 +48,7 @@ impl ServerState {
     pub(crate) fn new(
         settings: &ServerSettings,
         callers: Option<Callers>,
+        read_budget: ReadBudget,
         warnings: &mut Warnings,
     ) -> Result<Self, FatalError> {
         Ok(Self {
@@ -56,7 +57,7 @@ impl ServerState {
             limits: settings.limits,
             shutdown: settings.shutdown,
             metrics: Metrics::default(),
-            read_budget: ReadBudget::default(),
+            read_budget,
             readiness: Readiness::default(),
             callers: callers.map(Reloadable::new),
             #[cfg(feature = "otlp")]

@@ -10,6 +10,7 @@ use crate::{
     serve::{
         admission::{callers::Callers, rates::Rates},
         hashing::body_hasher::BodyHasher,
+        net::read_budget::ReadBudget,
         state::{
             environment::Environment, file_stamp::FileStamp, live_keys::LiveKeys,
             reloadable::Reloadable, replay, secrets::Secrets, server_state::ServerState,
@@ -53,7 +54,8 @@ impl ServiceState {
         let source = settings.secrets_source();
         let secrets = Arc::new(Reloadable::new(Secrets::read(&environment, source, warnings)?));
         let keys = keys.unwrap_or_else(|| LiveKeys::Secrets(Arc::clone(&secrets)));
-        let server = Arc::new(ServerState::new(&settings.server, callers, warnings)?);
+        let reads = ReadBudget::for_hashing();
+        let server = Arc::new(ServerState::new(&settings.server, callers, reads, warnings)?);
         let replays = &server.metrics.replays;
         let replay = replay::guard(settings.replay.as_ref(), &environment, replays, warnings)?;
         let (replay, rates) = replay.unzip();
@@ -61,7 +63,7 @@ impl ServiceState {
         Ok(Self {
             uploads: uploads
                 .map(|uploads| {
-                    UploadReceiver::open(uploads, &settings.policy, &keys, replay.as_ref(), &server)
+                    UploadReceiver::open(uploads, &settings, &keys, replay.as_ref(), &server)
                 })
                 .transpose()?,
             replay,

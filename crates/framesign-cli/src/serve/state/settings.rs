@@ -5,12 +5,13 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     str::FromStr,
+    thread,
     time::{Duration, SystemTime},
 };
 
-use framesign::{Rules, SigningDate, replay::Outage, verify::Policy};
+use framesign::{Rules, SigningDate, offload::HashPool, replay::Outage, verify::Policy};
 
-use crate::serve::net::endpoint::ListenAddress;
+use crate::{exit::FatalError, serve::net::endpoint::ListenAddress};
 
 /// The settings of the service. Nothing in them changes, and nothing in them is a secret.
 #[derive(Debug)]
@@ -72,6 +73,8 @@ pub(crate) struct ServerSettings {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: ShutdownTimes,
+    /// The threads that serve; none for one a core.
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// The times of the end of a server.
@@ -81,6 +84,16 @@ pub(crate) struct ShutdownTimes {
     pub(crate) delay: Duration,
     /// How long requests may take after that.
     pub(crate) timeout: Duration,
+}
+
+impl ServerSettings {
+    /// The threads that hash bodies beside those that serve, as many of them.
+    pub(crate) fn hash_pool(&self) -> Result<HashPool, FatalError> {
+        let threads = self.threads.map_or_else(thread::available_parallelism, Ok);
+        threads
+            .and_then(HashPool::new)
+            .map_err(|error| FatalError::Configuration(format!("threads: {error}")))
+    }
 }
 
 impl Settings {
@@ -126,8 +139,6 @@ pub(crate) struct UploadSettings {
     /// A directory or a URL.
     pub(crate) place: String,
     pub(crate) limits: framesign_upload::server::Limits,
-    /// The threads that hash parts; none for one a core.
-    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// The files of certificates.

@@ -1,8 +1,8 @@
 //! The uploads that the service receives.
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use framesign::{offload::HashPool, replay::ReplayGuard, secrets::KeyCache, verify::Policy};
+use framesign::{replay::ReplayGuard, secrets::KeyCache};
 use framesign_upload::server::{Directory, Service, Store, StoreError, Swept, Uploads};
 use tokio::time;
 use tracing::{info, warn};
@@ -10,7 +10,10 @@ use tracing::{info, warn};
 use crate::{
     exit::FatalError,
     serve::state::{
-        failure_log, live_keys::LiveKeys, server_state::ServerState, settings::UploadSettings,
+        failure_log,
+        live_keys::LiveKeys,
+        server_state::ServerState,
+        settings::{Settings, UploadSettings},
     },
 };
 
@@ -31,8 +34,8 @@ impl UploadReceiver {
     ///
     /// If the store cannot be had, or there is no secret to verify with.
     pub(crate) fn open(
-        settings: &UploadSettings,
-        policy: &Policy,
+        uploads: &UploadSettings,
+        settings: &Settings,
         keys: &LiveKeys,
         guard: Option<&ReplayGuard>,
         server: &Arc<ServerState>,
@@ -42,28 +45,28 @@ impl UploadReceiver {
                            --secrets or --keys, which uploads are signed with, found none";
             return Err(FatalError::Configuration(problem.into()));
         }
-        let store = store(&settings.place)
+        let store = store(&uploads.place)
             .map_err(|problem| FatalError::Configuration(format!("--uploads: {problem}")))?;
         let log = |error: &StoreError| warn!(%error, "uploads");
-        let pool = hash_pool(settings)
-            .map_err(|error| FatalError::Configuration(format!("threads: {error}")))?;
         let replays = Arc::clone(&server.metrics.replays);
         let server = Arc::clone(server);
         let may_upload = move |access_key: &[u8]| {
             let callers = server.callers.as_ref();
             callers.is_none_or(|callers| callers.current().may_upload(access_key))
         };
-        let uploads = Uploads::shared(store, settings.limits)
+        let uploads = Uploads::shared(store, uploads.limits)
             .on_store_error(log)
-            .hash_on(&pool)
+            .hash_on(&settings.server.hash_pool()?)
             .authorize(may_upload);
         let keys = Arc::new(KeyCache::new(keys.clone()));
-        let service = Service::with_layer(keys, policy.clone(), uploads.clone(), |mut layer| {
-            if let Some(guard) = guard {
-                layer = layer.replay_guard(guard.clone());
-            }
-            layer.on_failure(move |failure| failure_log::write(&failure, &replays))
-        });
+        let service =
+            Service::with_layer(keys, settings.policy.clone(), uploads.clone(), |mut layer| {
+                if let Some(guard) = guard {
+                    layer = layer.replay_guard(guard.clone());
+                }
+                let layer = layer.request_id(failure_log::request_id);
+                layer.on_failure(move |failure| failure_log::write(&failure, &replays))
+            });
         Ok(Self { service, uploads })
     }
 
@@ -81,11 +84,6 @@ impl UploadReceiver {
             }
         }
     }
-}
-
-/// The threads that hash parts, as many as serve.
-fn hash_pool(settings: &UploadSettings) -> io::Result<HashPool> {
-    HashPool::new(settings.threads.map_or_else(thread::available_parallelism, Ok)?)
 }
 
 /// The store at a URL, or in a directory.

@@ -236,6 +236,9 @@ fn assert_none_passes(options: &[&str], heard: impl Fn(usize) -> bool) {
     assert_eq!(found, expected, "{log}");
     let ids: BTreeSet<_> = values(&log, lines, "request_id").into_keys().collect();
     assert_eq!(ids.len(), 2 * UPLOADS);
+    let refused: BTreeSet<_> = values(&log, "reason=", "request_id").into_keys().collect();
+    assert_eq!(refused.len(), UPLOADS);
+    assert!(refused.is_subset(&ids), "{refused:?}");
 }
 
 #[test]

@@ -130,8 +130,10 @@ fn file_in_one_request_and_what_is_refused() {
     let unsigned = "PUT /files/b HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
     assert_eq!(send(&service, unsigned.as_bytes()).status, 401);
     let forged = [&*signed("PUT", "/files/b", &[], b"x", OTHER_KEY), b"x"].concat();
-    assert_eq!(send(&service, &forged).status, 401);
-    service.wait_for_log("reason=\"signature\"");
+    let answer = send(&service, &forged);
+    assert_eq!(answer.status, 401);
+    let id = answer.field("x-request-id").unwrap();
+    service.wait_for_log(&format!("request_id=\"{id}\" reason=\"signature\""));
     assert_eq!(send(&service, &frame("DELETE", "/files/a", &[], b"")).status, 405);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     assert_eq!(left(folder.path()), 0);
