@@ -15,7 +15,7 @@ use super::{
     SLACK, TIMEOUT, check,
     racers::{Addresses, Frames, accepted_again},
     redis::{Redis, free_port},
-    serve, show,
+    serve, serve_on, show,
 };
 use crate::{Result, Setup, connection::Connection, figure, process::Server, request::Request};
 
@@ -62,13 +62,16 @@ fn one_question(setup: &Setup, runtime: &Runtime, frames: &Frames) -> Result {
 }
 
 /// What a question adds to the time of an answer, beside the time of one as the service asks it: by
-/// the same client, on a runtime of one thread. All three in turns.
+/// the same client, on a runtime of one thread and on the core of the service, while Redis has
+/// another one. All three in turns.
 fn latency(setup: &Setup, frames: &Frames) -> Result {
-    const REQUESTS: usize = 5000;
+    const REQUESTS: usize = 20_000;
 
+    let (core, others) = setup.cores.split(1);
+    others.bind()?;
     let redis = Redis::start(&[])?;
     let url = redis.url();
-    let [without, with] = [None, Some(&*url)].map(|url| serve(setup, url, &[], &[]));
+    let [without, with] = [None, Some(&*url)].map(|url| serve_on(&core, setup, url, &[], &[]));
     let servers = [without?, with?];
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut times = runtime.block_on(async {
@@ -80,6 +83,7 @@ fn latency(setup: &Setup, frames: &Frames) -> Result {
         }
         let mut times = [const { Vec::new() }; 3];
         for _ in 0..REQUESTS {
+            others.bind()?;
             for ((connection, server), times) in
                 connections.iter_mut().zip(&servers).zip(&mut times)
             {
@@ -89,12 +93,14 @@ fn latency(setup: &Setup, frames: &Frames) -> Result {
                 times.push(began.elapsed());
             }
             let verified = frames.verified()?;
+            core.bind()?;
             let began = Instant::now();
             guard.accept(&verified).await?;
             times[2].push(began.elapsed());
         }
         Result::<_>::Ok(times)
     })?;
+    setup.cores.bind()?;
     for times in &mut times {
         times.sort_unstable();
     }

@@ -19,7 +19,7 @@ use racers::{ACCESS_KEY, Addresses, Frames, Outcome, Race, SECRET_KEY, accepted_
 use redis::Redis;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Result, Setup, process::Server, request::SECRET};
+use crate::{Result, Setup, cores::Cores, process::Server, request::SECRET};
 
 /// The time-out of the service for Redis.
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -49,6 +49,17 @@ fn serve(
     options: &[&str],
     secrets: &[(&str, &str)],
 ) -> Result<Server> {
+    serve_on(&setup.cores, setup, redis, options, secrets)
+}
+
+/// The same, on some cores.
+fn serve_on(
+    cores: &Cores,
+    setup: &Setup,
+    redis: Option<&str>,
+    options: &[&str],
+    secrets: &[(&str, &str)],
+) -> Result<Server> {
     let mut command = Command::new(&setup.framesign);
     command.env_clear().env("SECRET", SECRET).env("FRAMESIGN_LOG_LEVEL", "error");
     command.env("FRAMESIGN_ACCESS_KEY", ACCESS_KEY).env("FRAMESIGN_SECRET_KEY", SECRET_KEY);
@@ -58,7 +69,7 @@ fn serve(
         command.args(["--replay", url, "--replay-outage", "refuse"]);
     }
     command.arg("--replay-timeout").arg(TIMEOUT.as_secs_f64().to_string()).args(options);
-    Server::start(&mut command, &setup.cores)
+    Server::start(&mut command, cores)
 }
 
 impl Replay {
