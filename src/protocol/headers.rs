@@ -43,7 +43,7 @@ impl Order {
         for &key in &self.keys {
             let (name, value) = fields.field(key.number());
             if before.is_some_and(|before| {
-                before.is_same(key, || fields.field(before.number()).0.eq_ignore_ascii_case(name))
+                before.is_same(key, || lowercase::is_same(fields.field(before.number()).0, name))
             }) {
                 sink.put(b",")?;
             } else {
@@ -89,6 +89,11 @@ impl<F: FieldList> Names for LowerNames<'_, F> {
     #[inline]
     fn alike(left: &[u8], right: &[u8]) -> usize {
         lowercase::alike(left, right)
+    }
+
+    #[inline]
+    fn is_same(left: &[u8], right: &[u8]) -> bool {
+        lowercase::is_same(left, right)
     }
 
     fn cmp(left: &[u8], right: &[u8]) -> Ordering {

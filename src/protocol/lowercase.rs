@@ -50,6 +50,13 @@ pub(super) fn alike(left: &[u8], right: &[u8]) -> usize {
     8 * words.take_while(|(left, right)| left == right || lower(left) == lower(right)).count()
 }
 
+/// Returns `true` if both are the same in lower case. Most are spelled alike, which `memcmp` sees
+/// fastest.
+#[inline]
+pub(super) fn is_same(left: &[u8], right: &[u8]) -> bool {
+    left == right || left.eq_ignore_ascii_case(right)
+}
+
 /// Compares names as if they were in lower case, by words as far as they are alike.
 #[inline]
 pub(super) fn cmp(left: &[u8], right: &[u8]) -> Ordering {
@@ -61,7 +68,7 @@ pub(super) fn cmp(left: &[u8], right: &[u8]) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use super::{cmp, word};
+    use super::{cmp, is_same, word};
 
     #[test]
     fn every_ascii_byte_is_lowered_at_every_place() {
@@ -77,6 +84,8 @@ mod tests {
 
     #[test]
     fn comparison_ignores_case_and_puts_the_shorter_first() {
+        assert!(is_same(b"Host", b"hOST") && is_same(b"Host", b"Host"));
+        assert!(!is_same(b"Host", b"Hosts") && !is_same(b"Host", b"Ho{t"));
         assert!(cmp(b"Host", b"hOST").is_eq());
         assert!(cmp(b"A", b"ab").is_lt());
         assert!(cmp(b"b", b"Ab").is_gt());

@@ -210,6 +210,10 @@ impl Names for EncodedNames<'_> {
         sorted::alike(left, right)
     }
 
+    fn is_same(left: &[u8], right: &[u8]) -> bool {
+        left == right
+    }
+
     fn cmp(left: &[u8], right: &[u8]) -> Ordering {
         left.cmp(right)
     }

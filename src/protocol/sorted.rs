@@ -82,6 +82,9 @@ pub(crate) trait Names {
     /// The number of bytes at the start that are alike in both ends of names, by whole words.
     fn alike(left: &[u8], right: &[u8]) -> usize;
 
+    /// Returns `true` if both ends of names are the same.
+    fn is_same(left: &[u8], right: &[u8]) -> bool;
+
     /// Compares two ends of names.
     fn cmp(left: &[u8], right: &[u8]) -> Ordering;
 }
@@ -94,7 +97,9 @@ pub(crate) fn sort(keys: &mut [SortKey], names: &impl Names) {
         [left, right] => left.is_whole() || !left.looks_like(*right),
         _ => true,
     };
-    if !keys.windows(2).all(is_settled) {
+    // No length is more than all of them or-ed: a pass without branches, which settles most.
+    let lengths = keys.iter().fold(0, |lengths, key| lengths | key.rank) >> 56;
+    if lengths > HELD as u64 && !keys.windows(2).all(is_settled) {
         settle(keys, names, HELD, DEPTH);
     }
 }
@@ -110,6 +115,10 @@ fn settle<N: Names>(keys: &mut [SortKey], names: &N, start: usize, depth: usize)
             continue;
         }
         let rest = |key: SortKey| names.rest(key.number(), start);
+        // Bearers of one name are in their order already.
+        if others.iter().all(|&other| N::is_same(rest(first), rest(other))) {
+            continue;
+        }
         if depth == 0 {
             run.sort_unstable_by(|&left, &right| {
                 N::cmp(rest(left), rest(right)).then_with(|| left.cmp(&right))
@@ -201,6 +210,10 @@ mod tests {
 
         fn alike(left: &[u8], right: &[u8]) -> usize {
             alike(left, right)
+        }
+
+        fn is_same(left: &[u8], right: &[u8]) -> bool {
+            left == right
         }
 
         fn cmp(left: &[u8], right: &[u8]) -> Ordering {
