@@ -152,7 +152,8 @@ impl HeadReader {
     fn parse_lines(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
         let (limit, is_strict) = (self.rules.limits.max_head, self.rules.is_strict());
         let within = bytes.get(..limit).unwrap_or(bytes);
-        while let Some(line) = self.lines.next(within, is_strict)? {
+        let is_passed = self.lines.pass_byte(within);
+        while !is_passed && let Some(line) = self.lines.next(within, is_strict)? {
             let is_empty = line.len() == 0;
             if matches!(self.stage, Stage::Fields) {
                 if is_empty {

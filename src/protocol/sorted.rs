@@ -97,12 +97,13 @@ pub(crate) fn sort(keys: &mut [SortKey], names: &impl Names) {
         [left, right] => left.is_whole() || !left.looks_like(*right),
         _ => true,
     };
-    // No length is more than all of them or-ed: a pass without branches, which settles most.
-    let lengths = keys.iter().fold(0, |lengths, key| lengths | key.rank) >> 56;
-    if lengths > HELD as u64 && !keys.windows(2).all(is_settled) {
+    if !keys.windows(2).all(is_settled) {
         settle(keys, names, HELD, DEPTH);
     }
 }
+
+/// So few names are compared: to make further keys of them takes longer.
+const FEW: usize = 4;
 
 /// Sorts names that begin alike, up to `start`, and are longer: by keys of what follows where they
 /// cease to be alike, as a radix sort from the first byte does (MSD). With comparisons of names instead,
@@ -119,7 +120,7 @@ fn settle<N: Names>(keys: &mut [SortKey], names: &N, start: usize, depth: usize)
         if others.iter().all(|&other| N::is_same(rest(first), rest(other))) {
             continue;
         }
-        if depth == 0 {
+        if depth == 0 || run.len() <= FEW {
             run.sort_unstable_by(|&left, &right| {
                 N::cmp(rest(left), rest(right)).then_with(|| left.cmp(&right))
             });
