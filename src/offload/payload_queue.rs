@@ -29,7 +29,7 @@ pub(super) fn max_queued(payloads: usize) -> usize {
 /// the time of hashing a piece on some machines, but before the thread runs dry where pieces are
 /// not larger than that.
 pub(super) fn refill(max_queued: usize) -> usize {
-    (max_queued / 4).max(MIN_LIMIT / 2)
+    (max_queued / 4).max(MIN_LIMIT / 2).min(max_queued - 1)
 }
 
 /// A smaller piece is copied behind others of its kind: in the queue alone it would take several times

@@ -48,6 +48,8 @@ struct PoolState {
     threads: NonZeroUsize,
     /// How many payloads a thread hashes side by side at most.
     lanes: NonZeroUsize,
+    /// With so many bytes in its queue a payload has no room, however few others there are.
+    max_queued: usize,
     /// Payloads that have pieces to be hashed, whether they wait or a thread has them.
     busy: AtomicUsize,
 }
@@ -68,8 +70,30 @@ impl HashPool {
     ///
     /// Those of starting a thread.
     pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
+        Self::with_max_queued(threads, payload_queue::LIMIT)
+    }
+
+    /// Like [`new`](Self::new), with less memory: a payload has room for a further piece only while
+    /// fewer than `bytes` of it wait. It has room for one piece in any case.
+    ///
+    /// A payload that is alone wants a long queue, so that a thread does not run dry while its receiver
+    /// is woken. If there are always others to be hashed meanwhile, a piece or two are enough.
+    ///
+    /// # Errors
+    ///
+    /// Those of starting a thread.
+    ///
+    /// ```
+    /// use framesign::offload::HashPool;
+    ///
+    /// let pool = HashPool::with_max_queued(1.try_into()?, 64 * 1024)?;
+    /// # let _ = pool;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_max_queued(threads: NonZeroUsize, bytes: usize) -> io::Result<Self> {
         let lanes = NonZeroUsize::new(HashEngine::detect().lanes()).unwrap_or(NonZeroUsize::MIN);
-        Self::with_lanes(threads, lanes)
+        let state = PoolState::new(threads, lanes);
+        Self::start(PoolState { max_queued: bytes.clamp(1, payload_queue::LIMIT), ..state })
     }
 
     /// Like [`new`](Self::new), with so many payloads side by side at most: for tests, and for benches
@@ -80,7 +104,12 @@ impl HashPool {
     /// Those of starting a thread.
     #[doc(hidden)]
     pub fn with_lanes(threads: NonZeroUsize, lanes: NonZeroUsize) -> io::Result<Self> {
-        let pool = Self(Arc::new(PoolThreads(Arc::new(PoolState::new(threads, lanes)))));
+        Self::start(PoolState::new(threads, lanes))
+    }
+
+    fn start(state: PoolState) -> io::Result<Self> {
+        let threads = state.threads;
+        let pool = Self(Arc::new(PoolThreads(Arc::new(state))));
         for _ in 0..threads.get() {
             let state = Arc::clone(&pool.0.0);
             thread::Builder::new().name("framesign-hash".into()).spawn(move || state.run())?;
@@ -124,6 +153,7 @@ impl PoolState {
             engine: HashEngine::detect(),
             threads,
             lanes,
+            max_queued: payload_queue::LIMIT,
             busy: AtomicUsize::new(0),
         }
     }
@@ -185,7 +215,7 @@ impl PoolState {
     }
 
     fn max_queued(&self) -> usize {
-        payload_queue::max_queued(self.busy_per_thread())
+        payload_queue::max_queued(self.busy_per_thread()).min(self.max_queued)
     }
 
     /// The queue, once it has a job or is closed.
@@ -220,7 +250,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::{super::OffloadedHash, HashJob, HashPool, PoolState};
-    use crate::protocol::Sha256State;
+    use crate::protocol::{PayloadHash, Sha256State};
 
     /// A pool without threads, with so many payloads that wait, and their receivers.
     fn pool(threads: usize, lanes: usize, jobs: usize) -> PoolState {
@@ -278,6 +308,25 @@ mod tests {
         assert_eq!((batch.len(), pool.lock().jobs.len()), (2, 1));
         assert!(!batch.iter().any(HashJob::is_turn_over));
         assert!(pool.lock().jobs[0].is_turn_over());
+    }
+
+    #[test]
+    fn a_payload_alone_has_a_queue_of_the_pool() {
+        let pool = pool(1, 16, 1);
+        assert_eq!(pool.max_queued(), OffloadedHash::LIMIT);
+        assert_eq!(PoolState { max_queued: 1000, ..pool }.max_queued(), 1000);
+    }
+
+    #[tokio::test]
+    async fn a_payload_has_room_for_one_piece_in_any_case() {
+        let pool = HashPool::with_max_queued(1.try_into().unwrap(), 0).unwrap();
+        let mut hash = OffloadedHash::new(&pool);
+        let piece = vec![7; 100_000];
+        for _ in 0..50 {
+            hash.ready().await;
+            hash.push(Bytes::from(piece.clone()));
+        }
+        assert_eq!(hash.finish().await, PayloadHash::of(&piece.repeat(50)));
     }
 
     #[tokio::test]

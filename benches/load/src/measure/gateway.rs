@@ -1,7 +1,7 @@
 //! Signed uploads and small requests through the gateway, beside the same through a proxy that hashes
 //! with plain sha2, and through nginx.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use crate::{
     Result, Setup,
@@ -33,6 +33,9 @@ pub(crate) struct Gateway {
     #[arg(long, value_name = "N", default_value_t = 32)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
+    /// Only the uploads through the gateway, once: their rate and the memory
+    #[arg(long)]
+    alone: bool,
 }
 
 /// The programs, which hand on to one upstream, and the cores of the load.
@@ -56,35 +59,65 @@ impl Gateway {
             _upstream: upstream,
             load,
         };
-        self.measure_uploads(setup, &programs)?;
-        self.measure_small(setup, &programs)?;
+        if self.alone {
+            self.measure_alone(&programs)?;
+        } else {
+            self.measure_uploads(setup, &programs)?;
+            self.measure_small(setup, &programs)?;
+        }
         programs.gateway.stop()
+    }
+
+    fn measure_alone(&self, programs: &Programs) -> Result {
+        process::forget_peak(programs.gateway.id())?;
+        let rate =
+            self.upload(&SignedRequests::new(self.size.0)?, programs, programs.gateway.address)?;
+        figure::print(&self.name(), rate, &(..), "GB/s");
+        self.print_peak(programs)
+    }
+
+    fn name(&self) -> String {
+        format!("gateway/{}x{}", self.bodies, self.size)
+    }
+
+    fn print_peak(&self, programs: &Programs) -> Result {
+        let peak = process::peak(programs.gateway.id())?;
+        figure::print(&format!("{}/memory", self.name()), peak, &(..=32.0), "MiB at most");
+        Ok(())
+    }
+
+    /// Sends all uploads at once: their GB/s.
+    fn upload(
+        &self,
+        requests: &SignedRequests,
+        programs: &Programs,
+        address: SocketAddr,
+    ) -> Result<f64> {
+        let load = Load {
+            requests: Some(1),
+            ..Load::full(address, &programs.load, self.bodies.into(), Duration::from_secs(1))
+        };
+        let results = load.run(|_| requests.request())?.check()?;
+        match results.not_right() {
+            0 => Ok(count(self.size.0) * f64::from(self.bodies) / results.seconds / 1e9),
+            others => Err(format!("{others} of {} uploads were not taken", self.bodies).into()),
+        }
     }
 
     /// All uploads at once, in turns.
     fn measure_uploads(&self, setup: &Setup, programs: &Programs) -> Result {
         let requests = SignedRequests::new(self.size.0)?;
-        let bytes = count(self.size.0) * f64::from(self.bodies);
-        let upload = |address| -> Result<f64> {
-            let load = Load {
-                requests: Some(1),
-                ..Load::full(address, &programs.load, self.bodies.into(), Duration::from_secs(1))
-            };
-            let results = load.run(|_| requests.request())?.check()?;
-            match results.not_right() {
-                0 => Ok(bytes / results.seconds / 1e9),
-                others => Err(format!("{others} of {} uploads were not taken", self.bodies).into()),
-            }
-        };
         let mut rates = Vec::new();
         process::forget_peak(programs.gateway.id())?;
         for _ in 0..setup.rounds {
             let Programs { gateway, hashing, nginx, .. } = programs;
             let addresses = [gateway.address, hashing.address, nginx.address];
-            let round = addresses.into_iter().map(&upload).collect::<Result<Vec<_>>>()?;
+            let round =
+                addresses.into_iter().map(|address| self.upload(&requests, programs, address));
+            let round = round.collect::<Result<Vec<_>>>()?;
             rates.push(round);
         }
-        let name = format!("gateway/{}x{}", self.bodies, self.size);
+        let name = self.name();
         let [own, hashing, nginx] =
             [0, 1, 2].map(|at| median(rates.iter().map(move |rates| rates[at])));
         let ratio = |beside| median(rates.iter().map(move |rates| rates[0] / rates[beside]));
@@ -93,9 +126,7 @@ impl Gateway {
         figure::print(&format!("{name}/plain-sha2"), ratio(1), &(0.97..), note);
         let note = format!("nginx, which does not hash, at {nginx:.3} GB/s");
         figure::print(&format!("{name}/nginx"), ratio(2), &(..), note);
-        let peak = process::peak(programs.gateway.id())?;
-        figure::print(&format!("{name}/memory"), peak, &(..=32.0), "MiB at most");
-        Ok(())
+        self.print_peak(programs)
     }
 
     /// Small requests, in turns.

@@ -37,6 +37,10 @@ use crate::{
     },
 };
 
+/// With so many bytes that wait to be hashed a body is not read further: two reads of 32 KiB, one of
+/// which is hashed. They wait for the upstream too.
+const MAX_QUEUED: usize = 48 * 1024;
+
 /// A gateway.
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -76,7 +80,7 @@ impl Gateway {
                 // Whoever sends signs: there are no callers with rates.
                 let guard = guard.map(|(guard, _)| guard);
                 let handover = Handover { server: Arc::clone(&server), upstream, host };
-                let hash_pool = settings.server.hash_pool()?;
+                let hash_pool = settings.server.hash_pool(MAX_QUEUED)?;
                 let inbound = Inbound::new(*inbound, handover, &hash_pool, guard, spool, claimed)?;
                 Way::In(Box::new(inbound))
             }

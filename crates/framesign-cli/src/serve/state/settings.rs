@@ -87,11 +87,12 @@ pub(crate) struct ShutdownTimes {
 }
 
 impl ServerSettings {
-    /// The threads that hash bodies beside those that serve, as many of them.
-    pub(crate) fn hash_pool(&self) -> Result<HashPool, FatalError> {
+    /// The threads that hash bodies beside those that serve, as many of them. Of each body at most
+    /// `max_queued` bytes wait, and a piece.
+    pub(crate) fn hash_pool(&self, max_queued: usize) -> Result<HashPool, FatalError> {
         let threads = self.threads.map_or_else(thread::available_parallelism, Ok);
         threads
-            .and_then(HashPool::new)
+            .and_then(|threads| HashPool::with_max_queued(threads, max_queued))
             .map_err(|error| FatalError::Configuration(format!("threads: {error}")))
     }
 }

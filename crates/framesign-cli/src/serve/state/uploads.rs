@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use framesign::{replay::ReplayGuard, secrets::KeyCache};
+use framesign::{offload::OffloadedHash, replay::ReplayGuard, secrets::KeyCache};
 use framesign_upload::server::{Directory, Service, Store, StoreError, Swept, Uploads};
 use tokio::time;
 use tracing::{info, warn};
@@ -56,7 +56,7 @@ impl UploadReceiver {
         };
         let uploads = Uploads::shared(store, uploads.limits)
             .on_store_error(log)
-            .hash_on(&settings.server.hash_pool()?)
+            .hash_on(&settings.server.hash_pool(OffloadedHash::LIMIT)?)
             .authorize(may_upload);
         let keys = Arc::new(KeyCache::new(keys.clone()));
         let service =
