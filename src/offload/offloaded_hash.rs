@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::poll_fn,
-    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
@@ -14,7 +13,10 @@ use super::{
     job::HashJob,
     payload_queue::{self, PayloadQueue, Shared, lock, unfailed},
 };
-use crate::protocol::{PayloadHash, Sha256State};
+use crate::{
+    protocol::{PayloadHash, Sha256State},
+    sync::{Arc, Mutex},
+};
 
 /// The hash of one payload after another, taken on the threads of a [`HashPool`] in the order in
 /// which the pieces come.

@@ -1,17 +1,14 @@
 //! The pieces of a payload, between its receiver and a thread.
 
-use std::{
-    collections::VecDeque,
-    mem,
-    panic::resume_unwind,
-    sync::{Mutex, MutexGuard, PoisonError},
-    task::Waker,
-};
+use std::{collections::VecDeque, mem, panic::resume_unwind, sync::PoisonError, task::Waker};
 
 use bytes::{Bytes, BytesMut};
 
 use super::foreign::{Caught, Panic, caught, drop_quietly};
-use crate::protocol::{PayloadHash, Sha256State};
+use crate::{
+    protocol::{PayloadHash, Sha256State},
+    sync::{Mutex, MutexGuard},
+};
 
 /// With so many bytes in its queue a payload that is alone on its thread has no room.
 pub(super) const LIMIT: usize = 1024 * 1024;

@@ -1,0 +1,59 @@
+//! Models of a file that is read again while its secrets are looked up.
+
+use std::{fs, path::Path};
+
+use super::{Duration, FileStore, Secret};
+use crate::sync::{Arc, model, thread};
+
+/// Replaces the file by one with this secret, as it should be done.
+fn put(path: &Path, secret: &str) {
+    let next = path.with_extension(secret);
+    fs::write(&next, format!("access = ['{secret}']")).unwrap();
+    fs::rename(next, path).unwrap();
+}
+
+/// The number of the secret that is live.
+fn live(store: &FileStore) -> usize {
+    let live = store.live(b"access");
+    let secrets = ["first", "second", "third"].map(|text| Secret::new(text).unwrap());
+    secrets.iter().position(|secret| live.len() == 1 && live[0].is(secret)).unwrap()
+}
+
+#[test]
+fn look_ups_never_go_back_and_a_reload_is_done_when_it_returns() {
+    model(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secrets");
+        put(&path, "first");
+        let store = Arc::new(FileStore::open(&path, Duration::ZERO).unwrap());
+        put(&path, "second");
+        let reader = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || [live(&store), live(&store)])
+        };
+        store.reload().unwrap();
+        assert_eq!(live(&store), 1);
+        assert!(matches!(reader.join().unwrap(), [0, 0 | 1] | [1, 1]));
+    });
+}
+
+#[test]
+fn file_that_was_read_first_is_never_used_last() {
+    model(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secrets");
+        put(&path, "first");
+        // A look-up does not look at the file.
+        let store = Arc::new(FileStore::open(&path, Duration::MAX).unwrap());
+        put(&path, "second");
+        let other = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || store.reload().unwrap())
+        };
+        put(&path, "third");
+        store.reload().unwrap();
+        other.join().unwrap();
+        assert_eq!(live(&store), 2);
+        assert!(store.last_error().is_none());
+    });
+}
