@@ -25,9 +25,18 @@ pub(crate) use std::{sync::*, thread};
 /// Fails if one of them panics, if all wait for each other, or if one still waits when the others
 /// have ended.
 #[cfg(all(test, framesign_loom))]
+#[expect(clippy::print_stdout, reason = "tests print it only if they are asked to")]
 pub(crate) fn model(threads: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound.get_or_insert(2);
     model.max_branches = 10_000;
-    model.check(threads);
+    let orders = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&orders);
+    model.check(move || {
+        counted.fetch_add(1, atomic::Ordering::Relaxed);
+        threads();
+    });
+    let orders = orders.load(atomic::Ordering::Relaxed);
+    println!("{orders} orders");
+    assert!(orders > 1, "the threads never meet");
 }

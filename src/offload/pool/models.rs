@@ -95,7 +95,7 @@ fn one_thread_at_a_time_has_a_payload() {
 }
 
 #[test]
-fn payloads_take_turns() {
+fn payloads_share_a_thread() {
     static EXPECTED: LazyLock<[PayloadHash; 2]> =
         LazyLock::new(|| [hash_of(&[&LARGE[0], &LARGE[1]]), hash_of(&[&LARGE[2], &[7; 100]])]);
     for lanes in [1, 2] {
