@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// With so many bytes in its queue a payload that is alone on its thread has no room.
-pub(super) const LIMIT: usize = 1024 * 1024;
+pub(super) const LIMIT: usize = if cfg!(all(test, framesign_loom)) { 32 } else { 1024 } * 1024;
 
 /// Payloads that share a thread have room for so many bytes each: for a read that is hashed, and for
 /// one that waits.
-const MIN_LIMIT: usize = 128 * 1024;
+const MIN_LIMIT: usize = LIMIT / 8;
 
 /// With how many bytes in its queue a payload has no room, if `payloads` share a thread.
 pub(super) fn max_queued(payloads: usize) -> usize {
