@@ -10,8 +10,10 @@ use crate::{
     sync::{Mutex, MutexGuard},
 };
 
-/// With so many bytes in its queue a payload that is alone on its thread has no room.
-pub(super) const LIMIT: usize = if cfg!(all(test, framesign_loom)) { 32 } else { 1024 } * 1024;
+/// With so many bytes in its queue a payload that is alone on its thread has no room. In models it is
+/// less, since each order of the threads hashes as much.
+pub(super) const LIMIT: usize =
+    if cfg!(all(test, framesign_loom)) { 32 * 1024 } else { 1024 * 1024 };
 
 /// Payloads that share a thread have room for so many bytes each: for a read that is hashed, and for
 /// one that waits.
