@@ -190,7 +190,7 @@ impl OffloadedHash {
             return Poll::Ready(answer);
         }
         match &mut state.waiting {
-            Some(waker) => waker.clone_from(cx.waker()),
+            Some(_) => {}
             none => *none = Some(cx.waker().clone()),
         }
         Poll::Pending
@@ -213,7 +213,8 @@ mod tests {
     async fn hash_of_a_payload_that_was_suspended_is_that_of_all_of_it() {
         let pools = [1, 2].map(|threads| HashPool::new(threads.try_into().unwrap()).unwrap());
         let payload: Vec<u8> = (0..=250).cycle().take(70_000).collect();
-        for cut in [0, 1, 63, 64, 65, 4096, 20_000, 69_999, 70_000] {
+        let cuts: &[usize] = &[65, 20_000, 0, 1, 63, 64, 4096, 69_999, 70_000];
+        for &cut in &cuts[..if cfg!(miri) { 2 } else { cuts.len() }] {
             let (first, second) = payload.split_at(cut);
             let mut hash = OffloadedHash::new(&pools[0]);
             hash.push(first.to_vec().into());
