@@ -2,8 +2,12 @@
 
 use std::{fs, path::Path};
 
-use super::{Duration, FileStore, Secret};
-use crate::sync::{Arc, model, thread};
+use super::{Duration, FileStore, Instant, Secret};
+use crate::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+    model, thread,
+};
 
 /// Replaces the file by one with this secret, as it should be done.
 fn put(path: &Path, secret: &str) {
@@ -13,24 +17,38 @@ fn put(path: &Path, secret: &str) {
 }
 
 /// The number of the secret that is live.
-fn live(store: &FileStore) -> usize {
+fn live(store: &FileStore<impl Fn() -> Instant>) -> usize {
     let live = store.live(b"access");
     let secrets = ["first", "second", "third"].map(|text| Secret::new(text).unwrap());
     secrets.iter().position(|secret| live.len() == 1 && live[0].is(secret)).unwrap()
 }
 
+/// loom looks for no order in which a lock is held by another when it is tried. The clock, which is
+/// asked while the lock is held, makes it do so: whoever touches the same atomic meets it there.
 #[test]
 fn look_ups_never_go_back_and_a_reload_is_done_when_it_returns() {
     model(|| {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secrets");
         put(&path, "first");
-        let store = Arc::new(FileStore::open(&path, Duration::ZERO).unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let clock = {
+            let asked = Arc::clone(&asked);
+            move || {
+                asked.fetch_add(1, Relaxed);
+                Instant::now()
+            }
+        };
+        let store = Arc::new(FileStore::open_with_clock(&path, Duration::ZERO, clock).unwrap());
         put(&path, "second");
         let reader = {
-            let store = Arc::clone(&store);
-            thread::spawn(move || [live(&store), live(&store)])
+            let (store, asked) = (Arc::clone(&store), Arc::clone(&asked));
+            thread::spawn(move || {
+                asked.load(Relaxed);
+                [live(&store), live(&store)]
+            })
         };
+        asked.load(Relaxed);
         store.reload().unwrap();
         assert_eq!(live(&store), 1);
         assert!(matches!(reader.join().unwrap(), [0, 0 | 1] | [1, 1]));
