@@ -55,6 +55,7 @@ fn look_ups_never_go_back_and_a_reload_is_done_when_it_returns() {
     });
 }
 
+/// loom sees no files: whoever writes or reads one here touches an atomic before, which it sees.
 #[test]
 fn file_that_was_read_first_is_never_used_last() {
     model(|| {
@@ -63,11 +64,16 @@ fn file_that_was_read_first_is_never_used_last() {
         put(&path, "first");
         // A look-up does not look at the file.
         let store = Arc::new(FileStore::open(&path, Duration::MAX).unwrap());
+        let file = Arc::new(AtomicUsize::new(0));
         put(&path, "second");
         let other = {
-            let store = Arc::clone(&store);
-            thread::spawn(move || store.reload().unwrap())
+            let (store, file) = (Arc::clone(&store), Arc::clone(&file));
+            thread::spawn(move || {
+                file.load(Relaxed);
+                store.reload().unwrap();
+            })
         };
+        file.store(1, Relaxed);
         put(&path, "third");
         store.reload().unwrap();
         other.join().unwrap();
