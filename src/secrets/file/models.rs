@@ -42,11 +42,8 @@ fn look_ups_never_go_back_and_a_reload_is_done_when_it_returns() {
         let store = Arc::new(FileStore::open_with_clock(&path, Duration::ZERO, clock).unwrap());
         put(&path, "second");
         let reader = {
-            let (store, asked) = (Arc::clone(&store), Arc::clone(&asked));
-            thread::spawn(move || {
-                asked.load(Relaxed);
-                [live(&store), live(&store)]
-            })
+            let store = Arc::clone(&store);
+            thread::spawn(move || [live(&store), live(&store)])
         };
         asked.load(Relaxed);
         store.reload().unwrap();
