@@ -239,6 +239,8 @@ mod sign;
 mod signer;
 #[cfg(feature = "verify")]
 mod signing;
+#[cfg(any(feature = "codec", feature = "http", feature = "replay", feature = "secrets"))]
+mod sync;
 #[cfg(any(feature = "tower", feature = "tower-sign"))]
 pub mod tower;
 #[cfg(feature = "verify")]

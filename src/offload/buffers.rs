@@ -1,11 +1,10 @@
 //! Memory of pieces that are hashed, to be read into again.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::VecDeque, sync::PoisonError};
 
 use bytes::{Bytes, BytesMut};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Buffers that were read into before: the memory of pieces that are hashed.
 ///

@@ -1,6 +1,6 @@
 //! The pieces of one payload, as a thread hashes them.
 
-use std::{mem, sync::Arc};
+use std::mem;
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use super::{
     foreign::{Panic, caught, drop_quietly},
     payload_queue::{self, Shared, fail, lock_hashed},
 };
-use crate::protocol::Sha256State;
+use crate::{protocol::Sha256State, sync::Arc};
 
 /// The right of a thread to hash the pieces of a payload: only its holder has the state of the hash.
 ///

@@ -1,24 +1,23 @@
 //! The pieces of a payload, between its receiver and a thread.
 
-use std::{
-    collections::VecDeque,
-    mem,
-    panic::resume_unwind,
-    sync::{Mutex, MutexGuard, PoisonError},
-    task::Waker,
-};
+use std::{collections::VecDeque, mem, panic::resume_unwind, sync::PoisonError, task::Waker};
 
 use bytes::{Bytes, BytesMut};
 
 use super::foreign::{Caught, Panic, caught, drop_quietly};
-use crate::protocol::{PayloadHash, Sha256State};
+use crate::{
+    protocol::{PayloadHash, Sha256State},
+    sync::{Mutex, MutexGuard},
+};
 
-/// With so many bytes in its queue a payload that is alone on its thread has no room.
-pub(super) const LIMIT: usize = 1024 * 1024;
+/// With so many bytes in its queue a payload that is alone on its thread has no room. In models it is
+/// less, since each order of the threads hashes as much.
+pub(super) const LIMIT: usize =
+    if cfg!(all(test, framesign_loom)) { 32 * 1024 } else { 1024 * 1024 };
 
 /// Payloads that share a thread have room for so many bytes each: for a read that is hashed, and for
 /// one that waits.
-const MIN_LIMIT: usize = 128 * 1024;
+const MIN_LIMIT: usize = LIMIT / 8;
 
 /// With how many bytes in its queue a payload has no room, if `payloads` share a thread.
 pub(super) fn max_queued(payloads: usize) -> usize {

@@ -1,21 +1,19 @@
 //! The threads that hash.
 
-use std::{
-    collections::VecDeque,
-    fmt, io, mem,
-    num::NonZeroUsize,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
-};
+use std::{collections::VecDeque, fmt, io, mem, num::NonZeroUsize, sync::PoisonError};
 
 #[cfg(feature = "codec")]
 use bytes::BytesMut;
 
 use super::{batch::hash_round, buffers::BufferPool, job::HashJob, payload_queue};
-use crate::protocol::HashEngine;
+use crate::{
+    protocol::HashEngine,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        thread,
+    },
+};
 
 /// Threads that hash payloads beside what receives them. A clone shares the threads; they end with
 /// the last one.
@@ -220,9 +218,11 @@ impl PoolState {
 
     /// The queue, once it has a job or is closed.
     fn wait(&self) -> MutexGuard<'_, Queue> {
-        let is_idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.is_closed;
-        let waited = self.is_waiting.wait_while(self.lock(), is_idle);
-        waited.unwrap_or_else(PoisonError::into_inner)
+        let mut queue = self.lock();
+        while queue.jobs.is_empty() && !queue.is_closed {
+            queue = self.is_waiting.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -243,14 +243,18 @@ impl fmt::Debug for HashPool {
     }
 }
 
+#[cfg(all(test, framesign_loom))]
+mod models;
+
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, atomic::Ordering::Relaxed};
-
     use bytes::Bytes;
 
-    use super::{super::OffloadedHash, HashJob, HashPool, PoolState};
-    use crate::protocol::{PayloadHash, Sha256State};
+    use super::{super::OffloadedHash, HashJob, HashPool, PoolState, Relaxed};
+    use crate::{
+        protocol::{PayloadHash, Sha256State},
+        sync::Arc,
+    };
 
     /// A pool without threads, with so many payloads that wait, and their receivers.
     fn pool(threads: usize, lanes: usize, jobs: usize) -> PoolState {
@@ -332,9 +336,11 @@ mod tests {
     #[tokio::test]
     async fn as_many_are_busy_as_have_pieces() {
         let pool = HashPool::with_lanes(1.try_into().unwrap(), 16.try_into().unwrap()).unwrap();
-        let mut hashes: Vec<_> = (0..20).map(|_| OffloadedHash::new(&pool)).collect();
+        // Miri hashes some kilobytes a second.
+        let (payloads, len) = if cfg!(miri) { (2, 17_000) } else { (20, 100_000) };
+        let mut hashes: Vec<_> = (0..payloads).map(|_| OffloadedHash::new(&pool)).collect();
         for hash in &mut hashes {
-            hash.push(Bytes::from(vec![7; 100_000]));
+            hash.push(Bytes::from(vec![7; len]));
         }
         for hash in &mut hashes {
             hash.finish().await;

@@ -26,7 +26,7 @@ pub struct ReplayEntry {
 const DOMAIN: &[u8] = b"framesign replay entry 1\0";
 
 impl ReplayEntry {
-    fn new(access_key: &[u8], signature: &Signature, expires_at: SystemTime) -> Self {
+    pub(super) fn new(access_key: &[u8], signature: &Signature, expires_at: SystemTime) -> Self {
         let mut hash = BufferedSha256::default();
         hash.update(DOMAIN);
         hash.update(&(access_key.len() as u64).to_be_bytes());

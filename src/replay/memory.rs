@@ -1,17 +1,14 @@
 //! A store in memory, for one process.
 
-use std::{
-    fmt,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::SystemTime,
-};
+use std::{fmt, sync::PoisonError, time::SystemTime};
 
 use super::{
     Holder, ReplayEntry, ReplayStore, ReplayStoreError,
     shard::{Reserved, Shard},
+};
+use crate::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 /// Keeps entries in memory: for one process, and until it ends.
@@ -33,7 +30,7 @@ pub struct MemoryReplayStore {
 
 /// The number of shards. A map that grows moves what it holds while its lock is held; of so many
 /// each moves little, so that nobody waits for long.
-const SHARDS: usize = 64;
+const SHARDS: usize = if cfg!(all(test, framesign_loom)) { 2 } else { 64 };
 
 impl MemoryReplayStore {
     /// An empty store with room for `max_entries`.
@@ -152,3 +149,6 @@ impl fmt::Debug for MemoryReplayStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, framesign_loom))]
+mod models;

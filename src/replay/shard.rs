@@ -103,6 +103,13 @@ impl Shard {
         over.len()
     }
 
+    /// The number of entries, which is the same in both.
+    #[cfg(all(test, framesign_loom))]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.slots.len(), self.expiry.len());
+        self.slots.len()
+    }
+
     fn remove(&mut self, name: &Name) {
         if let Some(slot) = self.slots.remove(name) {
             self.expiry.remove(&(slot.expires_at, *name));

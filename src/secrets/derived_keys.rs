@@ -1,15 +1,15 @@
 //! Keys that were derived, kept for the day.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::PoisonError};
 
 use super::{
     Secret,
     generational_cache::{Derived, GenerationalCache},
 };
-use crate::protocol::{SigningDate, SigningKey};
+use crate::{
+    protocol::{SigningDate, SigningKey},
+    sync::{Mutex, MutexGuard},
+};
 
 /// The derived keys that a [`KeyCache`](super::KeyCache) keeps.
 pub struct DerivedKeys(Mutex<GenerationalCache>);
@@ -65,6 +65,9 @@ impl fmt::Debug for DerivedKeys {
         f.debug_struct("DerivedKeys").field("access_keys", &self.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, framesign_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,12 @@
 //! A store in memory.
 
-use std::{
-    fmt,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::{fmt, sync::PoisonError};
 
 use super::{Secret, SecretStore, StoreError, table::Table};
-use crate::error::ApiMisuse;
+use crate::{
+    error::ApiMisuse,
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 /// Keeps secrets in memory, and takes changes at run time from any thread.
 ///
@@ -107,3 +107,6 @@ impl fmt::Debug for MemoryStore {
         f.debug_struct("MemoryStore").field("access_keys", &self.read().len()).finish()
     }
 }
+
+#[cfg(all(test, framesign_loom))]
+mod models;

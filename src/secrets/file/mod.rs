@@ -2,6 +2,8 @@
 
 mod contents;
 mod error;
+#[cfg(all(test, framesign_loom))]
+mod models;
 mod read;
 mod stamp;
 mod too_open;
@@ -9,7 +11,7 @@ mod too_open;
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock, TryLockError},
+    sync::{PoisonError, TryLockError},
     time::{Duration, Instant},
 };
 
@@ -20,6 +22,7 @@ pub use self::too_open::TooOpen;
 
 use self::{contents::Contents, stamp::Stamp};
 use super::{Secret, SecretStore, StoreError, table::Table};
+use crate::sync::{Mutex, MutexGuard, RwLock};
 
 /// Secrets in a TOML file, which is read again when it changes.
 ///

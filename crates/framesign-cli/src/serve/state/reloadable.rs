@@ -1,7 +1,12 @@
 //! Values that are read again while they are in use.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
+// In models those of loom, which knows no others: see src/sync.rs of the library.
+#[cfg(not(all(test, framesign_loom)))]
+use std::sync::{Mutex, RwLock};
 
+#[cfg(all(test, framesign_loom))]
+use loom::sync::{Mutex, RwLock};
 use tracing::{error, info};
 
 use crate::{
@@ -97,6 +102,9 @@ impl<T> Reloadable<T> {
         *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
     }
 }
+
+#[cfg(all(test, framesign_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {
