@@ -6,6 +6,8 @@
     reason = "a target fails by panicking"
 )]
 
+#[cfg(fuzzing)]
+mod gateway;
 #[path = "../../tests/it/naive/mod.rs"]
 #[allow(dead_code, reason = "mutations are for the main package")]
 mod naive;
@@ -58,6 +60,16 @@ pub fn cuts(input: &[u8]) {
 /// Where they are not, or where it is.
 pub fn explain(input: &[u8]) {
     properties::explain::fuzz(input);
+}
+
+/// What the upstream reads behind the gateway is what the client has sent, and signed where it must be.
+///
+/// # Panics
+///
+/// Where it is not.
+#[cfg(fuzzing)]
+pub fn gateway(input: &[u8]) {
+    gateway::fuzz(input);
 }
 
 /// The library says of every frame what the naive implementation says of it.

@@ -21,7 +21,7 @@ use self::{
     state::{Answer, KEEP_COMPLETED, MAX_AGE, MAX_PART, MAX_PARTS, MAX_SIZE, Phase, State},
 };
 use super::{
-    client::{ALICE, BOB, Call, Content, Server, content, now},
+    client::{ALICE, BOB, Call, Content, Server, now},
     faults::{Faults, objects_fail},
     stores::Kept,
 };
@@ -164,7 +164,7 @@ impl Run {
     async fn append(&mut self, server: &Server, part: &Part, is_crash: bool) {
         let Some(index) = self.index(part.upload) else { return };
         let upload = self.state.uploads[index].clone();
-        let whole = self.state.content(&upload, part);
+        let whole = State::content(&upload, part);
         let offset = State::offset(&upload, part);
         let call = Call::part(&upload.path, offset, &whole, part.is_last).at(server.now);
         let is_damaged = part.damage.is_noticed(&whole);

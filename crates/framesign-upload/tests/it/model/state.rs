@@ -71,7 +71,7 @@ pub(crate) fn claim(number: usize, len: usize) -> String {
 
 impl State {
     /// The bytes that a part has.
-    pub(crate) fn content(&self, upload: &Upload, part: &Part) -> Vec<u8> {
+    pub(crate) fn content(upload: &Upload, part: &Part) -> Vec<u8> {
         let offset = match upload.phase {
             Phase::Open(offset) | Phase::Complete(offset) => offset,
             Phase::Gone => 0,
