@@ -266,18 +266,20 @@ fn run(input: &[u8]) -> Option<()> {
 
 /// Whether a request says something to the gateway itself, which may keep it from being handed on.
 fn has_special_fields(request: &[u8]) -> bool {
-    let text = request.to_ascii_lowercase();
-    let special: [&[u8]; 9] = [
-        b"connection",
-        b"expect",
-        b"upgrade",
-        b"te",
-        b"trailer",
-        b"max-forwards",
-        b"timestamp",
-        b"content-digest",
-        b"://",
+    const SPECIAL: [&str; 9] = [
+        "connection",
+        "content-digest",
+        "expect",
+        "max-forwards",
+        "te",
+        "timestamp",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
     ];
-    let has = |name: &[u8]| text.windows(name.len()).any(|bytes| bytes == name);
-    special.into_iter().any(has) || !text.starts_with(b"get /") && !text.starts_with(b"put /")
+
+    let [message] = &lenient::read(request)[..] else { return true };
+    let is_special = |name: &&str| !message.values(name).is_empty();
+    let is_usual = [&b"GET"[..], b"PUT"].contains(&&message.method[..]);
+    !is_usual || !message.target.starts_with(b"/") || SPECIAL.iter().any(is_special)
 }

@@ -14,8 +14,8 @@ use super::{codec::end_name, cuts::chunks};
 use crate::{
     naive::{
         self, Mutated, Mutation, Settings,
-        connection::verify_connection,
         make::{Maker, make},
+        signed_connection::verify_connection,
         time::{SECOND, parse_time, seconds},
     },
     stages::{ACCESS_KEY, DATE, SECRET_KEY},
