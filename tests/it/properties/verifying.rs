@@ -329,16 +329,16 @@ fn run(mut input: &[u8]) -> Option<()> {
 
     let made = if how & 1 == 0 { Some(signed(how, frame)?) } else { None };
     let signed = made.as_deref().unwrap_or(frame);
-    let mut changed = signed.to_vec();
+    let mut received = signed.to_vec();
     for change in changes.chunks_exact(4) {
         let place = usize::from(u16::from_be_bytes([change[1], change[2]]));
-        of_byte(change[0], change[3]).apply(&mut changed, place);
+        of_byte(change[0], change[3]).apply(&mut received, place);
     }
-    check_frame(&demands, &changed, &lengths);
+    check_frame(&demands, &received, &lengths);
     if made.is_some() {
-        check_changed(&demands, signed, &changed);
+        check_changed(&demands, signed, &received);
     }
-    let connection = if count & 16 == 0 { changed } else { [signed, &changed].concat() };
+    let connection = if count & 16 == 0 { received } else { [signed, &received].concat() };
     let keys = if how & 8 == 0 { Keys::LookedUp } else { Keys::PerFrame };
     check_connection(&demands, keys, &connection, &lengths);
     Some(())
