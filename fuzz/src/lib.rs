@@ -6,13 +6,25 @@
     reason = "a target fails by panicking"
 )]
 
+#[cfg(fuzzing)]
+mod gateway;
 #[path = "../../tests/it/naive/mod.rs"]
-#[allow(dead_code, reason = "connections, signed frames and mutations are for the main package")]
+#[allow(dead_code, reason = "mutations are for the main package")]
 mod naive;
 #[path = "../../tests/it/properties/mod.rs"]
 mod properties;
 #[path = "../../tests/it/stages.rs"]
 mod stages;
+mod uploads;
+
+/// A body hands on what came, no more than that, and its end only if every check has passed.
+///
+/// # Panics
+///
+/// Where it does not.
+pub fn bodies(input: &[u8]) {
+    properties::bodies::fuzz(input);
+}
 
 /// What is canonical already stays as it is.
 ///
@@ -50,6 +62,16 @@ pub fn explain(input: &[u8]) {
     properties::explain::fuzz(input);
 }
 
+/// What the upstream reads behind the gateway is what the client has sent, and signed where it must be.
+///
+/// # Panics
+///
+/// Where it is not.
+#[cfg(fuzzing)]
+pub fn gateway(input: &[u8]) {
+    gateway::fuzz(input);
+}
+
 /// The library says of every frame what the naive implementation says of it.
 ///
 /// # Panics
@@ -66,4 +88,22 @@ pub fn oracle(input: &[u8]) {
 /// Where it does not.
 pub fn strict_httparse(input: &[u8]) {
     properties::strict_httparse::fuzz(input);
+}
+
+/// Uploads are as a model has them, whatever clients ask for and wherever a process dies.
+///
+/// # Panics
+///
+/// Where they are not.
+pub fn uploads(input: &[u8]) {
+    uploads::model::fuzz(input);
+}
+
+/// Signed frames are verified exactly if the naive implementation verifies them, whatever the reads.
+///
+/// # Panics
+///
+/// Where they are not, or where they are in spite of it.
+pub fn verifying(input: &[u8]) {
+    properties::verifying::fuzz(input);
 }

@@ -2,15 +2,21 @@
 
 use std::{fs, path::Path};
 
+#[cfg(feature = "http")]
+use crate::properties::bodies;
 #[cfg(feature = "codec")]
 use crate::properties::codec;
 #[cfg(feature = "explain")]
 use crate::properties::explain;
+#[cfg(all(feature = "codec", feature = "verify"))]
+use crate::properties::verifying;
 use crate::properties::{canonical, cuts, oracle, strict_httparse};
 
 type Target = (&'static str, fn(&[u8]));
 
 const TARGETS: &[Target] = &[
+    #[cfg(feature = "http")]
+    ("bodies", bodies::fuzz),
     ("canonical", canonical::fuzz),
     #[cfg(feature = "codec")]
     ("codec", codec::fuzz),
@@ -19,6 +25,8 @@ const TARGETS: &[Target] = &[
     ("explain", explain::fuzz),
     ("oracle", oracle::fuzz),
     ("strict_httparse", strict_httparse::fuzz),
+    #[cfg(all(feature = "codec", feature = "verify"))]
+    ("verifying", verifying::fuzz),
 ];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {

@@ -54,7 +54,7 @@ pub(crate) fn read_connection(
 }
 
 /// The end of the input between two frames, where it is there.
-fn end_between_frames(settings: &Settings, rest: &[u8]) -> Option<&'static str> {
+pub(super) fn end_between_frames(settings: &Settings, rest: &[u8]) -> Option<&'static str> {
     let is_empty_lines = rest.chunks(2).all(|line| line == b"\r\n");
     let is_cr = settings.has(Mutation::CrAloneIsClean)
         && rest.strip_suffix(b"\r").is_some_and(|rest| rest.chunks(2).all(|line| line == b"\r\n"));
@@ -74,7 +74,7 @@ fn end_between_frames(settings: &Settings, rest: &[u8]) -> Option<&'static str> 
 }
 
 /// What a frame says of the bytes behind it.
-fn end_after(settings: &Settings, head: &Head) -> Option<&'static str> {
+pub(super) fn end_after(settings: &Settings, head: &Head) -> Option<&'static str> {
     let is_tunnel = head.method == b"CONNECT" && !settings.has(Mutation::ConnectIsAFrameAsAnother);
     let upgrade = head.values("upgrade");
     let mut is_upgrade = !upgrade.is_empty();

@@ -16,6 +16,8 @@ mod lines;
 pub(crate) mod make;
 mod mutation;
 mod request_line;
+#[cfg(all(feature = "codec", feature = "verify"))]
+pub(crate) mod signed_connection;
 pub(crate) mod time;
 pub(crate) mod verify;
 

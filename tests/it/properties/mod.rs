@@ -3,6 +3,8 @@
 //! Tests ask it of generated frames; the targets of `fuzz/` ask it of any bytes, by the function
 //! `fuzz` that each module has. What an input of theirs consists of is said there.
 
+#[cfg(feature = "http")]
+pub(crate) mod bodies;
 pub(crate) mod canonical;
 #[cfg(feature = "codec")]
 pub(crate) mod codec;
@@ -11,6 +13,8 @@ pub(crate) mod cuts;
 pub(crate) mod explain;
 pub(crate) mod oracle;
 pub(crate) mod strict_httparse;
+#[cfg(all(feature = "codec", feature = "verify"))]
+pub(crate) mod verifying;
 
 use framesign::{Limits, Rules};
 

@@ -4,7 +4,7 @@ mod cli;
 mod completions;
 mod explain;
 #[cfg(feature = "serve")]
-mod gateway;
+pub(crate) mod gateway;
 #[cfg(feature = "serve")]
 mod healthcheck;
 #[cfg(feature = "inspect")]

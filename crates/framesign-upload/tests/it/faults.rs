@@ -19,7 +19,8 @@ use framesign_upload::server::{
 use futures_util::{FutureExt, stream::BoxStream};
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartId, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
     memory::InMemory,
     multipart::{MultipartStore, PartId},
     path::Path,
@@ -174,7 +175,7 @@ impl<S: Store> Store for FailingStore<S> {
 }
 
 /// Objects in memory whose calls fail. As in S3, to abort a multipart upload that is gone is "not
-/// found", and to complete one as well.
+/// found", and to complete one as well; and parts that are not listed do not count.
 #[derive(Debug)]
 struct FailingObjects {
     objects: InMemory,
@@ -191,6 +192,39 @@ impl FailingObjects {
         }
         Err(Error::Generic { store: "test", source: "a fault of the test".into() })
     }
+
+    async fn put_listed(
+        &self,
+        at: &Path,
+        id: &MultipartId,
+        index: usize,
+        data: PutPayload,
+    ) -> Result<PartId> {
+        self.objects.put(&part(id, index), data.clone()).await?;
+        self.objects.put_part(at, id, index, data).await
+    }
+
+    /// Completes an upload of the listed parts alone, as S3 does. The store in memory takes all that
+    /// there are, those of a request that broke off too.
+    async fn complete_listed(
+        &self,
+        at: &Path,
+        id: &MultipartId,
+        parts: Vec<PartId>,
+    ) -> Result<PutResult> {
+        self.objects.abort_multipart(at, id).await?;
+        let listed = self.objects.create_multipart(at).await?;
+        for index in 0..parts.len() {
+            let data = self.objects.get(&part(id, index)).await?.bytes().await?;
+            self.objects.put_part(at, &listed, index, data.into()).await?;
+        }
+        self.objects.complete_multipart(at, &listed, parts).await
+    }
+}
+
+/// Where a part is kept, so that it can be listed.
+fn part(id: &MultipartId, index: usize) -> Path {
+    Path::from(format!("parts/{id}/{index}"))
 }
 
 fn gone<T>(result: Result<T>) -> Result<T> {
@@ -278,7 +312,7 @@ impl MultipartStore for FailingObjects {
         index: usize,
         data: PutPayload,
     ) -> Result<PartId> {
-        self.run(self.objects.put_part(at, id, index, data)).await
+        self.run(self.put_listed(at, id, index, data)).await
     }
 
     async fn complete_multipart(
@@ -287,7 +321,7 @@ impl MultipartStore for FailingObjects {
         id: &MultipartId,
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
-        gone(self.run(self.objects.complete_multipart(at, id, parts)).await)
+        gone(self.run(self.complete_listed(at, id, parts)).await)
     }
 
     async fn abort_multipart(&self, at: &Path, id: &MultipartId) -> Result<()> {

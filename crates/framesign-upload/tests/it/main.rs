@@ -16,6 +16,7 @@ mod interleaved;
 mod lengths;
 mod limits;
 mod memory;
+mod model;
 mod refused;
 mod replicas;
 mod sending;

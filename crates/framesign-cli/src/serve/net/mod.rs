@@ -6,7 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod drain;
 pub(crate) mod endpoint;
 mod http;
-mod idle_timer;
+pub(crate) mod idle_timer;
 pub(crate) mod listener;
 pub(crate) mod open_files;
 pub(crate) mod operator_listener;
