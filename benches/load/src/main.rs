@@ -13,6 +13,7 @@ mod cores;
 mod documents;
 #[path = "../../support/figure.rs"]
 mod figure;
+mod growth;
 mod histogram;
 mod load;
 mod measure;
@@ -95,6 +96,8 @@ enum Figures {
     /// Mixed load over service, uploads and gateway with faults: nothing is lost, nothing is wrong, and
     /// memory stays the same
     Soak(soak::Soak),
+    /// Time and memory while one thing doubles six times: how fast they grow
+    Growth(growth::Growth),
     /// Looks for secrets that were rotated away in the memory of service, gateway and verifier
     SecretsInMemory(secrets_in_memory::SecretsInMemory),
     /// Serves as the reference made of hyper
@@ -161,6 +164,7 @@ fn run(arguments: Arguments) -> Result {
         Figures::Replay(replay) => replay.run(&setup),
         Figures::Tenants(tenants) => tenants.run(&setup),
         Figures::Soak(soak) => soak.run(&setup),
+        Figures::Growth(growth) => growth.run(&setup),
         Figures::SecretsInMemory(secrets) => secrets.run(&setup),
         Figures::Reference | Figures::ReferenceProxy { .. } => Ok(()),
     }

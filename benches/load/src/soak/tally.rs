@@ -167,7 +167,12 @@ impl Tally {
         }
         table.push_str("failures that a fault explains\n");
         for ((fault, kind, failure), count) in &*lock(&self.explained) {
-            let _ = writeln!(table, "  {fault:<18?}{kind:<28}{failure:<8}{count:>9}");
+            let _ = writeln!(
+                table,
+                "  {:<18}{kind:<28}{:<8}{count:>9}",
+                format!("{fault:?}"),
+                failure.to_string()
+            );
         }
         table.push_str("faults                    number   seconds in all\n");
         let mut faults = BTreeMap::<_, (u64, Duration)>::new();
