@@ -30,6 +30,9 @@ use crate::{
 const CLIENTS: u64 = 16;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The time of each load at least.
+const LEAST: Duration = Duration::from_secs(3);
+
 /// A verifier may use a key for a minute before it asks again, and it asks beside a frame.
 const KEYS_ARE_KEPT: Duration = Duration::from_secs(75);
 
@@ -60,7 +63,7 @@ impl SecretsInMemory {
         };
         let world = Arc::new(world);
         let before = pair.live();
-        let span = setup.duration;
+        let span = setup.duration.max(LEAST);
         runtime.block_on(self.load(&world, &verifier, span))?;
         runtime.block_on(async {
             let load = self.load(&world, &verifier, span + Duration::from_secs(10));

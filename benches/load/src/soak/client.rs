@@ -197,6 +197,8 @@ impl Client {
     ) -> bool {
         let began = Instant::now();
         let address = self.verifier.unwrap_or(pair.service);
+        // A verifier on loopback takes anybody, and has no business with the token.
+        let caller = if self.verifier.is_some() { "anybody" } else { caller };
         let head = post("/verify", address, caller, MESSAGE, frame.len());
         let sending = Sending { pair, kind, address, head, body: frame.into() };
         let Some((answer, _)) = self.answered(sending, 200).await else { return false };
