@@ -127,7 +127,7 @@ pub(crate) fn access_keys() -> Result<Vec<Point>> {
             }
             Ok(())
         })?;
-        let bytes = Some(memory()? - before);
+        let bytes = Some(grown(before)?);
         points.push(Point { size: count(size), seconds: seconds / count(ASKED), bytes });
     }
     Ok(points)
@@ -143,15 +143,14 @@ pub(crate) fn replay_entries() -> Result<Vec<Point>> {
     let guard = ReplayGuard::new(std::sync::Arc::clone(&store), Outage::Refuse);
     let now = SystemTime::now();
     let key = SigningKey::derive(&Credentials::new("access", "secret")?, SigningDate::of(now));
-    let accept = |frame: &Verified| {
-        guard.accept(frame).now_or_never().is_some_and(|answer| answer.is_ok())
-    };
+    let accept =
+        |frame: &Verified| guard.accept(frame).now_or_never().is_some_and(|answer| answer.is_ok());
     let asked = (0..ASKED).map(|number| verified(&key, now, number)).collect::<Result<Vec<_>>>()?;
     for frame in &asked {
         accept(frame);
     }
     let (mut points, mut have, before) = (Vec::new(), ASKED, memory()?);
-    for size in sizes(1 << 12) {
+    for size in sizes(1 << 14) {
         for number in have..size {
             accept(&verified(&key, now, number)?);
         }
@@ -160,7 +159,7 @@ pub(crate) fn replay_entries() -> Result<Vec<Point>> {
             let again = asked.iter().filter(|frame| accept(frame)).count();
             if again == 0 { Ok(()) } else { Err("a frame was accepted twice".into()) }
         })?;
-        let bytes = Some(memory()? - before);
+        let bytes = Some(grown(before)?);
         points.push(Point { size: count(size), seconds: seconds / count(ASKED), bytes });
     }
     Ok(points)
@@ -178,4 +177,9 @@ fn verified(key: &SigningKey, now: SystemTime, number: u64) -> Result<Verified> 
 /// The memory of this process, in bytes.
 fn memory() -> Result<f64> {
     Ok(process::resident(std::process::id())? * f64::from(1 << 20))
+}
+
+/// The bytes by which the memory of this process has grown; at least one, for logarithms.
+fn grown(before: f64) -> Result<f64> {
+    Ok((memory()? - before).max(1.0))
 }

@@ -75,7 +75,8 @@ fn chart(svg: &mut String, one: &Measured) {
         let y = |times: f64| bottom - times.log2().clamp(-0.5, DOUBLINGS + 0.5) / DOUBLINGS * SIDE;
         if let Some((bytes, least)) = point.bytes.zip(first.bytes) {
             let y = y(bytes / least);
-            let _ = writeln!(svg, "<circle class=\"memory\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/>");
+            let _ =
+                writeln!(svg, "<circle class=\"memory\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/>");
         }
         let y = y(point.seconds / first.seconds);
         let _ = writeln!(svg, "<circle class=\"time\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>");

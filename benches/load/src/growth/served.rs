@@ -72,7 +72,6 @@ pub(crate) fn uploads(setup: &Setup) -> Result<Vec<Point>> {
         let mut sender = Sender::new(server.address)?;
         let (first, content) = (create(&mut sender, 0).await?, Content::new(&[b'x'; 1024]));
         let (mut points, mut have, mut offset) = (Vec::new(), 1, 0);
-        let before = process::resident(server.id())?;
         for size in sizes(16) {
             for number in have..size {
                 create(&mut sender, number).await?;
@@ -84,31 +83,37 @@ pub(crate) fn uploads(setup: &Setup) -> Result<Vec<Point>> {
                 offset = append(&mut sender, &first, offset, content).await?;
                 times.push(began.elapsed().as_secs_f64());
             }
-            let bytes = Some(grown(&server, before)?);
-            points.push(Point { size: count(size), seconds: median(times.into_iter()), bytes });
+            let seconds = median(times.into_iter());
+            points.push(Point { size: count(size), seconds, bytes: None });
         }
         Result::<_>::Ok(points)
     })?;
     server.stop()?;
     drop(folder);
-    // What is not open any more costs nothing, so that the memory tells nothing.
-    Ok(points.into_iter().map(|point| Point { bytes: None, ..point }).collect())
+    Ok(points)
 }
 
-/// Sends an upload in `size` parts, all in all.
+/// Sends a further part to an upload with `size` parts.
 pub(crate) fn parts(setup: &Setup) -> Result<Vec<Point>> {
     let (folder, server) = receive(setup)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let points = runtime.block_on(async {
         let (mut sender, mut points) = (Sender::new(server.address)?, Vec::new());
         let content = Content::new(&[b'x'; 1024]);
-        for size in sizes(16) {
-            let path = create(&mut sender, size).await?;
-            let (began, mut offset) = (Instant::now(), 0);
-            for _ in 0..size {
+        let (path, mut have, mut offset) = (create(&mut sender, 0).await?, 0, 0);
+        for size in sizes(64) {
+            while have < size {
                 offset = append(&mut sender, &path, offset, content).await?;
+                have += 1;
             }
-            let seconds = began.elapsed().as_secs_f64();
+            let mut times = Vec::new();
+            for _ in 0..TURNS {
+                let began = Instant::now();
+                offset = append(&mut sender, &path, offset, content).await?;
+                times.push(began.elapsed().as_secs_f64());
+                have += 1;
+            }
+            let seconds = median(times.into_iter());
             points.push(Point { size: count(size), seconds, bytes: None });
         }
         Result::<_>::Ok(points)
@@ -139,12 +144,7 @@ async fn create(sender: &mut Sender, number: u64) -> Result<String> {
     }
 }
 
-async fn append(
-    sender: &mut Sender,
-    path: &str,
-    offset: u64,
-    content: Content<'_>,
-) -> Result<u64> {
+async fn append(sender: &mut Sender, path: &str, offset: u64, content: Content<'_>) -> Result<u64> {
     match sender.append(path, offset, content, false).await? {
         Answer { status: 204, offset: Some(offset), .. } => Ok(offset),
         answer => Err(format!("expected a part that counts, found {answer:?}").into()),

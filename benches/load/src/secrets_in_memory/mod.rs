@@ -18,7 +18,7 @@ use tokio::{runtime::Builder, task::JoinSet};
 
 mod search;
 
-use search::{Found, Needles};
+use search::{Found, Needles, STACK};
 
 use crate::{
     Result, Setup,
@@ -134,7 +134,8 @@ fn judge(name: &str, found: &Found) -> Vec<String> {
     let mut wrong = Vec::new();
     for (needle, memory) in found.keys() {
         let is_long_term = !needle.contains(DERIVED);
-        if needle.starts_with("old") {
+        // What the compiler moves leaves copies on stacks, until other calls overwrite them: docs/security.md.
+        if needle.starts_with("old") && memory != STACK {
             wrong.push(format!("the {name} holds {needle} in {memory}"));
         } else if name == "verifier" && is_long_term {
             wrong.push(format!("the {name} holds {needle}, which it must never have"));

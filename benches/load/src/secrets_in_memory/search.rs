@@ -14,6 +14,9 @@ const START: usize = 8;
 /// The memory that is read at a time.
 const PIECE: usize = 1 << 20;
 
+/// The kind of memory that is the stack of a thread.
+pub(crate) const STACK: &str = "a stack";
+
 /// Byte strings to look for, each with a name.
 #[derive(Default)]
 pub(crate) struct Needles {
@@ -41,15 +44,18 @@ impl Needles {
     pub(crate) fn search(&self, id: u32) -> Result<(Found, u64)> {
         let memory = File::open(format!("/proc/{id}/mem"))?;
         let (mut found, mut searched) = (Found::new(), 0);
+        let stacks = stacks(id)?;
         for line in fs::read_to_string(format!("/proc/{id}/maps"))?.lines() {
             let mut columns = line.split_whitespace();
             let (Some(range), Some(rights)) = (columns.next(), columns.next()) else { continue };
-            let kind = columns.nth(3).unwrap_or("anonymous").to_owned();
+            let kind = columns.nth(3).unwrap_or("anonymous");
             if !rights.starts_with("rw") {
                 continue;
             }
             let (from, to) = range.split_once('-').ok_or("expected a range of memory")?;
             let (from, to) = (u64::from_str_radix(from, 16)?, u64::from_str_radix(to, 16)?);
+            let is_stack = stacks.iter().any(|stack| (from..to).contains(stack));
+            let kind = if is_stack { STACK } else { kind }.to_owned();
             searched += to - from;
             self.search_range(&memory, from, to, |name| {
                 *found.entry((name.to_owned(), kind.clone())).or_default() += 1;
@@ -86,6 +92,18 @@ impl Needles {
             }
         }
     }
+}
+
+/// The stack pointers of the threads of a process that stands still (proc(5), `syscall`).
+fn stacks(id: u32) -> Result<Vec<u64>> {
+    let mut stacks = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{id}/task"))? {
+        let text = fs::read_to_string(thread?.path().join("syscall")).unwrap_or_default();
+        let pointer = text.split_whitespace().rev().nth(1);
+        let pointer = pointer.and_then(|pointer| pointer.strip_prefix("0x"));
+        stacks.extend(pointer.and_then(|pointer| u64::from_str_radix(pointer, 16).ok()));
+    }
+    Ok(stacks)
 }
 
 #[cfg(test)]
