@@ -87,11 +87,11 @@ fn measure(name: &'static str, points: Vec<Point>) -> Measured {
     Measured { name, memory: bytes.map(|bytes| exponent(bytes.into_iter())), points, time }
 }
 
-/// The first and the last point.
+/// The time of each point, and the first and the last size.
 fn note(points: &[Point]) -> String {
-    let (first, last) = (points[0], points[points.len() - 1]);
-    let time = |point: Point| format!("{:.4} ms at {}", point.seconds * 1e3, point.size);
-    format!("exponent; {} to {}", time(first), time(last))
+    let times: Vec<_> = points.iter().map(|point| format!("{:.4}", point.seconds * 1e3)).collect();
+    let (first, last) = (points[0].size, points[points.len() - 1].size);
+    format!("exponent; {} ms from {first} to {last}", times.join(", "))
 }
 
 /// Sizes that double from `first` on.

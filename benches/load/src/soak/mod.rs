@@ -151,7 +151,7 @@ impl Soak {
 struct Left {
     files: Vec<usize>,
     computed: Vec<f64>,
-    /// Entries in the spool and among unfinished uploads, of each pair.
+    /// Entries in the spool, and records and data of uploads that are not complete, of each pair.
     entries: Vec<[usize; 2]>,
 }
 
@@ -163,10 +163,12 @@ fn settle(runtime: &Runtime, world: &World, before: &[usize]) -> Result<Left> {
     while Instant::now() < deadline && open_files(watched)? != before {
         thread::sleep(Duration::from_millis(500));
     }
-    let entries = world
-        .pairs
-        .iter()
-        .map(|pair| Ok([entries(&pair.spool())?, entries(&pair.uploads().join(".uploads"))?]));
+    let entries = world.pairs.iter().map(|pair| {
+        let own = pair.uploads().join(".uploads");
+        let unfinished = ["open", "data", "tmp"].map(|kind| entries(&own.join(kind)));
+        let unfinished = unfinished.into_iter().sum::<Result<usize>>()?;
+        Ok([entries(&pair.spool())?, unfinished])
+    });
     let left = Left {
         files: open_files(watched)?,
         computed: watched.ids().into_iter().map(computed).collect::<Result<_>>()?,
@@ -197,16 +199,16 @@ fn report(
     left: &Left,
 ) -> Result {
     show(&world.tally.table());
-    let tenth = setup.duration / 6;
-    let minute = setup.duration / 60;
+    // A minute has some faults and not others; ten have had all of them.
+    let sixth = setup.duration / 6;
     for (process, name) in ["service", "gateway"].into_iter().enumerate() {
-        let span = |from: Duration| memory::median(samples, process, from, from + minute);
-        let (Some(first), Some(last)) = (span(tenth), span(minute * 59)) else {
+        let span = |from: Duration| memory::median(samples, process, from, from + sixth);
+        let (Some(first), Some(last)) = (span(sixth), span(sixth * 5)) else {
             return Err("expected samples of the memory".into());
         };
         let grown = crate::results::count(last) / crate::results::count(first);
         show(&format!(
-            "{name}: RssAnon {first} KiB after a sixth of the time, {last} KiB at its end ({grown:.3}); \
+            "{name}: RssAnon {first} KiB in the second sixth of the time, {last} KiB in the last ({grown:.3}); \
              open files {} before, {} after; {:.1} s computed",
             before[process], left.files[process], left.computed[process]
         ));
