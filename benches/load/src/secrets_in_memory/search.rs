@@ -14,6 +14,9 @@ const START: usize = 8;
 /// The memory that is read at a time.
 const PIECE: usize = 1 << 20;
 
+/// The most bytes of a guard below a stack.
+const GUARD: u64 = 64 * 1024;
+
 /// The kind of memory that is the stack of a thread.
 pub(crate) const STACK: &str = "a stack";
 
@@ -44,17 +47,20 @@ impl Needles {
     pub(crate) fn search(&self, id: u32) -> Result<(Found, u64)> {
         let memory = File::open(format!("/proc/{id}/mem"))?;
         let (mut found, mut searched) = (Found::new(), 0);
-        let stacks = stacks(id)?;
+        let mut guard_ends = None;
         for line in fs::read_to_string(format!("/proc/{id}/maps"))?.lines() {
             let mut columns = line.split_whitespace();
             let (Some(range), Some(rights)) = (columns.next(), columns.next()) else { continue };
             let kind = columns.nth(3).unwrap_or("anonymous");
+            let (from, to) = range.split_once('-').ok_or("expected a range of memory")?;
+            let (from, to) = (u64::from_str_radix(from, 16)?, u64::from_str_radix(to, 16)?);
+            // The stack of a thread, also of one that has ended and is kept for the next, has a guard below
+            // it; what else malloc has mapped has none.
+            let is_stack = guard_ends == Some(from);
+            guard_ends = (rights.starts_with("---") && to - from <= GUARD).then_some(to);
             if !rights.starts_with("rw") {
                 continue;
             }
-            let (from, to) = range.split_once('-').ok_or("expected a range of memory")?;
-            let (from, to) = (u64::from_str_radix(from, 16)?, u64::from_str_radix(to, 16)?);
-            let is_stack = stacks.iter().any(|stack| (from..to).contains(stack));
             let kind = if is_stack { STACK } else { kind }.to_owned();
             searched += to - from;
             self.search_range(&memory, from, to, |name| {
@@ -92,18 +98,6 @@ impl Needles {
             }
         }
     }
-}
-
-/// The stack pointers of the threads of a process that stands still (proc(5), `syscall`).
-fn stacks(id: u32) -> Result<Vec<u64>> {
-    let mut stacks = Vec::new();
-    for thread in fs::read_dir(format!("/proc/{id}/task"))? {
-        let text = fs::read_to_string(thread?.path().join("syscall")).unwrap_or_default();
-        let pointer = text.split_whitespace().rev().nth(1);
-        let pointer = pointer.and_then(|pointer| pointer.strip_prefix("0x"));
-        stacks.extend(pointer.and_then(|pointer| u64::from_str_radix(pointer, 16).ok()));
-    }
-    Ok(stacks)
 }
 
 #[cfg(test)]
