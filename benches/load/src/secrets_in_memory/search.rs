@@ -61,7 +61,8 @@ impl Needles {
             if !rights.starts_with("rw") {
                 continue;
             }
-            let kind = if is_stack { STACK } else { kind }.to_owned();
+            let kind = if is_stack { STACK } else { kind };
+            let kind = format!("{kind}, {} KiB", (to - from) / 1024);
             searched += to - from;
             self.search_range(&memory, from, to, |name| {
                 *found.entry((name.to_owned(), kind.clone())).or_default() += 1;
