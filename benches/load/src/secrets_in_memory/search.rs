@@ -123,7 +123,7 @@ mod tests {
     fn a_needle_over_the_edge_of_a_piece_is_found_once() {
         let mut needles = Needles::default();
         needles.add("edge", b"0123456789").unwrap();
-        let mut bytes = vec![b'.'; 64];
+        let mut bytes = [b'.'; 64];
         bytes[28..38].copy_from_slice(b"0123456789");
         let mut found = 0;
         needles.search_bytes(&bytes[..42], 32, &mut |_| found += 1);

@@ -1,7 +1,6 @@
 //! Requests of one client: each is made, sent, and its answer held against what it must be.
 
 use std::{
-    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -10,16 +9,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
-use hmac::{Hmac, KeyInit, Mac};
+use framesign::SigningOptions;
 use sha2::{Digest, Sha256};
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::{
+    message::{MESSAGE, contains, post, reset, signed, token},
     pair::{ACCESS_KEY, Pair},
     tally::{Failure, Fault, Tally},
     upstream::{self, HASH, NUMBER, Upstream},
@@ -360,48 +355,4 @@ impl Client {
             self.world.tally.problem(format!("{kind}: a wrong answer of pair {}", pair.number));
         }
     }
-}
-
-const MESSAGE: &str = "Content-Type: message/http\r\n";
-
-fn post(path: &str, address: SocketAddr, caller: &str, fields: &str, length: usize) -> Vec<u8> {
-    format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {caller}\r\n{fields}\
-         Content-Length: {length}\r\n\r\n"
-    )
-    .into()
-}
-
-/// A signed head; `head` lacks its Content-Length and its end.
-fn signed(
-    head: &[u8],
-    secret: &str,
-    body: &[u8],
-    now: SystemTime,
-    options: &SigningOptions,
-) -> Result<Vec<u8>> {
-    let key = SigningKey::derive(&Credentials::new(ACCESS_KEY, secret)?, SigningDate::of(now));
-    let end = format!("Content-Length: {}\r\n\r\n", body.len());
-    let head = [head, end.as_bytes()].concat();
-    Ok(sign_head(&head, &key, PayloadHash::of(body), now, options)?)
-}
-
-/// The HMAC-SHA256, in hexadecimal.
-fn token(key: &[u8], message: &[u8]) -> Result<String> {
-    let mac = Hmac::<Sha256>::new_from_slice(key)?;
-    Ok(hex::encode(mac.chain_update(message).finalize().into_bytes()))
-}
-
-fn contains(body: &[u8], text: &str) -> bool {
-    body.windows(text.len()).any(|window| window == text.as_bytes())
-}
-
-/// Sends a part of a request, and resets the connection.
-async fn reset(address: SocketAddr, head: &[u8], body: &[u8]) -> io::Result<()> {
-    let mut socket = TcpStream::connect(address).await?;
-    socket.set_nodelay(true)?;
-    socket.write_all(head).await?;
-    socket.write_all(body).await?;
-    sleep(Duration::from_millis(20)).await;
-    socket.set_zero_linger()
 }

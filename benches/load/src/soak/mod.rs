@@ -23,6 +23,7 @@ use tokio::{
 mod client;
 mod faults;
 mod memory;
+mod message;
 mod pair;
 mod tally;
 mod uploads;
