@@ -74,6 +74,7 @@ fn every_command_for_a_figure_can_be_called() {
         "pipe",
         "upload-parts",
         "uploads",
+        "growth",
     ];
     assert_eq!(called, figures.map(str::to_owned).into());
 }

@@ -13,6 +13,7 @@ mod cores;
 mod documents;
 #[path = "../../support/figure.rs"]
 mod figure;
+mod growth;
 mod histogram;
 mod load;
 mod measure;
@@ -26,8 +27,10 @@ mod replay;
 mod replicas;
 mod request;
 mod results;
+mod secrets_in_memory;
 mod size;
 mod slow;
+mod soak;
 mod upload_replicas;
 
 use cores::Cores;
@@ -90,6 +93,13 @@ enum Figures {
     Replay(replay::Replay),
     /// Signing by hash beside tokens, and many access keys and callers beside one of each
     Tenants(tenants::TenantsOptions),
+    /// Mixed load over service, uploads and gateway with faults: nothing is lost, nothing is wrong, and
+    /// memory stays the same
+    Soak(soak::Soak),
+    /// Time and memory while one thing doubles six times: how fast they grow
+    Growth(growth::Growth),
+    /// Looks for secrets that were rotated away in the memory of service, gateway and verifier
+    SecretsInMemory(secrets_in_memory::SecretsInMemory),
     /// Serves as the reference made of hyper
     #[command(hide = true)]
     Reference,
@@ -153,6 +163,9 @@ fn run(arguments: Arguments) -> Result {
         Figures::UploadReplicas => upload_replicas::run(&setup),
         Figures::Replay(replay) => replay.run(&setup),
         Figures::Tenants(tenants) => tenants.run(&setup),
+        Figures::Soak(soak) => soak.run(&setup),
+        Figures::Growth(growth) => growth.run(&setup),
+        Figures::SecretsInMemory(secrets) => secrets.run(&setup),
         Figures::Reference | Figures::ReferenceProxy { .. } => Ok(()),
     }
 }

@@ -61,6 +61,11 @@ impl Request {
         Self { head: head.into(), tail: frame.into(), ..Self::raw(&[]) }
     }
 
+    /// A head and a body that are written already.
+    pub(crate) fn with_body(head: &[u8], body: &[u8]) -> Self {
+        Self { tail: body.into(), ..Self::raw(head) }
+    }
+
     /// A request that is written already.
     pub(crate) fn raw(request: &[u8]) -> Self {
         let (head, tail, expected) = (request.into(), vec![], vec![]);

@@ -58,12 +58,27 @@ impl Sender {
         content: Content<'_>,
         is_last: bool,
     ) -> Result<Answer> {
-        let is_last = u8::from(is_last);
-        let fields = format!(
-            "Content-Type: application/partial-upload\r\nUpload-Offset: {offset}\r\n\
-             Upload-Complete: ?{is_last}\r\n"
-        );
-        self.send("PATCH", path, &fields, content).await
+        self.send("PATCH", path, &part_fields(offset, is_last), content).await
+    }
+
+    /// Sends the beginning of a part, and resets the connection.
+    pub(crate) async fn append_and_reset(
+        &mut self,
+        path: &str,
+        offset: u64,
+        content: Content<'_>,
+        sent: usize,
+    ) -> Result {
+        let fields = part_fields(offset, false);
+        let head = self.head("PATCH", path, &fields, content)?;
+        let mut socket = TcpStream::connect(self.address).await?;
+        socket.set_nodelay(true)?;
+        socket.write_all(&head).await?;
+        let answer = Answer::read(&mut socket, &mut Vec::new()).await?;
+        if answer.is_interim() {
+            socket.write_all(&content.bytes[..sent]).await?;
+        }
+        Ok(socket.set_zero_linger()?)
     }
 
     /// Asks for the offset of the upload at `path`.
@@ -114,6 +129,14 @@ impl Sender {
         );
         Ok(sign_head(head.as_bytes(), &key, hash, now, &self.options)?)
     }
+}
+
+fn part_fields(offset: u64, is_last: bool) -> String {
+    let is_last = u8::from(is_last);
+    format!(
+        "Content-Type: application/partial-upload\r\nUpload-Offset: {offset}\r\n\
+         Upload-Complete: ?{is_last}\r\n"
+    )
 }
 
 /// Sends a request, its content once it is asked for, and reads the answer, which may come early.

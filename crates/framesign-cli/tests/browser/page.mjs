@@ -260,6 +260,21 @@ async function themes(browser, address) {
   }
 }
 
+/** A head as long as it may be, each byte of which is a piece of its own. */
+async function long(browser, address) {
+  const pluses = 60_000;
+  const { page, problems, close } = await open(browser, address);
+  await fillKeys(page);
+  await page.fill("#input", `GET /?a=${"+".repeat(pluses)} HTTP/1.1\nHost: h\n\n`);
+  await explain(page);
+  assert.equal(await page.locator('.frame .seg[data-mark="plus"]').count(), pluses);
+  await page.locator(".rules button", { hasText: "5.2" }).first().click();
+  assert.equal(await page.locator(".canonical .seg.hot").count(), pluses);
+  assert.deepEqual(problems, []);
+  checks += 2;
+  await close();
+}
+
 async function image(page, scheme) {
   await page.evaluate(() => document.activeElement.blur());
   await page.locator(".rules button", { hasText: "5.2" }).click();
@@ -290,6 +305,7 @@ try {
   await close();
   await keyboard(browser, served.address);
   await themes(browser, served.address);
+  await long(browser, served.address);
   checks += await holdAgainstCurl(served.address);
 } finally {
   await browser.close();

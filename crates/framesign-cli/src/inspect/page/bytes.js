@@ -18,7 +18,8 @@ export function toBase64(bytes) {
 export function element(name, className, children = [], attributes = {}) {
   const made = document.createElement(name);
   if (className) made.className = className;
-  made.append(...[children].flat());
+  // One by one: there may be more of them than a call takes as arguments.
+  for (const child of [children].flat()) made.append(child);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
 }

@@ -80,7 +80,7 @@ class Picture {
   }
 
   lineAt(offset) {
-    return this.canonicalLines.findIndex((line) => offset >= line.start && offset < line.end);
+    return lineAt(this.canonicalLines, offset);
   }
 
   framePanel() {
@@ -161,7 +161,8 @@ class Picture {
     this.pieces.forEach((piece, number) => {
       if (!piece.section) return;
       const key = `${piece.section} ${piece.text}`;
-      groups.set(key, [...(groups.get(key) ?? []), number]);
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(number);
     });
     if (!groups.size) return null;
     const bySection = ([, [one]], [, [other]]) => order(this.pieces[one].section) - order(this.pieces[other].section);
@@ -208,7 +209,7 @@ class Picture {
     this.pieces.forEach((piece, number) => {
       const to = this.lineAt(piece.start);
       for (const [start] of piece.frame) {
-        const from = this.frameLines.findIndex((line) => start >= line.start && start < line.end);
+        const from = lineAt(this.frameLines, start);
         if (from < 0 || to < 0) continue;
         const key = `${from} ${to}`;
         const wire = found.get(key) ?? { from: this.frameRows[from], to: this.canonicalRows[to], part: this.parts[to], pieces: [], ruled: false };
@@ -257,8 +258,9 @@ class Picture {
   }
 
   light(pieces) {
+    const lit = new Set(pieces);
     for (const segment of this.root.querySelectorAll(".seg[data-pieces]")) {
-      const isHot = numbersOf(segment).some((piece) => pieces.includes(piece));
+      const isHot = numbersOf(segment).some((piece) => lit.has(piece));
       segment.classList.toggle("hot", isHot);
     }
     for (const row of this.root.querySelectorAll(".line")) row.classList.toggle("lit", !!row.querySelector(".hot"));
@@ -278,39 +280,31 @@ class MarkedText {
 
   /** A row for each line. */
   render() {
+    const sweep = new Sweep(this.ranges);
     return this.lines.map((line, number) => {
-      const text = element("span", "text", this.segments(line));
+      const ranges = sweep.within(line.start, line.end);
+      const text = element("span", "text", this.segments(line, ranges));
       const row = element("div", "line", text);
       if (this.kind === "frame") row.prepend(element("span", "no", String(line.start), { "aria-hidden": "true" }));
-      const part = this.parts?.[number] ?? this.partOfLine(line);
+      const part = this.parts?.[number] ?? partOf(ranges);
       if (part) row.classList.add(`of-${part}`);
       return row;
     });
   }
 
-  /** The part that most of a line of the frame goes to; the request line has several. */
-  partOfLine({ start, end }) {
-    const parts = new Set(this.within(start, end).map((range) => range.part).filter(Boolean));
-    return parts.size === 1 ? [...parts][0] : null;
-  }
-
-  within(start, end) {
-    return this.ranges.filter((range) => range.start < end && range.end > start);
-  }
-
-  segments({ start, end }) {
-    const ranges = this.within(start, end);
+  segments({ start, end }, ranges) {
     const cuts = new Set([start, end]);
     for (const range of ranges) {
       cuts.add(Math.max(range.start, start));
       cuts.add(Math.min(range.end, end));
     }
     const places = [...cuts].sort((one, other) => one - other);
-    return places.slice(1).map((to, at) => this.segment(places[at], to, ranges));
+    const sweep = new Sweep(ranges);
+    return places.slice(1).map((to, at) => this.segment(places[at], to, sweep.within(places[at], to)));
   }
 
-  segment(start, end, ranges) {
-    const own = ranges.filter((range) => range.start < end && range.end > start);
+  /** Makes an element of bytes that all belong to the ranges `own`. */
+  segment(start, end, own) {
     // The innermost of several marks.
     const length = (range) => range.end - range.start;
     const mark = own.filter((range) => range.mark).sort((one, other) => length(one) - length(other))[0]?.mark;
@@ -327,6 +321,43 @@ class MarkedText {
     }
     return made;
   }
+}
+
+/**
+ * Finds the ranges at places that follow each other. A range is looked at only where it is, so that all places
+ * together cost what the ranges do, and sorting them (a sweep line).
+ */
+class Sweep {
+  constructor(ranges) {
+    const byStart = (one, other) => one.range.start - other.range.start;
+    this.coming = ranges.map((range, order) => ({ range, order })).sort(byStart);
+    this.next = 0;
+    this.open = [];
+  }
+
+  /** The ranges that have bytes from `start` to `end`, in the order that they were given in. */
+  within(start, end) {
+    for (; this.coming[this.next]?.range.start < end; this.next += 1) this.open.push(this.coming[this.next]);
+    this.open = this.open.filter(({ range }) => range.end > start);
+    return this.open.toSorted((one, other) => one.order - other.order).map(({ range }) => range);
+  }
+}
+
+/** The part that all of a line of the frame goes to; the request line has several. */
+function partOf(ranges) {
+  const parts = new Set(ranges.map((range) => range.part).filter(Boolean));
+  return parts.size === 1 ? [...parts][0] : null;
+}
+
+/** The number of the line that has this byte, -1 if none has; lines follow each other without gaps. */
+function lineAt(lines, offset) {
+  let [first, after] = [0, lines.length];
+  while (first < after) {
+    const middle = (first + after) >> 1;
+    if (offset < lines[middle].end) after = middle;
+    else first = middle + 1;
+  }
+  return offset >= lines[first]?.start ? first : -1;
 }
 
 /** The numbers of the pieces that an element stands for. */

@@ -46,9 +46,10 @@ export class Wires {
   /** Brings out the wires of these pieces. */
   light(pieces) {
     this.lit = pieces;
+    const lit = new Set(pieces);
     this.svg.classList.toggle("dim", pieces.length > 0);
     for (const { path, pieces: own } of this.wires) {
-      const isLit = own.some((piece) => pieces.includes(piece));
+      const isLit = own.some((piece) => lit.has(piece));
       path?.classList.toggle("lit", isLit);
       if (isLit) path.parentNode.parentNode.append(path.parentNode);
     }

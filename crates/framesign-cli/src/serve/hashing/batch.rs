@@ -83,7 +83,7 @@ mod tests {
     use crate::serve::hashing::tokens::{Mac, Tokens};
 
     fn job() -> Job {
-        let tokens = Tokens::new([Some(Mac::new(b"key")), None]);
+        let tokens = Tokens::new(Mac::new(b"key"), None);
         let (job, _) = Job::new(tokens, vec![7; 64].into());
         job
     }

@@ -2,6 +2,8 @@
 //!
 //! Not by the `hmac` crate: it keeps its states to itself.
 
+use std::iter;
+
 use sha256_multi::{Digest, Engine, State};
 use zeroize::Zeroizing;
 
@@ -18,9 +20,14 @@ pub(crate) struct Mac {
 
 /// The tokens of one body: under the current secret, and under the previous one if it is live.
 ///
-/// In a box, since they move with each piece: into a batch and back.
+/// In boxes, since they move with each piece: into a batch and back. Each in a box of its own: an `Option` that
+/// holds the MAC itself and is `None` keeps what was in its place before, a MAC most often, and nothing
+/// zeroizes that.
 #[derive(Clone)]
-pub(crate) struct Tokens(Box<[Option<Mac>; 2]>);
+pub(crate) struct Tokens {
+    current: Box<Mac>,
+    previous: Option<Box<Mac>>,
+}
 
 impl Mac {
     /// Begins with a message under a key of any length (RFC 2104 section 2).
@@ -59,29 +66,30 @@ fn state_after(block: &[u8; BLOCK], pad: u8) -> State {
 }
 
 impl Tokens {
-    pub(crate) fn new(macs: [Option<Mac>; 2]) -> Self {
-        Self(Box::new(macs))
+    pub(crate) fn new(current: Mac, previous: Option<Mac>) -> Self {
+        Self { current: Box::new(current), previous: previous.map(Box::new) }
     }
 
     /// Hashes the next piece of the body.
     pub(super) fn update(&mut self, engine: &Engine, piece: &[u8]) {
-        if let [Some(current), Some(previous)] = &mut *self.0 {
-            let lanes = &mut [(&mut current.inner, piece), (&mut previous.inner, piece)];
+        if let Some(previous) = &mut self.previous {
+            let lanes = &mut [(&mut self.current.inner, piece), (&mut previous.inner, piece)];
             engine.update_many(lanes);
         } else {
-            self.states().for_each(|state| state.update(piece));
+            self.current.inner.update(piece);
         }
     }
 
     /// The states that hash the pieces of the body: a lane for each.
     pub(super) fn states(&mut self) -> impl Iterator<Item = &mut State> {
-        self.0.iter_mut().flatten().map(|mac| &mut mac.inner)
+        iter::once(&mut self.current).chain(&mut self.previous).map(|mac| &mut mac.inner)
     }
 
     /// The token under the secret, and that under the previous one if it is live.
-    pub(crate) fn finish(mut self) -> [Option<String>; 2] {
-        // Not moved out of the box, whose memory would keep them: there they are zeroized.
-        self.0.each_mut().map(|mac| Some(hex::encode(mac.as_mut()?.finish())))
+    pub(crate) fn finish(mut self) -> (String, Option<String>) {
+        // Not moved out of the boxes, whose memory would keep them: there they are zeroized.
+        let previous = self.previous.as_mut().map(|mac| hex::encode(mac.finish()));
+        (hex::encode(self.current.finish()), previous)
     }
 }
 
@@ -93,8 +101,8 @@ mod tests {
 
     use super::{Mac, Tokens};
 
-    fn token(key: &[u8], pieces: &[&[u8]]) -> [Option<String>; 2] {
-        let mut tokens = Tokens::new([Some(Mac::new(key)), None]);
+    fn token(key: &[u8], pieces: &[&[u8]]) -> (String, Option<String>) {
+        let mut tokens = Tokens::new(Mac::new(key), None);
         for piece in pieces {
             tokens.update(&Engine::detect(), piece);
         }
@@ -126,7 +134,7 @@ mod tests {
                 "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
             ),
         ] {
-            assert_eq!(token(key, &[message]), [Some(mac.into()), None]);
+            assert_eq!(token(key, &[message]), (mac.into(), None));
         }
     }
 
@@ -138,24 +146,20 @@ mod tests {
                 let (key, message) = (&bytes[..key_len], &bytes[17..17 + len]);
                 let (first, second) = message.split_at(len / 3);
                 let pieces = token(key, &[first, second]);
-                assert_eq!(
-                    pieces,
-                    [Some(expected(key, message)), None],
-                    "key {key_len}, {len} bytes"
-                );
+                assert_eq!(pieces, (expected(key, message), None), "key {key_len}, {len} bytes");
             }
         }
     }
 
     #[test]
     fn previous_secret_has_a_token_of_its_own() {
-        let mut tokens = Tokens::new([Some(Mac::new(b"current")), Some(Mac::new(b"previous"))]);
+        let mut tokens = Tokens::new(Mac::new(b"current"), Some(Mac::new(b"previous")));
         let piece = [7; 1000];
         for _ in 0..3 {
             tokens.update(&Engine::detect(), &piece);
         }
         let body = [7; 3000];
-        let expected = [b"current".as_slice(), b"previous"].map(|key| Some(expected(key, &body)));
+        let expected = (expected(b"current", &body), Some(expected(b"previous", &body)));
         assert_eq!(tokens.finish(), expected);
     }
 }

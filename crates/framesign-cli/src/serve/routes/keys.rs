@@ -45,11 +45,18 @@ pub(crate) async fn keys(
     if keys.is_empty() {
         return Err(not_here());
     }
-    Ok(response::json(&KeysResponse {
+    let answer = KeysResponse {
         access_key: &access_key,
         date: date.to_string(),
         keys: keys.iter().map(|key| key.as_str()).collect(),
-    }))
+    };
+    Ok(response::secret_json(&answer, length(&access_key, keys.len())))
+}
+
+/// The most bytes of an answer: a byte of the access key takes six at most (`\u0001`), a key 64 digits with its
+/// quotes and comma, the rest less than 64.
+fn length(access_key: &str, keys: usize) -> usize {
+    6 * access_key.len() + 67 * keys + 64
 }
 
 /// The access key and the date that the path names, the former percent-encoded.
@@ -73,8 +80,19 @@ fn not_here() -> Problem {
 mod tests {
     use axum::{body::Body, http::Request};
 
-    use super::is_from_loopback;
+    use super::{KeysResponse, is_from_loopback, length};
     use crate::serve::net::{endpoint::PeerAddress, peer::Peer};
+
+    #[test]
+    fn the_longest_answer_has_the_length_that_room_is_made_for() {
+        let (access_key, key) = ("\u{1}".repeat(40), "a".repeat(64));
+        for keys in 1..4 {
+            let date = "20260801".into();
+            let answer = KeysResponse { access_key: &access_key, date, keys: vec![&key; keys] };
+            let text = serde_json::to_vec(&answer).unwrap();
+            assert!(text.len() <= length(&access_key, keys), "{}", text.len());
+        }
+    }
 
     #[test]
     fn request_of_nobody_known_is_not_from_loopback() {

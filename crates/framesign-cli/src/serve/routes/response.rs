@@ -4,7 +4,9 @@ use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
 };
+use bytes::Bytes;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 /// The media type of most answers.
 pub(crate) const JSON: &str = "application/json";
@@ -12,6 +14,16 @@ pub(crate) const JSON: &str = "application/json";
 /// The answer to a request that was let in.
 pub(crate) fn json(members: &impl Serialize) -> Response<Body> {
     of(StatusCode::OK, JSON, text(members))
+}
+
+/// The same for members that are secret. The text is wiped once it is sent, and so is every copy of it that
+/// is made here: none, if it has at most `length` bytes.
+#[expect(clippy::expect_used, reason = "only maps with other keys than text fail")]
+pub(crate) fn secret_json(members: &impl Serialize, length: usize) -> Response<Body> {
+    // One that grows would leave what it had where it was.
+    let mut text = Zeroizing::new(Vec::with_capacity(length));
+    serde_json::to_writer(&mut *text, members).expect("structures of text and numbers are JSON");
+    of(StatusCode::OK, JSON, Bytes::from_owner(text))
 }
 
 /// `members` as JSON.

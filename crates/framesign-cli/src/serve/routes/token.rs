@@ -15,7 +15,7 @@ use crate::serve::{
 
 #[derive(Serialize)]
 struct TokenResponse {
-    token: Option<String>,
+    token: String,
     algorithm: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_token: Option<String>,
@@ -37,6 +37,6 @@ pub(crate) async fn token(
         tokens = app.state.hasher.update(tokens, piece).await.map_err(|_| Problem::panicked())?;
     }
     app.admission.recheck(&permit, Right::Token)?;
-    let [token, previous_token] = tokens.finish();
+    let (token, previous_token) = tokens.finish();
     Ok(response::json(&TokenResponse { token, algorithm: "HMAC-SHA256", previous_token }))
 }

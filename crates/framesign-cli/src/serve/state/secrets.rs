@@ -71,9 +71,9 @@ impl Secrets {
             }
         };
         let check_values = CheckValues::of(&named_tokens(&secrets), &named)?;
-        let has_tokens = secrets[0].is_some();
-        let macs = secrets.map(|secret| secret.map(|secret| tokens::Mac::new(&secret)));
-        let tokens = has_tokens.then(|| Tokens::new(macs));
+        let [current, previous] =
+            secrets.map(|secret| secret.map(|secret| tokens::Mac::new(&secret)));
+        let tokens = current.map(|current| Tokens::new(current, previous));
         Ok(Self { tokens, frames: frames.map(Arc::new), check_values, stamp })
     }
 
