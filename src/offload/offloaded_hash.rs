@@ -190,7 +190,7 @@ impl OffloadedHash {
             return Poll::Ready(answer);
         }
         match &mut state.waiting {
-            Some(_) => {}
+            Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
         Poll::Pending
