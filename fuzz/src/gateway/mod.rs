@@ -13,7 +13,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use framesign::{Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, sign_head};
+use framesign::{
+    Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, protocol::canonical_uri,
+    sign_head,
+};
 use framesign_cli::fuzz_bridge::InMemoryGateway;
 use tempfile::TempDir;
 use tokio::{
@@ -165,8 +168,10 @@ fn frame(message: &Message) -> Vec<u8> {
 /// Whether a request may go through: it is on the route that needs no signature, or signed. If the
 /// upstream has not got all of it, its payload may be cut or another one, but its head is proven.
 fn may_pass(verifier: &Verifier, message: &Message, is_whole: bool) -> bool {
-    let below = message.path().strip_prefix(UNSIGNED.as_bytes());
-    if below.is_some_and(|below| below.is_empty() || below.starts_with(b"/")) {
+    // As the gateway compares it: `/%6fpen` is the same path.
+    let path = canonical_uri(message.path());
+    let below = path.strip_prefix(UNSIGNED);
+    if below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
         return true;
     }
     let verifier = Verifier { requires_digest: !is_whole, ..verifier.clone() };

@@ -50,6 +50,10 @@ impl Sources {
         if matches!(module.last().map(String::as_str), Some("mod" | "lib" | "main")) {
             module.pop();
         }
+        // With a library beside it a binary is a crate of its own.
+        if path == "main.rs" && self.0.contains_key(&module) {
+            return;
+        }
         // Tests may use what they test with.
         if module.last().is_some_and(|name| name == "tests") {
             return;
