@@ -46,6 +46,9 @@ const GROWN: f64 = 1.05;
 /// that: the sweeper lists their records. An hour after the start there are as many as ever.
 const RECORD: f64 = 0.16;
 
+/// Memory is judged if a sixth of the time is as long as this: stores of replays fill for three minutes.
+const STEADY: Duration = Duration::from_mins(5);
+
 /// Uploads that are under way come to their end within this.
 const PATIENCE: Duration = Duration::from_mins(6);
 
@@ -222,7 +225,8 @@ fn report(
         ));
         // A gateway keeps no records.
         let records = if process == 0 { crate::results::count(left.complete) } else { 0.0 };
-        if crate::results::count(last) > crate::results::count(first) * GROWN + records * RECORD {
+        let most = crate::results::count(first) * GROWN + records * RECORD;
+        if sixth >= STEADY && crate::results::count(last) > most {
             world.tally.problem(format!("the memory of the {name} has grown by {grown:.3}"));
         }
         if left.files[process] > before[process] {
