@@ -103,7 +103,7 @@ pub fn uploads(input: &[u8]) {
 ///
 /// # Panics
 ///
-/// Where they are not, or where they are in spite of it.
+/// If one is not verified and should be, or is and should not be.
 pub fn verifying(input: &[u8]) {
     properties::verifying::fuzz(input);
 }

@@ -32,7 +32,7 @@ impl Collector {
         while !rest.is_empty() {
             // Line by line, so that no payload is copied.
             let line = match rest {
-                // Without a call, as in `Lines::next`.
+                // Without a call, as in `Lines::pass_byte`.
                 [_] => 1,
                 _ => memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1),
             };

@@ -32,9 +32,9 @@
 //! # Memory
 //!
 //! A queue has room up to [`OffloadedHash::LIMIT`], and payloads that share a thread share those
-//! bytes, down to 128 KiB each; [`HashPool::with_max_queued`] sets less. A codec reads into the memory of what is hashed again, so that none is allocated on one core to
-//! be freed on another. For that a pool keeps 16 buffers a thread: 1 MiB where reads are of the
-//! default size.
+//! bytes, down to 128 KiB each; [`HashPool::with_max_queued`] sets less. A codec reads into the
+//! memory of what is hashed again, so that none is allocated on one core to be freed on another. For
+//! that a pool keeps 16 buffers a thread: 1 MiB where reads are of the default size.
 //!
 //! # Panics
 //!

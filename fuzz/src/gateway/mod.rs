@@ -38,7 +38,7 @@ use crate::{
 const UNSIGNED: &str = "/open";
 
 /// What a connection takes at the most. Nobody waits for anything but the next byte.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The file of secrets, and the socket of the upstream.
 fn folder() -> &'static TempDir {

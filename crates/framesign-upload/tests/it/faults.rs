@@ -212,6 +212,9 @@ impl FailingObjects {
         id: &MultipartId,
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
+        if self.objects.head(&part(id, parts.len())).await.is_err() {
+            return self.objects.complete_multipart(at, id, parts).await;
+        }
         self.objects.abort_multipart(at, id).await?;
         let listed = self.objects.create_multipart(at).await?;
         for index in 0..parts.len() {

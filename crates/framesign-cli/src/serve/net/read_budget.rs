@@ -42,7 +42,7 @@ impl ReadBudget {
 
     /// For bodies that are handed on: each read costs a write too.
     pub(crate) fn for_handing_on() -> Self {
-        Self::new(2 * 1024 * 1024, 64 * 1024)
+        Self::new(2 * 1024 * 1024, 32 * 1024)
     }
 
     fn new(total: usize, max: usize) -> Self {

@@ -16,8 +16,8 @@ pub(crate) fn json(members: &impl Serialize) -> Response<Body> {
     of(StatusCode::OK, JSON, text(members))
 }
 
-/// The same for members that are secret. The text is wiped once it is sent, and so is every copy of it that
-/// is made here: none, if it has at most `length` bytes.
+/// The same for members that are secret. The text is wiped when it is dropped. Nothing here copies it, if it
+/// has at most `length` bytes.
 #[expect(clippy::expect_used, reason = "only maps with other keys than text fail")]
 pub(crate) fn secret_json(members: &impl Serialize, length: usize) -> Response<Body> {
     // One that grows would leave what it had where it was.
