@@ -215,15 +215,18 @@ impl<S> VerifyLayer<S> {
     }
 
     /// Sets how the id of a request is found in its extensions, for
-    /// [`on_failure`](Self::on_failure); unless set it is not known. With the layers of tower-http
-    /// around this one:
+    /// [`on_failure`](Self::on_failure); unless set it is not known. A layer around this one puts it
+    /// there, such as `SetRequestIdLayer` of tower-http, whose `RequestId` has a `header_value`:
     ///
     /// ```
     /// use framesign::{secrets::MemoryStore, tower::VerifyLayer};
-    /// use tower_http::request_id::RequestId;
+    /// use http::HeaderValue;
+    ///
+    /// #[derive(Clone)]
+    /// struct RequestId(HeaderValue);
     ///
     /// let layer = VerifyLayer::new(MemoryStore::new())
-    ///     .request_id(|extensions| Some(extensions.get::<RequestId>()?.header_value().clone()))
+    ///     .request_id(|extensions| extensions.get().map(|RequestId(value)| value.clone()))
     ///     .on_failure(|failure| eprintln!("request {:?}: {failure}", failure.request_id()));
     /// ```
     #[must_use]
