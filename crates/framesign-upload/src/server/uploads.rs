@@ -15,7 +15,7 @@ use super::{
     names::{FileName, UploadKey, owner},
     problem::Problem,
     record::{Claim, Hash, Phase, Record, milliseconds},
-    store::{Properties, Published, RecordKind, RecordName, Store, StoreError, Version},
+    store::{Place, Properties, Published, RecordKind, RecordName, Store, StoreError, Version},
 };
 
 /// The time for which a process claims an upload in a store that is shared, before it claims it
@@ -333,17 +333,25 @@ impl Uploads {
             let unpublished = match self.store.publish(&whole).await {
                 Ok(Published::Visible) => None,
                 Ok(Published::NameTaken) => Some(Ending::NameTaken),
-                Err(error) if record.is_overdue(&self.limits, self.now()) => {
+                Err(error) => {
+                    let is_overdue = record.is_overdue(&self.limits, self.now());
+                    if !is_overdue && self.store.read(&open(key)).await?.is_some() {
+                        return Err(error);
+                    }
+                    // Too old, or another process has given it up meanwhile: then nobody else would
+                    // find what has just been reserved.
                     self.tell(&error);
                     Some(Ending::Expired)
                 }
-                Err(error) => return Err(error),
             };
             if let Some(ending) = unpublished {
                 // Another process may have made it visible, and cleared the reservation of the name.
                 let published = self.done(key).await?;
                 self.store.clear(&place).await?;
                 self.store.delete(&open(key)).await?;
+                // What another process has reserved between the two: the data are gone. One that does
+                // so after them finds no record, and clears it itself.
+                self.store.clear(&Place { handle: None, ..place }).await?;
                 return Ok(published.map_or(ending, |record| Ending::Visible(Box::new(record))));
             }
             record.claim = None;

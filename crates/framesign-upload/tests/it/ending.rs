@@ -104,7 +104,8 @@ async fn record(kept: &Kept) -> serde_json::Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-async fn delete_data(kept: &Kept) {
+/// Deletes what has come of an upload, behind the back of its record.
+pub(super) async fn delete_data(kept: &Kept) {
     match kept {
         Kept::Directory(folder) => {
             let data = folder.path().join(".uploads/data");

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     client::{Call, Server, now},
-    ending::make_whole,
+    ending::{delete_data, make_whole},
     faults::{Faults, Pause, limits, objects_fail},
     stores::{Kept, PIECE},
 };
@@ -128,6 +128,28 @@ async fn cancellation_and_the_last_part_leave_the_name_free_or_the_file() {
 #[tokio::test]
 async fn sweep_and_the_last_part_leave_the_name_free_or_the_file() {
     last_part_and(1500, |_| Action::Sweep).await;
+}
+
+/// A replica that was about to end an upload, and a sweep that gives it up: neither keeps the name.
+#[tokio::test]
+async fn upload_whose_data_are_gone_leaves_its_name_free() {
+    for call in 0..CALLS {
+        for other in 0..CALLS {
+            for is_first_begun in [false, true] {
+                let seen = format!("{call}, {other}, {is_first_begun}");
+                let kept = objects();
+                let look = Action::Request(Call::new("HEAD", &make_whole(&kept).await));
+                delete_data(&kept).await;
+                let (actions, calls) = ([&look, &Action::Sweep], [call, other]);
+                let later = now() + Duration::from_secs(1000);
+                let [status, _] = both(&kept, actions, later, calls, is_first_begun).await;
+                // 409: a reservation that the sweep has deleted looks like that of another upload.
+                assert!(matches!(status, Some(404 | 409 | 503)), "{seen}: {status:?}");
+                assert_eq!(kept.files().await, [""; 0], "{seen}");
+                assert_eq!(kept.rest().await, [""; 0], "{seen}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
