@@ -9,7 +9,7 @@
 #[cfg(fuzzing)]
 mod gateway;
 #[path = "../../tests/it/naive/mod.rs"]
-#[allow(dead_code, reason = "mutations are for the main package")]
+#[expect(dead_code, reason = "the list of mutations is for the tests of the main package")]
 mod naive;
 #[path = "../../tests/it/properties/mod.rs"]
 mod properties;

@@ -12,11 +12,13 @@
 use sha256_multi::Engine;
 
 mod support {
+    pub(crate) mod one_by_one;
     pub(crate) mod paired;
     pub(crate) mod workload;
 }
 
 use support::{
+    one_by_one::sha2,
     paired::Paired,
     workload::{KIB, Workload},
 };
@@ -27,7 +29,7 @@ fn main() {
     let paired = Paired::from_args();
     let auto = Engine::detect();
     let ratio = |name: &str, target: f64, workload: &Workload| {
-        paired.ratio(name, Some(target), || workload.sha2(), || workload.multi(auto));
+        paired.ratio(name, Some(target), || sha2(workload), || workload.multi(auto));
     };
 
     // A piece of each.
@@ -51,17 +53,17 @@ fn main() {
     for engine in Engine::available() {
         let workload = equal(engine.lanes());
         let name = format!("kernel/{}", engine.name());
-        paired.ratio(&name, None, || workload.sha2(), || workload.multi(engine));
+        paired.ratio(&name, None, || sha2(&workload), || workload.multi(engine));
     }
     for messages in 1..=17 {
         let workload = equal(messages);
         let name = format!("messages/{messages}/{}", auto.kernel_name(messages));
-        paired.ratio(&name, None, || workload.sha2(), || workload.multi(auto));
+        paired.ratio(&name, None, || sha2(&workload), || workload.multi(auto));
     }
     for (messages, piece) in [(2, 64), (4, 64), (16, 64), (2, KIB), (4, KIB), (16, KIB), (64, KIB)]
     {
         let workload = Workload::new(vec![4 * piece; messages], piece);
         let name = format!("small/{messages}x{piece}B");
-        paired.ratio(&name, None, || workload.sha2(), || workload.multi(auto));
+        paired.ratio(&name, None, || sha2(&workload), || workload.multi(auto));
     }
 }

@@ -27,18 +27,23 @@ impl Message {
     }
 }
 
+/// Reads one request after the other.
+fn read_all(mut rest: &[u8], read_one: impl Fn(&[u8]) -> Option<(Message, &[u8])>) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while let Some((message, after)) = read_one(rest) {
+        messages.push(message);
+        rest = after;
+    }
+    messages
+}
+
 /// The requests of a client: RFC 9112 with what sections 2.2 and 6.3 allow a server to take.
 pub(crate) mod lenient {
     use super::Message;
 
     /// Reads all requests, up to the first that cannot be one.
-    pub(crate) fn read(mut rest: &[u8]) -> Vec<Message> {
-        let mut messages = Vec::new();
-        while let Some((message, after)) = read_one(rest) {
-            messages.push(message);
-            rest = after;
-        }
-        messages
+    pub(crate) fn read(bytes: &[u8]) -> Vec<Message> {
+        super::read_all(bytes, read_one)
     }
 
     fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -142,13 +147,8 @@ pub(crate) mod strict {
     /// # Panics
     ///
     /// If something is none, or could be read in two ways.
-    pub(crate) fn read(mut rest: &[u8]) -> Vec<Message> {
-        let mut messages = Vec::new();
-        while let Some((message, after)) = read_one(rest) {
-            messages.push(message);
-            rest = after;
-        }
-        messages
+    pub(crate) fn read(bytes: &[u8]) -> Vec<Message> {
+        super::read_all(bytes, read_one)
     }
 
     /// The first request, and what is behind it.

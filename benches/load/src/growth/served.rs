@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The times that each is measured; the least counts, since other programs can only add to it.
-const TURNS: usize = 31;
+const TURNS: u64 = 31;
 
 /// The time in which the service has taken what has come.
 const SETTLED: Duration = Duration::from_millis(500);
@@ -76,13 +76,7 @@ pub(crate) fn uploads(setup: &Setup) -> Result<Vec<Point>> {
                 create(&mut sender, number).await?;
             }
             have = size;
-            let mut times = Vec::new();
-            for _ in 0..TURNS {
-                let began = Instant::now();
-                offset = append(&mut sender, &first, offset, content).await?;
-                times.push(began.elapsed().as_secs_f64());
-            }
-            let seconds = times.into_iter().fold(f64::INFINITY, f64::min);
+            let seconds = least(&mut sender, &first, &mut offset, content).await?;
             points.push(Point { size: count(size), seconds, bytes: None });
         }
         Result::<_>::Ok(points)
@@ -105,14 +99,8 @@ pub(crate) fn parts(setup: &Setup) -> Result<Vec<Point>> {
                 offset = append(&mut sender, &path, offset, content).await?;
                 have += 1;
             }
-            let mut times = Vec::new();
-            for _ in 0..TURNS {
-                let began = Instant::now();
-                offset = append(&mut sender, &path, offset, content).await?;
-                times.push(began.elapsed().as_secs_f64());
-                have += 1;
-            }
-            let seconds = times.into_iter().fold(f64::INFINITY, f64::min);
+            let seconds = least(&mut sender, &path, &mut offset, content).await?;
+            have += TURNS;
             points.push(Point { size: count(size), seconds, bytes: None });
         }
         Result::<_>::Ok(points)
@@ -141,6 +129,22 @@ async fn create(sender: &mut Sender, number: u64) -> Result<String> {
         Answer { status: 201, location: Some(path), .. } => Ok(path),
         answer => Err(format!("expected a new upload, found {answer:?}").into()),
     }
+}
+
+/// The least time of a further part, over several.
+async fn least(
+    sender: &mut Sender,
+    path: &str,
+    offset: &mut u64,
+    content: Content<'_>,
+) -> Result<f64> {
+    let mut least = f64::INFINITY;
+    for _ in 0..TURNS {
+        let began = Instant::now();
+        *offset = append(sender, path, *offset, content).await?;
+        least = least.min(began.elapsed().as_secs_f64());
+    }
+    Ok(least)
 }
 
 async fn append(sender: &mut Sender, path: &str, offset: u64, content: Content<'_>) -> Result<u64> {

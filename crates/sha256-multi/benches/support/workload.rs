@@ -1,18 +1,15 @@
-//! Messages that arrive in pieces, and what hashes them.
-
-#![allow(dead_code, reason = "each bench asks for a part")]
+//! Messages that arrive in pieces, hashed side by side.
 
 use std::iter;
 
-use sha2::{Digest as _, Sha256, block_api::compress256};
 use sha256_multi::{Digest, Engine, State};
 
 pub(crate) const KIB: usize = 1024;
 
 /// Messages, and how many bytes of each arrive at a time.
 pub(crate) struct Workload {
-    messages: Vec<Vec<u8>>,
-    piece: usize,
+    pub(crate) messages: Vec<Vec<u8>>,
+    pub(crate) piece: usize,
 }
 
 impl Workload {
@@ -22,15 +19,6 @@ impl Workload {
             (0..length).map(|byte| (byte * 31 + i * 7 + (byte >> 8)) as u8).collect()
         });
         Self { messages: messages.collect(), piece }
-    }
-
-    /// The number of messages.
-    pub(crate) fn messages(&self) -> usize {
-        self.messages.len()
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        self.messages.iter().map(|message| message.len() as u64).sum()
     }
 
     /// The pieces of all messages that arrive at the same time, one turn after the other.
@@ -52,25 +40,5 @@ impl Workload {
         let mut digests = vec![[0; 32]; states.len()];
         engine.finalize_many(&mut iter::zip(&states, &mut digests).collect::<Vec<_>>());
         digests
-    }
-
-    /// One message after the other, each in its pieces.
-    pub(crate) fn sha2(&self) -> Vec<Digest> {
-        let hash = |message: &Vec<u8>| {
-            let mut hasher = Sha256::new();
-            message.chunks(self.piece).for_each(|piece| hasher.update(piece));
-            hasher.finalize().into()
-        };
-        self.messages.iter().map(hash).collect()
-    }
-
-    /// The compressions of the whole blocks, and nothing else.
-    pub(crate) fn compressions(&self) -> Vec<[u32; 8]> {
-        let compress = |message: &Vec<u8>| {
-            let mut words = [0; 8];
-            compress256(&mut words, message.as_chunks().0);
-            words
-        };
-        self.messages.iter().map(compress).collect()
     }
 }
