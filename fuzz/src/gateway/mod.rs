@@ -74,7 +74,8 @@ fn send(reads: &[&[u8]]) -> Through {
         let url = format!("unix:{}", socket.display());
         let unsigned = format!("* {UNSIGNED}");
         let secrets = folder().path().join("secrets.toml");
-        let gateway = InMemoryGateway::new(&secrets, &url, &["--unsigned", &unsigned, "--threads", "1"]);
+        let gateway =
+            InMemoryGateway::new(&secrets, &url, &["--unsigned", &unsigned, "--threads", "1"]);
         let (ours, theirs) = StdUnixStream::pair().unwrap();
         let client = task::spawn_local(async move { gateway.serve(theirs).await });
         let answers = time::timeout(PATIENCE, converse(ours, reads)).await;
