@@ -53,7 +53,8 @@ pub(crate) mod lenient {
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
-    fn read_one(mut rest: &[u8]) -> Option<(Message, &[u8])> {
+    /// The first request, and what is behind it.
+    pub(crate) fn read_one(mut rest: &[u8]) -> Option<(Message, &[u8])> {
         let mut first = line(&mut rest)?;
         while first.is_empty() {
             first = line(&mut rest)?;

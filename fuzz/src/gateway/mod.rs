@@ -255,7 +255,7 @@ fn run(input: &[u8]) -> Option<()> {
         let len = usize::from(u16::from_be_bytes([high & 0x3f, *low])).min(after.len());
         let (request, after) = after.split_at(len);
         let made = (high & 0x80 != 0).then(|| signed(request, high & 0x40 == 0)).flatten();
-        is_plain &= made.is_some() && !has_special_fields(request);
+        is_plain &= made.is_some() && is_plain_request(request);
         connection.extend(made.unwrap_or_else(|| request.to_vec()));
         count += 1;
         rest = after;
@@ -270,8 +270,9 @@ fn run(input: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Whether a request says something to the gateway itself, which may keep it from being handed on.
-fn has_special_fields(request: &[u8]) -> bool {
+/// Whether these bytes are one request, whole, that says nothing to the gateway itself which may keep it
+/// from being handed on.
+fn is_plain_request(request: &[u8]) -> bool {
     const SPECIAL: [&str; 9] = [
         "connection",
         "content-digest",
@@ -284,8 +285,11 @@ fn has_special_fields(request: &[u8]) -> bool {
         "upgrade",
     ];
 
-    let [message] = &lenient::read(request)[..] else { return true };
+    let Some((message, [])) = lenient::read_one(request) else { return false };
     let is_special = |name: &&str| !message.values(name).is_empty();
     let is_usual = [&b"GET"[..], b"PUT"].contains(&&message.method[..]);
-    !is_usual || !message.target.starts_with(b"/") || SPECIAL.iter().any(is_special)
+    message.is_whole
+        && is_usual
+        && message.target.starts_with(b"/")
+        && !SPECIAL.iter().any(is_special)
 }

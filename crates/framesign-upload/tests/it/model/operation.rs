@@ -61,7 +61,8 @@ pub(crate) struct Part {
     pub(crate) damage: Damage,
 }
 
-/// The offset that a part says it has.
+/// The offset that a part says it has: by a few bytes another one, most often, since bounds are missed
+/// by one.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) enum Offset {
     OfTheUpload,

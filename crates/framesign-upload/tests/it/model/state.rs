@@ -64,6 +64,14 @@ pub(crate) fn bytes(number: usize, len: usize) -> Vec<u8> {
     (0..len).map(byte).collect()
 }
 
+/// The distance that a byte names: 1 to 8 for most bytes, further for those from 248 on.
+fn near(by: u8) -> usize {
+    match by {
+        0..248 => usize::from(by % 8) + 1,
+        248.. => usize::from(by),
+    }
+}
+
 /// The hash of a whole as Repr-Digest claims it.
 pub(crate) fn claim(number: usize, len: usize) -> String {
     PayloadHash::of(&bytes(number, len)).content_digest()
@@ -85,8 +93,8 @@ impl State {
         let (Phase::Open(offset) | Phase::Complete(offset)) = upload.phase else { return 0 };
         match part.offset {
             Offset::OfTheUpload => offset,
-            Offset::Ahead(by) => offset + usize::from(by),
-            Offset::Behind(by) => offset.saturating_sub(usize::from(by)),
+            Offset::Ahead(by) => offset + near(by),
+            Offset::Behind(by) => offset.saturating_sub(near(by)),
             Offset::Zero => 0,
         }
     }
