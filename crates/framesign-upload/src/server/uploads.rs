@@ -378,6 +378,16 @@ impl Uploads {
         }
     }
 
+    /// Deletes an upload whose creation failed. If the store has noted that it is whole, and only lost its
+    /// answer, it is left to the sweeper: an upload that is whole must have its data.
+    pub(super) async fn give_up(&self, upload: OpenUpload) {
+        match self.look(upload.turn.key()).await {
+            Ok(Look::Whole) => {}
+            Ok(_) => self.remove_quietly(upload).await,
+            Err(error) => self.tell(&error),
+        }
+    }
+
     /// Looks at an upload, without a turn.
     pub(super) async fn look(&self, key: &UploadKey) -> Result<Look, StoreError> {
         let Some((text, version)) = self.store.read(&open(key)).await? else {

@@ -493,3 +493,33 @@ async fn upload_whose_file_is_not_visible_yet_is_ended_by_the_sweeper() {
         assert_eq!(finished, 5);
     }
 }
+
+/// A file that comes in one request: whatever answer of the store is lost, the next sweep ends it.
+#[tokio::test]
+async fn file_in_one_request_is_whole_or_nothing_at_the_next_sweep() {
+    let whole = bytes(2 * PIECE + 1);
+    let mut lengths = [1, 2, 5, usize::MAX].map(|length| (length, 0));
+    for (length, finished) in &mut lengths {
+        for first in 0..24 {
+            for kept in Kept::all() {
+                let seen = format!("{length} {first}");
+                let faults = Faults::at(first, *length, true);
+                let server = Server::shared(objects_fail(&kept, faults), limits(), now());
+                let status = server.call(Call::create("f", &whole, true)).await.status;
+                drop(server);
+                // The claim of the one that has died is over.
+                let later = now() + Duration::from_secs(40);
+                let server = Server::shared(objects_fail(&kept, Faults::none()), limits(), later);
+                let swept = server.uploads.sweep().await.unwrap();
+                assert_eq!(swept.failed, 0, "{seen}");
+                *finished += swept.finished;
+                let files = kept.files().await;
+                assert!(status != 201 || !files.is_empty(), "{seen}");
+                if !files.is_empty() {
+                    assert!(kept.read("f").await == whole, "{seen}");
+                }
+            }
+        }
+    }
+    assert!(lengths.iter().all(|(_, finished)| *finished > 0), "{lengths:?}");
+}

@@ -56,7 +56,7 @@ where
                 Err(other_hash())
             }
             Err(problem) => {
-                uploads.remove_quietly(upload).await;
+                uploads.give_up(upload).await;
                 Err(problem)
             }
         }
