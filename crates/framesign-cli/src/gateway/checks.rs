@@ -25,7 +25,7 @@ const END_TO_END: [HeaderName; 5] = [
 /// # Errors
 ///
 /// 501: a tunnel, another protocol, or a transfer coding beside chunked; 417: an expectation that is
-/// not known; 400: no host or two, or a field of the whole way in Connection.
+/// not known; 400: no host or two, or what cannot be one, or a field of the whole way in Connection.
 pub(crate) fn check(request: &Request<Body>) -> Result<(), Problem> {
     check_protocol(request)?;
     check_transfer_coding(request.headers())?;
@@ -71,6 +71,10 @@ fn check_connection(fields: &HeaderMap) -> Result<(), Problem> {
 /// origin-form has only Host.
 fn check_authority(request: &Request<Body>) -> Result<(), Problem> {
     let host = request.headers().get(header::HOST);
+    if host.is_some_and(|host| !host.as_bytes().iter().all(is_of_host)) {
+        let detail = "expected a host in Host, or nothing";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail).closing());
+    }
     let is_one = match (request.uri().authority(), host) {
         (None, host) => host.is_some(),
         (Some(_), None) => true,
@@ -83,6 +87,12 @@ fn check_authority(request: &Request<Body>) -> Result<(), Problem> {
     }
     let detail = "expected one host, in Host and in the target";
     Err(Problem::new(StatusCode::BAD_REQUEST, detail).closing())
+}
+
+/// Whether a host, or its port, can have a byte (RFC 3986 sections 3.2.2 and 3.2.3). What they are made
+/// of is for the verification; but what is no byte of a host is one field for one reader and two for another.
+fn is_of_host(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte)
 }
 
 #[cfg(test)]
@@ -129,5 +139,15 @@ mod tests {
         assert_eq!(status(Request::get("http://h/")), 200);
         assert_eq!(status(Request::get("http://H/").header("host", "h")), 200);
         assert_eq!(status(Request::get("http://h/").header("host", "other")), 400);
+    }
+
+    #[test]
+    fn host_has_bytes_of_a_host() {
+        for host in ["", "a-b.test:80", "[::1]:8", "%41_~!$&'()*+,;="] {
+            assert_eq!(status(Request::get("/").header("host", host)), 200, "{host}");
+        }
+        for host in ["a HTTP/1.1", "a/b", "a@b", "a\tb", "a\"", "a?", "\u{e9}"] {
+            assert_eq!(status(Request::get("/").header("host", host)), 400, "{host}");
+        }
     }
 }

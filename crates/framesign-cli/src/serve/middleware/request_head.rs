@@ -7,11 +7,11 @@ use axum::{
 
 use crate::serve::{routes::problem::Problem, state::settings::Limits};
 
-/// RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and names it once. What names none or
-/// two may be read in another way by the proxy that it came through.
+/// RFC 9112 section 3.2: a request of HTTP/1.1 names its host, and none of any version names it twice.
+/// What does so may be read in another way by the proxy that it came through.
 pub(crate) fn check_host(request: &Request<Body>) -> Result<(), Problem> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
-    if request.version() != Version::HTTP_11 || hosts == 1 {
+    if hosts == 1 || (hosts == 0 && request.version() != Version::HTTP_11) {
         return Ok(());
     }
     let detail = format!("expected one field Host, found {hosts}");

@@ -130,6 +130,8 @@ fn other_protocols_and_tunnels_are_not_handed_on() {
         (format!("GET http://other/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n"), 400),
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
         (format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nHost: other\r\n\r\n"), 400),
+        (format!("GET / HTTP/1.0\r\nHost: {HOST}\r\nHost: {HOST}\r\n\r\n"), 400),
+        (format!("GET / HTTP/1.1\r\nHost: {HOST} HTTP/1.1\r\n\r\n"), 400),
         (format!("OPTIONS * HTTP/1.1\r\nHost: {HOST}\r\n\r\n"), 401),
     ] {
         let answer = setup.answer(&request);

@@ -360,13 +360,14 @@ fn what_is_no_request_is_answered_without_a_body_and_ends_the_connection() {
 }
 
 #[test]
-fn http_1_1_names_one_host() {
+fn one_host_is_named() {
     let service = Service::start(&[]);
     let two = Request::post("/token", "bytes").field("Host", "other").to(&service);
     assert_eq!((two.status, two.field("connection")), (400, Some("close")));
     let none = service.request("GET /livez HTTP/1.1\r\n\r\n");
     assert_eq!((none.status, none.field("connection")), (400, Some("close")));
     assert_eq!(service.request("GET /livez HTTP/1.0\r\n\r\n").status, 200);
+    assert_eq!(service.request("GET /livez HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n").status, 400);
 }
 
 /// A little that comes soon is waited for, so that the connection can go on.
