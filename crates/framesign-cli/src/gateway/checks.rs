@@ -71,7 +71,7 @@ fn check_connection(fields: &HeaderMap) -> Result<(), Problem> {
 /// origin-form has only Host.
 fn check_authority(request: &Request<Body>) -> Result<(), Problem> {
     let host = request.headers().get(header::HOST);
-    if host.is_some_and(|host| !host.as_bytes().iter().all(is_of_host)) {
+    if host.is_some_and(|host| !host.as_bytes().iter().copied().all(is_of_host)) {
         let detail = "expected a host in Host, or nothing";
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail).closing());
     }
@@ -91,8 +91,8 @@ fn check_authority(request: &Request<Body>) -> Result<(), Problem> {
 
 /// Whether a host, or its port, can have a byte (RFC 3986 sections 3.2.2 and 3.2.3). What they are made
 /// of is for the verification; but what is no byte of a host is one field for one reader and two for another.
-fn is_of_host(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte)
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte)
 }
 
 #[cfg(test)]
