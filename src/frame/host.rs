@@ -9,16 +9,15 @@ use crate::error::{ErrorKind, Expected, Found, FrameError};
 /// The bytes of a registered name or an IPv4 address, as the protocol narrows it.
 const REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"._~%!$&'()*+,;=-");
 
-/// Holds the lines of Host to rule 7.15, and the authority of the target, which begins at its
-/// offset, to Host (rule 7.9).
-pub(crate) fn check<'a>(
-    mut hosts: impl Iterator<Item = PlacedField<'a>>,
+/// Holds the first two lines of Host to rule 7.15, and the authority of the target, which begins at
+/// its offset, to Host (rule 7.9).
+pub(crate) fn check(
+    [first, second]: [Option<PlacedField<'_>>; 2],
     authority: Option<(usize, &[u8])>,
     head_len: usize,
     is_strict: bool,
 ) -> Result<(), FrameError> {
-    let first = hosts.next();
-    if let Some(second) = hosts.next() {
+    if let Some(second) = second {
         return Err(refuse(second.name_at, "one Host", "a further one"));
     }
     let Some(host) = first else {

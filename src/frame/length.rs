@@ -22,10 +22,13 @@ pub(crate) fn content_length<'a>(
             let expected = "one Content-Length";
             return Err(refuse(line.name_at, expected, Found::Text("a further one")));
         }
-        length = if is_strict {
-            Some(number(line.value.raw(), line.value_at)?)
-        } else {
-            agreed(line, length)?
+        let value = line.value.raw();
+        length = match length {
+            // Most heads have one number, and no list.
+            None if is_strict || value.iter().all(u8::is_ascii_digit) => {
+                Some(number(value, line.value_at)?)
+            }
+            _ => agreed(line, length)?,
         };
     }
     Ok(length)

@@ -159,7 +159,8 @@ fn fields(headers: &HeaderMap) -> Result<Vec<Field<'_>>, FrameError> {
 
 /// Holds Host to rule 7.15, and the authority of the target to Host (rule 7.9).
 fn check_host(fields: &[Field<'_>], authority: Option<&[u8]>) -> Result<(), FrameError> {
-    let hosts = fields.iter().filter(|(name, _)| *name == b"host").map(|(_, value)| at_zero(value));
+    let mut hosts = fields.iter().filter(|(name, _)| *name == b"host");
+    let hosts = [hosts.next(), hosts.next()].map(|host| host.map(|(_, value)| at_zero(value)));
     frame::check_host(hosts, authority.map(|authority| (0, authority)), 0, true)
 }
 

@@ -116,7 +116,13 @@ fn settle<N: Names>(keys: &mut [SortKey], names: &N, start: usize, depth: usize)
             continue;
         }
         let rest = |key: SortKey| names.rest(key.number(), start);
-        // Bearers of one name are in their order already.
+        // As Content-Length and Content-Type. Bearers of one name are in their order already.
+        if let &mut [left, right] = run {
+            if N::cmp(rest(left), rest(right)).is_gt() {
+                run.swap(0, 1);
+            }
+            continue;
+        }
         if others.iter().all(|&other| N::is_same(rest(first), rest(other))) {
             continue;
         }
