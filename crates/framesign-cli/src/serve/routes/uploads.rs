@@ -38,7 +38,8 @@ async fn surround(
     let permit = HeldWhileAnswered::new(app.admission.admit_signed()?);
     request.extensions_mut().insert(permit);
     let request_id = RequestId::of(&request);
-    let claimed = claimed_access_key(&request);
+    let claimed =
+        claimed_access_key(&request, app.state.settings.policy.field_names().access_key());
     let mut response = next.run(request).await;
     // The one thing that the service refuses so is an access key of callers who may not upload.
     if response.status() == StatusCode::FORBIDDEN {
@@ -51,11 +52,9 @@ async fn surround(
     Ok(with_request_id(response, &request_id).await)
 }
 
-/// The access key that a request claims, as a line of the log can have it.
-fn claimed_access_key(request: &Request) -> Option<AccessKey> {
-    let value = request
-        .headers()
-        .get("dynata-access-key")
-        .filter(|_| *request.method() != Method::OPTIONS)?;
+/// The access key that a request claims in the field `name`, as a line of the log can have it.
+fn claimed_access_key(request: &Request, name: &str) -> Option<AccessKey> {
+    let is_signed = *request.method() != Method::OPTIONS;
+    let value = request.headers().get(name).filter(|_| is_signed)?;
     Some(AccessKey(value.as_bytes().trim_ascii().escape_ascii().to_string().into()))
 }

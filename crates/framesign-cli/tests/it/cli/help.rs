@@ -108,7 +108,9 @@ fn help_has_no_word_alone_on_a_line() {
         }
         let help = run(&[command, "--help"]);
         for (before, line) in help.lines().zip(help.lines().skip(1)) {
-            let is_alone = !line.is_empty() && !line.contains(' ') && !before.is_empty();
+            // JSON is longer, and has no blank either.
+            let is_word = (1..20).contains(&line.len()) && !line.contains(' ');
+            let is_alone = is_word && !before.is_empty();
             assert!(!is_alone, "{command}: {before:?}, {line:?}");
         }
     }
