@@ -136,13 +136,13 @@ fn file_in_one_request_and_what_is_refused() {
     ] {
         service.wait_for_log(line);
     }
-    let log = service.log();
-    let taken = log.lines().find(|line| line.contains("status=201 ")).unwrap();
+    let lines = service.log();
+    let taken = lines.lines().find(|line| line.contains("status=201 ")).unwrap();
     assert!(taken.ends_with(&format!("access_key=\"{ACCESS_KEY}\"")), "{taken}");
-    let refused = log.lines().filter(|line| line.contains("status=4"));
+    let refused = lines.lines().filter(|line| line.contains("status=4"));
     assert!(
         refused.clone().count() >= 4 && !refused.collect::<String>().contains("access_key="),
-        "{log}"
+        "{lines}"
     );
     // Not signed, and signed with another key.
     let unsigned = "PUT /files/b HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
