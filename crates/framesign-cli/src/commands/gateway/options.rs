@@ -179,8 +179,8 @@ from FRAMESIGN_REPLAY_PASSWORD, or from the file that FRAMESIGN_REPLAY_PASSWORD_
 
 Every option has a variable of its name: --upstream is FRAMESIGN_UPSTREAM.
 
-/health, /livez, /readyz and /metrics are at --admin-listen; every path of --listen is the
-upstream's.
+/health, /livez, /readyz and /metrics are at --admin-listen; every path of --listen
+is the upstream's.
 
 Examples:
   framesign gateway --secrets secrets.toml --upstream http://127.0.0.1:3000

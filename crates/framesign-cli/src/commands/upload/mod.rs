@@ -86,10 +86,10 @@ Examples:
   framesign upload --resume backup.tar https://uploads.example.org/files/
   tar -c /srv | framesign upload - https://uploads.example.org/files/srv.tar
 
-While a file is uploaded, a small file beside it, .NAME.….framesign-upload, says where the upload is;
-if the folder cannot be written, it is in $XDG_STATE_HOME/framesign/uploads. It holds no secret, and
---resume goes on from it after the program was ended. A file that changed since is refused. A pipe
-cannot be resumed.
+While a file is uploaded, a small file beside it, .NAME.….framesign-upload, says where the upload
+is; if the folder cannot be written, it is in $XDG_STATE_HOME/framesign/uploads. It holds no secret,
+and --resume goes on from it after the program was ended. A file that changed since is refused. A
+pipe cannot be resumed.
 
 A server that takes no parts gets the whole by one signed PUT; a pipe must then fit into one part.
 
@@ -100,7 +100,8 @@ or {\"file\":…,\"error\":{\"kind\":…,\"message\":…}}. The kinds are io, in
 too-large, part-size, without-parts, digest, protocol and unavailable.
 
 Exit status: 0 uploaded, 1 the server refused it, names another hash, or the file changed since the
-upload began, 2 wrong usage or configuration, 3 input or output failed, or the server does not answer.";
+upload began, 2 wrong usage or configuration, 3 input or output failed, or the server does not
+answer: run it again with --resume.";
 
 /// The result, as it is told.
 #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! Surrounds every request: gives it an id, and writes its line of the log and its numbers.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,7 +9,7 @@ use std::{
 use axum::{
     body::Body,
     extract::{MatchedPath, State},
-    http::{HeaderValue, Method, Request, Response, Version, header},
+    http::{Extensions, HeaderValue, Method, Request, Response, Version, header},
     middleware::Next,
     response::IntoResponse,
 };
@@ -27,7 +28,11 @@ use crate::serve::{
         trace_parent::TraceParent,
     },
     net::peer::Peer,
-    routes::{problem::Problem, upstream_answer::OfUpstream},
+    routes::{
+        library_problem::{AccessKey, LibraryDetail},
+        problem::Problem,
+        upstream_answer::OfUpstream,
+    },
     state::server_state::ServerState,
 };
 
@@ -56,7 +61,7 @@ pub(crate) async fn log_request(
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    log.denied = response.extensions().get().and_then(Problem::denied);
+    log.note(response.extensions());
     let ends = response.extensions().get().is_some_and(Problem::closes) || !unread.discard().await;
     finish(&mut response, &log.request_id);
     // RFC 9112 section 9.6: a client is told, lest it send its next request there. RFC 9113 section
@@ -97,6 +102,10 @@ struct RequestLog<'a> {
     caller: Option<CallerName>,
     /// What the caller may not do.
     denied: Option<Denied>,
+    /// Why the request was not answered as it hoped for.
+    detail: Option<Cow<'static, str>>,
+    /// The access key that the request has proven.
+    access_key: Option<AccessKey>,
     /// The trace that the request is a part of.
     trace: Option<TraceParent>,
     has_ended: bool,
@@ -115,9 +124,23 @@ impl<'a> RequestLog<'a> {
             peer: request.extensions().get().cloned(),
             caller: request.extensions().get().cloned(),
             denied: None,
+            detail: None,
+            access_key: None,
             trace: TraceParent::of(request.headers()),
             has_ended: false,
         }
+    }
+
+    /// Takes what the routes say of a request for its line.
+    fn note(&mut self, answer: &Extensions) {
+        let problem = answer.get::<Problem>();
+        self.denied = problem.and_then(Problem::denied);
+        self.detail = match problem {
+            // What is denied says more.
+            Some(problem) if self.denied.is_none() => problem.reason().map(Cow::Borrowed),
+            _ => answer.get().map(|LibraryDetail(detail)| Cow::Owned(detail.clone())),
+        };
+        self.access_key = answer.get().cloned();
     }
 
     fn end(&mut self, response: &Response<Body>) {
@@ -133,6 +156,8 @@ impl<'a> RequestLog<'a> {
         let peer = self.peer.as_ref().map(|peer| tracing::field::display(peer.address));
         let caller = self.caller.as_ref().and_then(CallerName::get);
         let denied = self.denied.map(Denied::as_str);
+        let detail = self.detail.as_deref();
+        let access_key = self.access_key.as_ref().map(|AccessKey(text)| &**text);
         if let (Some(callers), Some(name)) = (&self.server.callers, caller) {
             callers.current().count(name, status);
         }
@@ -162,7 +187,9 @@ impl<'a> RequestLog<'a> {
                 ms,
                 peer,
                 caller,
+                access_key,
                 denied,
+                detail,
                 "request"
             );
         }

@@ -61,11 +61,12 @@ pub(crate) async fn verify(
     let keys_of = |_: &Claim| mem::take(&mut *live.lock().unwrap_or_else(PoisonError::into_inner));
     let mut claims = ClaimReader::new(policy);
     let mut verifier = Verifier::new(policy, keys_of, SystemTime::now);
-    let mut refusal = None;
+    let (mut refusal, mut access_key) = (None, None);
     while let Some(piece) = body.next().await? {
         // Read to its end in any case: an early answer would tell at which check it was refused.
         if refusal.is_none() {
             if let Some(claim) = claims.update(&piece) {
+                access_key = Some(claim.access_key().to_vec());
                 let found = keys.keys(claim.access_key(), claim.date()).await;
                 *live.lock().unwrap_or_else(PoisonError::into_inner) =
                     found.map_err(|error| unavailable(&error))?;
@@ -91,7 +92,7 @@ pub(crate) async fn verify(
         },
         (result, _) => result.map(drop),
     };
-    note(&app, &request_id, &result);
+    note(&app, &request_id, access_key.as_deref(), &result);
     Ok(response::json(&VerifyResponse { valid: result.is_ok() }))
 }
 
@@ -139,13 +140,24 @@ impl<'a> ClaimReader<'a> {
     }
 }
 
-fn note(app: &AppState, request_id: &RequestId, result: &Result<(), Refusal>) {
+/// The most characters of an access key in the log, since anybody can claim any.
+const MAX_SHOWN: usize = 64;
+
+fn note(
+    app: &AppState,
+    request_id: &RequestId,
+    access_key: Option<&[u8]>,
+    result: &Result<(), Refusal>,
+) {
     app.state.server.metrics.verified(result.is_ok());
     if let Err(refusal) = result {
         if refusal.reason() == Reason::Replayed {
             app.state.server.metrics.replays.replayed();
         }
         let (request_id, reason) = (request_id.as_str(), refusal.reason().as_str());
-        info!(request_id, reason, %refusal, "a frame was refused");
+        let shown =
+            |key: &[u8]| -> String { key.escape_ascii().take(MAX_SHOWN).map(char::from).collect() };
+        let access_key = access_key.map(shown);
+        info!(request_id, reason, access_key, %refusal, "a frame was refused");
     }
 }

@@ -124,6 +124,16 @@ impl Problem {
         self.0.denied
     }
 
+    /// Why, for the log: the kind of what is wrong with a frame, else the detail if it is a text of our
+    /// own. One that was formatted can have bytes of the client.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        match (self.0.frame, &self.0.detail) {
+            (Some((kind, _)), _) => Some(kind),
+            (None, Cow::Borrowed(detail)) => Some(detail),
+            (None, Cow::Owned(_)) => None,
+        }
+    }
+
     pub(crate) fn closes(&self) -> bool {
         self.0.closes
     }

@@ -47,7 +47,7 @@ impl UploadReceiver {
         }
         let store = store(&uploads.place)
             .map_err(|problem| FatalError::Configuration(format!("--uploads: {problem}")))?;
-        let log = |error: &StoreError| warn!(%error, "uploads");
+        let log = |error: &StoreError| warn!(%error, "the store of uploads failed");
         let replays = Arc::clone(&server.metrics.replays);
         let server = Arc::clone(server);
         let may_upload = move |access_key: &[u8]| {

@@ -96,6 +96,26 @@ fn help_names_what_a_user_needs() {
     assert!(help.replace('\n', " ").contains(&reasons), "{reasons} is missing in {help}");
 }
 
+/// A paragraph that was broken by hand, and is too wide, leaves its last word alone on a line.
+#[test]
+fn help_has_no_word_alone_on_a_line() {
+    for command in
+        ["sign", "explain", "verify", "inspect", "upload", "serve", "gateway", "healthcheck"]
+    {
+        if !run(&["--help"]).contains(&format!("\n  {command} ")) {
+            // A feature that is off.
+            continue;
+        }
+        let help = run(&[command, "--help"]);
+        for (before, line) in help.lines().zip(help.lines().skip(1)) {
+            // JSON is longer, and has no blank either.
+            let is_word = (1..20).contains(&line.len()) && !line.contains(' ');
+            let is_alone = is_word && !before.is_empty();
+            assert!(!is_alone, "{command}: {before:?}, {line:?}");
+        }
+    }
+}
+
 /// [`Run`] asserts the same of the secret key.
 #[test]
 fn keys_in_the_environment_are_not_shown() {

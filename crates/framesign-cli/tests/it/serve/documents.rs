@@ -97,6 +97,16 @@ fn every_metric_of_alerts_and_dashboard_is_there() {
     }
 }
 
+#[test]
+fn every_alert_has_a_row_that_says_what_to_do() {
+    let alerts = include_str!("../../../../../deploy/prometheus/alerts.yaml");
+    let alerts: BTreeSet<_> =
+        alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let described: BTreeSet<_> = rows(PAGE, "| alert | look at | do |").map(|row| row[0]).collect();
+    assert!(alerts.len() >= 9, "{alerts:?}");
+    assert_eq!(alerts, described);
+}
+
 /// The cells of the table that begins with `head`, row by row.
 pub(crate) fn rows(
     page: &'static str,

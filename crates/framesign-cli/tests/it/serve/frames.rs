@@ -282,6 +282,10 @@ fn checks_of_a_verifier_are_settings() {
         sealed(&head, &vec![b'x'; len])
     };
     check_verified(&service, "right", &put("test.com", 5), "valid");
+    // Whose frame it was stands in the log as soon as its head could be read.
+    let altered = String::from_utf8(put("test.com", 5)).unwrap().replacen("PUT /", "PUT /x", 1);
+    check_verified(&service, "altered", altered.as_bytes(), "signature");
+    assert_eq!(refusal(&service, "altered")["access_key"], ACCESS_KEY);
     check_verified(&service, "host", &put("other.com", 5), "host");
     check_verified(&service, "long", &put("test.com", 6), "too-large");
     let claiming = start(&["--max-payload-without-digest", "5", "--log-format", "json"]);

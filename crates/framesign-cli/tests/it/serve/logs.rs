@@ -45,6 +45,31 @@ fn every_request_of_callers_is_a_line() {
 }
 
 #[test]
+fn line_of_a_refusal_says_why() {
+    let service = super::frames::start(&["--log-format", "json"]);
+    for request in [
+        Request::post("/nowhere", ""),
+        Request::post("/verify", "hello"),
+        Request::frame("/sign", "GET / HTTP/1.1\r\n"),
+        Request::new("PUT", "/token"),
+        Request::post("/token", "hello"),
+    ] {
+        request.to(&service);
+    }
+    let requests = requests(service);
+    let details: Vec<_> = requests.iter().map(|line| line["detail"].as_str()).collect();
+    let expected = [
+        Some("there is nothing at this path"),
+        Some("expected a body of message/http"),
+        // Its sentence can have bytes of the frame.
+        Some("truncated-head"),
+        None,
+        None,
+    ];
+    assert_eq!(details, expected);
+}
+
+#[test]
 fn level_says_what_is_left_out() {
     for (level, count) in [("error", 0), ("warn", 0), ("info", 1), ("debug", 2)] {
         let service = Service::start(&["--log-format", "json", "--log-level", level]);

@@ -126,6 +126,24 @@ fn file_in_one_request_and_what_is_refused() {
     assert_eq!(send(&service, &frame("PUT", "/files/b", &[], &[0; 1001])).status, 413);
     let long = [("Upload-Complete", "?0"), ("Upload-Length", "1501")];
     assert_eq!(send(&service, &frame("POST", "/files/b", &long, b"x")).status, 413);
+    // The log says who sent what was taken, and why the rest was not, as the answers do.
+    for line in [
+        "method=\"PUT\" route=\"files\" status=201 ",
+        "status=409 ",
+        "detail=\"there is a file of this name; choose another name\"",
+        "detail=\"expected a name of 1 to 200 ASCII letters",
+        "detail=\"expected an upload of at most 1500 bytes\"",
+    ] {
+        service.wait_for_log(line);
+    }
+    let lines = service.log();
+    let taken = lines.lines().find(|line| line.contains("status=201 ")).unwrap();
+    assert!(taken.ends_with(&format!("access_key=\"{ACCESS_KEY}\"")), "{taken}");
+    let refused = lines.lines().filter(|line| line.contains("status=4"));
+    assert!(
+        refused.clone().count() >= 4 && !refused.collect::<String>().contains("access_key="),
+        "{lines}"
+    );
     // Not signed, and signed with another key.
     let unsigned = "PUT /files/b HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
     assert_eq!(send(&service, unsigned.as_bytes()).status, 401);
