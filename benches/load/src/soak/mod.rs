@@ -61,7 +61,7 @@ pub(crate) struct Soak {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// The requests in a second, beside uploads
-    #[arg(long, value_name = "N", default_value_t = 60.0)]
+    #[arg(long, value_name = "N", default_value_t = 180.0)]
     rate: f64,
     /// A small file system of its own, which is filled and frozen (fsfreeze); without it those two faults
     /// are left out
