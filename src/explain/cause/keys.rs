@@ -126,7 +126,7 @@ fn bare(key: &[u8]) -> Option<Vec<u8>> {
     let trimmed = key.trim_ascii();
     let quoted = |quote: &[u8]| trimmed.strip_prefix(quote)?.strip_suffix(quote);
     let bare = quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(trimmed);
-    (bare.len() < key.len()).then(|| bare.to_vec())
+    (bare != key).then(|| bare.to_vec())
 }
 
 fn order(search: &mut Search<'_>, derivation: &Derivation<'_>) {

@@ -5,6 +5,7 @@ mod fault;
 mod faults;
 mod other_side;
 mod random;
+mod repairs;
 
 use framesign::explain::Repair;
 

@@ -3,8 +3,10 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
+    future::Ready,
     io,
     sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
 };
 
 use axum::body::Body;
@@ -23,7 +25,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{
     cases::readable,
@@ -419,4 +421,32 @@ async fn plain_hyper_serves_behind_the_layer() {
         assert_eq!((answer.status, answer.body.as_str()), (status, body));
     }
     server.await.unwrap();
+}
+
+/// One that is ready or fails when the test says so.
+#[derive(Clone)]
+struct Busy(Poll<Result<(), &'static str>>);
+
+impl Service<Request<VerifyingBody<Full<Bytes>>>> for Busy {
+    type Response = Response<Full<Bytes>>;
+    type Error = &'static str;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0
+    }
+
+    fn call(&mut self, _: Request<VerifyingBody<Full<Bytes>>>) -> Self::Future {
+        panic!("it was not ready");
+    }
+}
+
+#[test]
+fn the_layer_is_as_ready_as_the_service_behind_it() {
+    for readiness in [Poll::Pending, Poll::Ready(Ok(())), Poll::Ready(Err("closed"))] {
+        let mut service = layer().layer(Busy(readiness));
+        let cx = &mut Context::from_waker(Waker::noop());
+        let found = Service::<Request<Full<Bytes>>>::poll_ready(&mut service, cx);
+        assert_eq!(found, readiness);
+    }
 }
