@@ -3,7 +3,7 @@
 
 use framesign::{
     Credentials, PayloadHash, Rules,
-    explain::{Case, Evidence, Explanation, find_cause},
+    explain::{Case, Evidence, Explanation, Repair, find_cause},
 };
 
 const FRAME: &str = "PUT /a//b/../c%2Fd/x%7Ey+z/?b=2&a=1&b=1&e&p=a+b&s=a%20b&t=%7E&u=%2541 HTTP/1.1\r\n\
@@ -20,9 +20,10 @@ fn repairs(frame: &str, theirs: &str, evidence: &Evidence) -> Vec<&'static str> 
     let keys = Credentials::new("access", "secret").unwrap();
     let case =
         Case::new(frame.as_bytes(), Rules::lenient()).keys(keys, "20230801".parse().unwrap());
-    let cause = find_cause(&case, evidence).unwrap();
-    let cause = cause.unwrap_or_else(|| panic!("no cause of {theirs:?}"));
-    [&[cause.repair], &cause.also[..]].concat().into_iter().map(|one| one.as_str()).collect()
+    let Some(found) = find_cause(&case, evidence).unwrap() else {
+        panic!("no cause of {theirs:?}");
+    };
+    [&[found.repair], &found.also[..]].concat().into_iter().map(Repair::as_str).collect()
 }
 
 /// By the canonical request of the other side, and by its hash alone.
