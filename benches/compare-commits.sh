@@ -2,12 +2,12 @@
 # Prints how long this tree takes to sign each FRAME, beside COMMIT: the ratio of the medians, 1 if as long.
 # Both are built in five places. Where code lies in memory changes its time by one or two percent, which is
 # as much as the differences that are looked for; five places have five layouts.
-# Call: scripts/compare-commits COMMIT FRAME…
+# Call: benches/compare-commits.sh COMMIT FRAME…
 set -eu
 shopt -s inherit_errexit
 
 if [ $# -lt 2 ]; then
-    echo "usage: scripts/compare-commits COMMIT FRAME…" >&2
+    echo "usage: benches/compare-commits.sh COMMIT FRAME…" >&2
     exit 2
 fi
 commit=$1
