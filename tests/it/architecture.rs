@@ -64,9 +64,9 @@ fn versions_in_the_guide_are_those_of_the_manifest() {
     let named: Vec<_> = sentence.split('`').skip(1).collect();
     assert_eq!(named.len(), 10, "{named:?}");
     for pair in named.chunks_exact(2) {
-        let (name, version) = (pair[0], pair[1].trim_start());
-        let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap();
-        let version = version[..end].trim_end_matches('.');
+        let (name, rest) = (pair[0], pair[1].trim_start());
+        let is_other = |c: char| !c.is_ascii_digit() && c != '.';
+        let version = rest.split(is_other).next().unwrap().trim_end_matches('.');
         let is_of = |line: &&str| {
             line.starts_with(&format!("{name} = {{ version = \"{version}"))
                 && line.ends_with("optional = true }")

@@ -53,8 +53,8 @@ pub(crate) struct Options {
 }
 
 const AFTER_HELP: &str = "\
-Keys are optional: they can be typed into the page. The secret key comes from FRAMESIGN_SECRET_KEY or
---secret-key-file, never from an argument, which is public.
+Keys are optional: they can be typed into the page. The secret key comes from FRAMESIGN_SECRET_KEY
+or --secret-key-file, never from an argument, which is public.
 
 Examples:
   framesign inspect --open

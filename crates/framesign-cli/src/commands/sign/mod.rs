@@ -103,10 +103,10 @@ Examples:
   framesign sign --payload-hash \"$(sha256sum < upload | cut -c 1-64)\" head.http
 
 --emit takes one FILE and reads it twice. If it changes meanwhile the exit status is 3, and what was
-written is not a valid frame: do not send it. A pipe is kept in a temporary file, on disk if TMPDIR is
-on disk, so that memory stays small. Nothing is written of a frame that is refused. A timestamp,
-content-digest or dynata-nonce that is there is kept; a content-digest of another payload is refused.
-With --payload-hash FILE is a head, and the signed head is written.
+written is not a valid frame: do not send it. A pipe is kept in a temporary file, on disk if TMPDIR
+is on disk, so that memory stays small. Nothing is written of a frame that is refused. A timestamp,
+content-digest or dynata-nonce that is there is kept; a content-digest of another payload is
+refused. With --payload-hash FILE is a head, and the signed head is written.
 
 With --json each line is {\"file\":…,\"signature\":…,\"string_to_sign\":…}
 or {\"file\":…,\"error\":{\"kind\":…,\"message\":…,\"offset\":…}}.

@@ -66,7 +66,7 @@ fn upload_anew_tells_of_the_one_that_it_leaves() {
     let mut command = upload(broken.home.path());
     let run = Run::of(command.arg(&broken.path).arg(broken.wire.url("f")));
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.err.ends_with("goes on with it; this one begins anew\n"), "{run:?}");
+    assert!(run.err.ends_with("--resume goes on with it; this one begins anew\n"), "{run:?}");
     assert_eq!(run.err.lines().count(), 1, "{run:?}");
     broken.assert_complete();
 }
