@@ -101,8 +101,8 @@ or {\"file\":…,\"error\":{\"kind\":…,\"message\":…}}. The kinds are io, in
 too-large, part-size, without-parts, digest, protocol and unavailable.
 
 Exit status: 0 uploaded, 1 the server refused it, names another hash, or the file changed since the
-upload began, 2 wrong usage or configuration, 3 input or output failed, or the server does not
-answer.";
+upload began, 2 wrong usage or configuration,
+3 input or output failed, or the server does not answer.";
 
 /// The result, as it is told.
 #[derive(Serialize)]
