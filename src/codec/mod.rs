@@ -2,7 +2,8 @@
 //!
 //! [`SigningCodec`] and `VerifyingCodec` are [`Decoder`](tokio_util::codec::Decoder)s: what a
 //! connection receives goes in, events of one frame after another come out. [`FramedRead`] joins
-//! one with anything that is [`AsyncRead`](tokio::io::AsyncRead).
+//! one with anything that is [`AsyncRead`](tokio::io::AsyncRead). Neither writes anything: to send
+//! a signed frame, write the head that `sign_head` makes (feature `verify`), then the payload.
 //!
 //! ```text
 //!   bytes ──► Head ──► Data ──► Data … ──► Signed, Verified ──► Head …

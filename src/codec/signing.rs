@@ -31,6 +31,9 @@ pub enum SigningEvent {
 
 /// A [`Decoder`] that signs one frame of a connection after another. Reading is strict.
 ///
+/// It yields the signature of each frame that is received, and adds nothing to the frame: a signed
+/// frame, to be sent, has the head that `sign_head` makes (feature `verify`).
+///
 /// ```
 /// use framesign::codec::{SigningEvent, SigningCodec};
 /// use framesign::{Credentials, SigningKey};

@@ -17,8 +17,23 @@ use crate::{
 /// Signs every request that reqwest sends (protocol section 9).
 ///
 /// **Each attempt is signed anew**, with another nonce, the time and the key of that moment: put it
-/// below a middleware that sends requests again. [`RequestSigner`] says what is made explicit before;
-/// here `accept: */*`, which reqwest adds, is too.
+/// below a middleware that sends requests again, such as that of reqwest-retry.
+///
+/// ```
+/// use framesign::{client::RequestSigner, reqwest::SigningMiddleware};
+/// use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware};
+///
+/// fn client(
+///     signer: RequestSigner,
+///     retries: impl Middleware,
+/// ) -> reqwest::Result<ClientWithMiddleware> {
+///     // The first one is the outermost.
+///     let client = ClientBuilder::new(SigningMiddleware::client_builder().build()?).with(retries);
+///     Ok(client.with(SigningMiddleware::new(signer)).build())
+/// }
+/// ```
+///
+/// [`RequestSigner`] says what is made explicit before; here `accept: */*`, which reqwest adds, is too.
 ///
 /// The body of a request is one of these:
 ///

@@ -14,22 +14,25 @@
 //! use axum::{Extension, Router, body::Body, http::StatusCode, routing::put};
 //! use framesign::{http::Verification, secrets::{MemoryStore, Secret}, tower::VerifyLayer};
 //! use http_body_util::BodyExt;
-//! use tokio::{fs::{self, File}, io::AsyncWriteExt};
+//! use tempfile::NamedTempFile;
+//! use tokio::{fs::File, io::AsyncWriteExt};
 //!
 //! /// Receives an upload of any size, and makes it visible once it is verified.
 //! async fn upload(
 //!     Extension(verification): Extension<Verification>,
-//!     mut body: Body,
+//!     body: Body,
 //! ) -> Result<StatusCode, StatusCode> {
-//!     receive(&mut body).await.map_err(|_| StatusCode::BAD_REQUEST)?;
+//!     // No other request writes to this file. It is deleted unless it is renamed.
+//!     let part = NamedTempFile::new_in(".").map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+//!     receive(body, &part).await.map_err(|_| StatusCode::BAD_REQUEST)?;
 //!     // Only here is it known that every byte came from whom it says.
 //!     let _verified = verification.verified().map_err(|_| StatusCode::UNAUTHORIZED)?;
-//!     fs::rename("upload.part", "upload").await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+//!     part.persist("upload").map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
 //!     Ok(StatusCode::CREATED)
 //! }
 //!
-//! async fn receive(body: &mut Body) -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut file = File::create("upload.part").await?;
+//! async fn receive(mut body: Body, part: &NamedTempFile) -> Result<(), axum::BoxError> {
+//!     let mut file = File::from_std(part.reopen()?);
 //!     while let Some(frame) = body.frame().await {
 //!         file.write_all(&frame?.into_data().unwrap_or_default()).await?;
 //!     }

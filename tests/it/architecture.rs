@@ -54,6 +54,27 @@ fn every_item_to_change_is_defined() {
     }
 }
 
+/// The packages whose types are in public interfaces.
+#[test]
+fn versions_in_the_guide_are_those_of_the_manifest() {
+    let guide = include_str!("../../docs/integrations.md");
+    let (_, sentence) = guide.split_once("Types of other packages").unwrap();
+    let (sentence, _) = sentence.split_once(".\n").unwrap();
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let named: Vec<_> = sentence.split('`').skip(1).collect();
+    assert_eq!(named.len(), 10, "{named:?}");
+    for pair in named.chunks_exact(2) {
+        let (name, rest) = (pair[0], pair[1].trim_start());
+        let is_other = |c: char| !c.is_ascii_digit() && c != '.';
+        let version = rest.split(is_other).next().unwrap().trim_end_matches('.');
+        let is_of = |line: &&str| {
+            line.starts_with(&format!("{name} = {{ version = \"{version}"))
+                && line.ends_with("optional = true }")
+        };
+        assert_eq!(manifest.lines().filter(is_of).count(), 1, "{name} {version}");
+    }
+}
+
 /// What the library depends on without features: nothing that spawns threads or polls.
 #[test]
 fn library_without_features_has_no_async_runtime() {

@@ -139,4 +139,16 @@ mod tests {
     fn definitions_are_sound() {
         Cli::definition().debug_assert();
     }
+
+    /// Longer ones would be broken, and leave a word or two on a line of their own.
+    #[test]
+    fn lines_after_the_help_fit_into_its_width() {
+        let definition = Cli::definition();
+        for command in std::iter::once(&definition).chain(definition.get_subcommands()) {
+            let after = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            for line in after.lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+            }
+        }
+    }
 }

@@ -111,12 +111,13 @@ impl Client {
         upload::upload(&self.settings, source, Url::new(url)?).await
     }
 
-    /// Goes on with an upload to `url` that was broken off, at the URL that [`Event::Created`] told.
+    /// Goes on with an upload that was broken off. `url` is the one that [`upload`](Self::upload)
+    /// had, and `upload` the one that [`Event::Created`] told.
     ///
     /// The source has to be the same, at the same position. What the server has is read again, for
     /// the hash of the whole, and not sent: so a source with other bytes there is refused at the
-    /// end. To see earlier that a file changed is up to the caller, who can compare its
-    /// [`stamp`](Source::stamp).
+    /// end. To see earlier that a file changed is up to the caller, who can keep its
+    /// [`stamp`](Source::stamp) and compare it.
     ///
     /// # Errors
     ///

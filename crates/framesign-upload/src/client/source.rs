@@ -33,7 +33,8 @@ pub(super) struct SourceFile {
 
 /// The state of a file as far as it is known without reading it, by which a change is seen.
 ///
-/// Its text holds all of it, for programs that keep it to resume an upload.
+/// Its text holds all of it: a program that resumes uploads keeps the text, and compares it with
+/// that of the file as it is then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStamp {
     length: u64,

@@ -44,7 +44,8 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = Input::parser())]
     file: Input,
 
-    /// Where to upload it to; to a URL that ends with / the name of FILE is added
+    /// Where to upload it to, at `framesign serve --uploads` /files/NAME; to a URL that ends with / the
+    /// name of FILE is added
     #[arg(value_name = "URL", value_hint = ValueHint::Url, value_parser = url)]
     url: Uri,
 
@@ -88,8 +89,8 @@ Examples:
 
 While a file is uploaded, a small file beside it, .NAME.….framesign-upload, says where the upload
 is; if the folder cannot be written, it is in $XDG_STATE_HOME/framesign/uploads. It holds no secret,
-and --resume goes on from it after the program was ended. A file that changed since is refused. A
-pipe cannot be resumed.
+and --resume goes on from it after the program was ended. Without --resume the upload begins anew. A
+file that changed since is refused. A pipe cannot be resumed.
 
 A server that takes no parts gets the whole by one signed PUT; a pipe must then fit into one part.
 
@@ -100,8 +101,8 @@ or {\"file\":…,\"error\":{\"kind\":…,\"message\":…}}. The kinds are io, in
 too-large, part-size, without-parts, digest, protocol and unavailable.
 
 Exit status: 0 uploaded, 1 the server refused it, names another hash, or the file changed since the
-upload began, 2 wrong usage or configuration, 3 input or output failed, or the server does not
-answer: run it again with --resume.";
+upload began, 2 wrong usage or configuration,
+3 input or output failed, or the server does not answer: run it again with --resume.";
 
 /// The result, as it is told.
 #[derive(Serialize)]
@@ -160,8 +161,9 @@ async fn upload(
     let watch = Arc::new(Watch::new(&options.file, source.length(), state));
     let observer = Arc::clone(&watch);
     let client = client.observe(move |event| observer.observe(&event));
-    if options.resume
-        && let Some(state) = &watch.state
+    if !options.resume {
+        watch.tell_of_what_is_left();
+    } else if let Some(state) = &watch.state
         && let Some((saved, path)) = state.load(|problem| watch.warn(problem))
     {
         if !state.is_of_source(&saved) {
@@ -215,6 +217,18 @@ impl Watch {
                 self.warn(&format_args!("{problem}; trying again in {:.1} s", pause.as_secs_f64()));
             }
             _ => {}
+        }
+    }
+
+    /// Warns of an upload of the same file that `--resume` would have gone on with.
+    fn tell_of_what_is_left(&self) {
+        let Some(state) = &self.state else { return };
+        // What is no state is nothing to go on with.
+        if state.load(|_| {}).is_some_and(|(saved, _)| state.is_of_source(&saved)) {
+            self.warn(
+                &"an upload of it to this URL has not ended, and --resume goes on with it; this one \
+                  begins anew",
+            );
         }
     }
 

@@ -54,7 +54,8 @@ impl Secrets {
         ];
         // Who verifies with keys from elsewhere need not have any secret.
         if secrets[0].is_none() && !matches!(source, SecretsSource::Elsewhere) {
-            return Err(missing(SECRET));
+            let problem = "expected SECRET or SECRET_FILE, the secret of /token, found neither";
+            return Err(FatalError::Configuration(problem.into()));
         }
         let pair = Pair::read(environment, warnings)?;
         let (frames, named, stamp) = match (source, pair) {

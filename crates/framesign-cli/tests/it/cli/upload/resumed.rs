@@ -61,6 +61,17 @@ fn upload_goes_on_where_it_was() {
 }
 
 #[test]
+fn upload_anew_tells_of_the_one_that_it_leaves() {
+    let broken = BrokenOff::new("source");
+    let mut command = upload(broken.home.path());
+    let run = Run::of(command.arg(&broken.path).arg(broken.wire.url("f")));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.err.ends_with("--resume goes on with it; this one begins anew\n"), "{run:?}");
+    assert_eq!(run.err.lines().count(), 1, "{run:?}");
+    broken.assert_complete();
+}
+
+#[test]
 fn state_is_private_and_has_no_secret() {
     let broken = BrokenOff::new("source");
     let state = broken.state();
@@ -113,7 +124,7 @@ fn file_that_changed_since_is_refused() {
         // Anew, it is another upload.
         let mut command = upload(broken.home.path());
         let run = Run::of(command.arg(&broken.path).arg(broken.wire.url("f")));
-        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(run.done().split(' ').count(), 3);
         let content = fs::read(&broken.path).unwrap();
         assert!(fs::read(broken.receiver.path("f")).unwrap() == content);
         assert!(states(broken.home.path()).is_empty());
