@@ -3,7 +3,7 @@
 
 use framesign::{
     Credentials, PayloadHash, Rules,
-    explain::{Case, Evidence, Explanation, Repair, find_cause},
+    explain::{Case, Evidence, Explanation, Repair, Side, find_cause},
 };
 
 const FRAME: &str = "PUT /a//b/../c%2Fd/x%7Ey+z/?b=2&a=1&b=1&e&p=a+b&s=a%20b&t=%7E&u=%2541 HTTP/1.1\r\n\
@@ -228,4 +228,19 @@ fn line_ends_of_the_payload() {
         let theirs = format!("PUT\n/\n\ncontent-length:{len}\nhost:h\n\n{hash}");
         assert_found(&frame, &theirs, expected);
     }
+}
+
+/// Values that clients and proxies write instead, found without the other side's canonical request.
+#[test]
+fn rewritten_values() {
+    let of_type = ["Text/Plain", "Text/Plain;  v; charset=utf-8", "Text/Plain;  v;charset=UTF-8"];
+    assert_each_found("field-rewritten", &of_type.map(|value| ("Text/Plain;  v", value)));
+    let hosts = ["Test.example:8080", "Test.example:443", "localhost", "127.0.0.1"];
+    assert_each_found("field-rewritten", &hosts.map(|host| ("Test.example", host)));
+}
+
+#[test]
+fn sides_have_names() {
+    let names = [Side::Ours, Side::Theirs, Side::Between].map(Side::as_str);
+    assert_eq!(names, ["ours", "theirs", "between"]);
 }
