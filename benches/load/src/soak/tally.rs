@@ -66,7 +66,8 @@ impl Fault {
             // Who is refused while it sends may find the connection closed before it reads why.
             Self::DiskFull | Self::StoreStalled => matches!(failure, Broken | Refused(503)),
             Self::UpstreamStalled => failure == Refused(504),
-            Self::ClockStepped => matches!(failure, Broken | Refused(401)),
+            // 409: a body that came while the clock was set on has outlived its time of signing.
+            Self::ClockStepped => matches!(failure, Broken | Refused(401 | 409)),
             Self::UpstreamReset | Self::Rotated => false,
         }
     }
