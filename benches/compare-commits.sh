@@ -91,6 +91,6 @@ for frame in "${frames[@]}"; do
         done >"$places/$side"
     done
     awk -v name="$(basename "$frame")" -v before="$(median <"$places/before")" \
-        -v after="$(median <"$places/after")" -v each="$(paste -sd ' ' "$places/before" "$places/after")" \
+        -v after="$(median <"$places/after")" -v each="$(cat "$places/before" "$places/after" | paste -sd ' ')" \
         'BEGIN { printf "%s: %.3f (%d and %d ns; by place %s)\n", name, after / before, after, before, each }'
 done
