@@ -8,8 +8,8 @@
 
 #[path = "../../crates/framesign-upload/tests/it/client.rs"]
 mod client;
-#[path = "../../crates/framesign-upload/tests/it/faults.rs"]
-mod faults;
+#[path = "../../crates/framesign-upload/tests/it/failing.rs"]
+mod failing;
 #[path = "../../crates/framesign-upload/tests/it/model/mod.rs"]
 pub(crate) mod model;
 #[path = "../../crates/framesign-upload/tests/it/stores.rs"]

@@ -215,8 +215,8 @@ impl HeadReader {
     }
 }
 
-/// The fields that tell how a frame is cut, found in one pass. A pass for each takes 1 % of the time of
-/// a small frame (Intel Xeon, in turns, 2026-11).
+/// The fields that tell how a frame is cut, found in one pass. With a pass for each, a small frame takes
+/// 0.8 to 1.6 % longer to sign (Intel Xeon, five layouts, 2026-11).
 #[derive(Default)]
 struct Framing<'a> {
     /// The first two.

@@ -89,8 +89,8 @@ fn check_authority(request: &Request<Body>) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::BAD_REQUEST, detail).closing())
 }
 
-/// Whether a host, or its port, can have a byte (RFC 3986 sections 3.2.2 and 3.2.3). What they are made
-/// of is for the verification; but what is no byte of a host is one field for one reader and two for another.
+/// Tells whether a host or its port can contain a byte (RFC 3986 sections 3.2.2 and 3.2.3). How they are
+/// put together is left to the verification and to the upstream.
 fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte)
 }

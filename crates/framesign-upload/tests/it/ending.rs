@@ -7,7 +7,8 @@ use object_store::{ObjectStoreExt, multipart::MultipartStore, path::Path as Obje
 
 use super::{
     client::{Call, Server, bytes, now},
-    faults::{Faults, Open, calls_fail, limits, objects_fail},
+    failing::{Faults, Open, calls_fail, objects_fail},
+    faults::limits,
     stores::{Kept, PIECE},
 };
 

@@ -11,7 +11,8 @@ use tokio::{
 use super::{
     client::{Call, Server, now},
     ending::{delete_data, make_whole},
-    faults::{Faults, Pause, limits, objects_fail},
+    failing::{Faults, Pause, objects_fail},
+    faults::limits,
     stores::{Kept, PIECE},
 };
 

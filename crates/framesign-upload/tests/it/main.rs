@@ -10,6 +10,7 @@ mod client;
 mod conformance;
 mod ending;
 mod exchange;
+mod failing;
 mod faults;
 mod hashing;
 mod interleaved;

@@ -22,7 +22,7 @@ use self::{
 };
 use super::{
     client::{ALICE, BOB, Call, Content, Server, now},
-    faults::{Faults, objects_fail},
+    failing::{Faults, objects_fail},
     stores::Kept,
 };
 
