@@ -152,3 +152,26 @@ impl fmt::Debug for MemoryReplayStore {
 
 #[cfg(all(test, framesign_loom))]
 mod models;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Else requests would wait for each other.
+    #[test]
+    fn entries_are_spread_over_all_shards() {
+        let now = SystemTime::UNIX_EPOCH;
+        let store = MemoryReplayStore::new(1000);
+        for number in 0..1000 {
+            let signature = format!("{number:064x}").parse().unwrap();
+            let entry = ReplayEntry::new(b"access", &signature, now + Duration::from_secs(1));
+            assert!(store.hold(&entry, Holder::new(), now).unwrap());
+        }
+        let entries = |shard| lock(shard).len();
+        assert_eq!(store.shards.iter().map(entries).sum::<usize>(), 1000);
+        let most = store.shards.iter().map(entries).max().unwrap();
+        assert!(most < 5 * 1000 / SHARDS, "{most} of 1000 are in one shard of {SHARDS}");
+    }
+}

@@ -104,7 +104,7 @@ impl Shard {
     }
 
     /// The number of entries, which is the same in both.
-    #[cfg(all(test, framesign_loom))]
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         assert_eq!(self.slots.len(), self.expiry.len());
         self.slots.len()

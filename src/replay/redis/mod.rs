@@ -80,7 +80,7 @@ const RELEASE: &str = "\
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0";
 
-/// The time that an entry stays beyond its own, for clocks that differ.
+/// The time that an entry stays beyond its own, for clocks that differ, and for what rounding takes.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// The pauses before the attempts of a release.
@@ -127,8 +127,7 @@ impl RedisReplayStore {
         now: SystemTime,
     ) -> Result<bool, ReplayStoreError> {
         let left = entry.expires_at().duration_since(now).unwrap_or_default();
-        // Rounded up: an entry counts to its last nanosecond.
-        let milliseconds = (left + MARGIN).as_millis() + 1;
+        let milliseconds = (left + MARGIN).as_millis();
         let mut command = self.link.script(HOLD, entry, holder);
         command.arg(u64::try_from(milliseconds).unwrap_or(u64::MAX));
         self.link.ask(&command).await.map_err(ReplayStoreError::new)

@@ -45,7 +45,7 @@ pub use self::record::Whole;
 pub use self::requests::{FILES, UPLOADS};
 pub use self::service::{AnswerBody, HeldWhileAnswered, Service};
 pub use self::store::{
-    Answer, Directory, Piece, Place, Properties, Published, RecordKind, RecordName, Store,
+    Answer, Directory, Listing, Piece, Place, Properties, Published, RecordKind, RecordName, Store,
     StoreError, Version,
 };
 #[cfg(feature = "objects")]

@@ -1,5 +1,7 @@
 //! The sweeper: ends what was left.
 
+use futures_util::TryStreamExt;
+
 use super::{
     names::UploadKey,
     problem::Problem,
@@ -33,11 +35,13 @@ impl Uploads {
     /// The [`StoreError`] of a store that cannot list its records.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        for key in self.store.list(RecordKind::Open, None).await? {
+        let mut open = self.store.list(RecordKind::Open, None);
+        while let Some(key) = open.try_next().await? {
             let result = self.sweep_open(&key, &mut swept).await;
             self.note(result, &mut swept);
         }
-        for key in self.store.list(RecordKind::Done, None).await? {
+        let mut done = self.store.list(RecordKind::Done, None);
+        while let Some(key) = done.try_next().await? {
             let result = self.sweep_done(&key, &mut swept).await;
             self.note(result, &mut swept);
         }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use framesign::offload::HashPool;
+use futures_util::TryStreamExt;
 use tokio::sync;
 
 use super::{
@@ -181,7 +182,8 @@ impl Uploads {
     /// The number of uploads of an access key that have not ended.
     pub(super) async fn count(&self, access_key: &[u8]) -> Result<usize, StoreError> {
         let owner = owner(access_key);
-        Ok(self.store.list(RecordKind::Open, Some(&owner)).await?.len())
+        let open = self.store.list(RecordKind::Open, Some(&owner));
+        open.try_fold(0, async |number, _| Ok(number + 1)).await
     }
 
     /// The turn to count the uploads of an access key and to make one more. Other processes do not

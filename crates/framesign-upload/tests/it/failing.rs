@@ -10,10 +10,13 @@ use std::{
 
 use async_trait::async_trait;
 use framesign_upload::server::{
-    Answer, Directory, FileName, Objects, Piece, Place, Properties, Published, RecordKind,
+    Answer, Directory, FileName, Listing, Objects, Piece, Place, Properties, Published, RecordKind,
     RecordName, Store, StoreError, UploadKey, Version, Whole,
 };
-use futures_util::{FutureExt, stream::BoxStream};
+use futures_util::{
+    FutureExt,
+    stream::{self, BoxStream},
+};
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartId, MultipartUpload,
     ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
@@ -143,8 +146,12 @@ impl<S: Store> Store for FailingStore<S> {
         self.run(self.store.delete(record))
     }
 
-    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Answer<'a, Vec<UploadKey>> {
-        self.run(self.store.list(kind, owner))
+    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Listing<'a> {
+        if self.faults.fails() {
+            let error = StoreError::new("list records", "a fault of the test");
+            return Box::pin(stream::iter([Err(error)]));
+        }
+        self.store.list(kind, owner)
     }
 
     fn begin<'a>(&'a self, key: &'a UploadKey, name: &'a FileName) -> Answer<'a, Option<String>> {
@@ -271,7 +278,7 @@ impl ObjectStore for FailingObjects {
             if !faults.pass().await {
                 return objects.delete_stream(paths);
             }
-            Box::pin(futures_util::stream::once(async {
+            Box::pin(stream::once(async {
                 Err(Error::Generic { store: "test", source: "a fault of the test".into() })
             }))
         };
@@ -282,7 +289,7 @@ impl ObjectStore for FailingObjects {
         if !self.faults.fails() {
             return self.objects.list(prefix);
         }
-        Box::pin(futures_util::stream::once(async {
+        Box::pin(stream::once(async {
             Err(Error::Generic { store: "test", source: "a fault of the test".into() })
         }))
     }

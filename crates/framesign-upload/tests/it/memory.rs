@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use framesign_upload::server::{
-    Answer, Directory, FileName, Limits, Piece, Place, Properties, Published, RecordKind,
+    Answer, Directory, FileName, Limits, Listing, Piece, Place, Properties, Published, RecordKind,
     RecordName, Store, UploadKey, Version, Whole,
 };
 use futures_util::{StreamExt, stream};
@@ -57,7 +57,7 @@ impl Store for SlowStore {
         self.store.delete(record)
     }
 
-    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Answer<'a, Vec<UploadKey>> {
+    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Listing<'a> {
         self.store.list(kind, owner)
     }
 

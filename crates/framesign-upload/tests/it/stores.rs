@@ -1,6 +1,6 @@
 //! The stores that tests run over, and a look at what is visible in them.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::HashSet, fs, path::Path, sync::Arc};
 
 use framesign_upload::server::{Directory, Objects, RecordKind, RecordName, Store, UploadKey};
 use futures_util::TryStreamExt;
@@ -106,6 +106,31 @@ async fn record_that_cannot_be_written_leaves_nothing() {
     let record = RecordName { kind: RecordKind::Open, key };
     directory.replace(&record, b"record".to_vec(), None).await.unwrap_err();
     assert_eq!(names(&own.join("tmp")), [""; 0]);
+}
+
+/// However many there are, the names of some are held.
+#[tokio::test]
+async fn records_are_listed_some_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    let done = folder.path().join(".uploads/done");
+    let owner = "0".repeat(32);
+    let names: HashSet<_> = (0..5000).map(|number| format!("{owner}.{number:032x}")).collect();
+    for name in &names {
+        fs::write(done.join(name), b"").unwrap();
+    }
+    let name = |key: &UploadKey| format!("{}.{}", key.owner(), key.id());
+    let all: Vec<_> = directory.list(RecordKind::Done, None).try_collect().await.unwrap();
+    assert_eq!(all.len(), names.len());
+    assert_eq!(all.iter().map(name).collect::<HashSet<_>>(), names);
+
+    let mut listed = directory.list(RecordKind::Done, None);
+    listed.try_next().await.unwrap().unwrap();
+    for name in &names {
+        fs::remove_file(done.join(name)).unwrap();
+    }
+    let rest = listed.try_fold(0, async |number, _| Ok(number + 1)).await.unwrap();
+    assert!(rest < 3000, "{rest} of them were held");
 }
 
 /// What stands beside the files is for the service alone, and makes nobody who reads it a signer.

@@ -3,7 +3,8 @@
 #[cfg(target_os = "linux")]
 use std::num::NonZeroU64;
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    ffi::OsStr,
+    fs::{self, File, OpenOptions, ReadDir, TryLockError},
     io::{self, ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{
@@ -12,11 +13,13 @@ use std::{
     },
 };
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use sha256_multi::State;
 use tokio::task;
 
 use super::{
-    Answer, Piece, Place, Properties, Published, RecordKind, RecordName, Store, StoreError, Version,
+    Answer, Listing, Piece, Place, Properties, Published, RecordKind, RecordName, Store,
+    StoreError, Version,
 };
 use crate::server::{
     names::{FileName, UploadKey},
@@ -54,6 +57,8 @@ struct Folder {
 impl Directory {
     /// The bytes of a piece: so many are written at a time.
     const PIECE: usize = 1 << 20;
+    /// The names of records that are held at a time: some 100 KiB.
+    const LISTED: usize = 1000;
 
     /// Opens a directory, and makes what is missing of it.
     ///
@@ -144,9 +149,23 @@ impl Store for Directory {
         self.run("delete a record", move |folder| remove(&folder.record(&record)))
     }
 
-    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Answer<'a, Vec<UploadKey>> {
-        let owner = owner.map(str::to_owned);
-        self.run("list records", move |folder| folder.list(kind, owner.as_deref()))
+    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Listing<'a> {
+        let listed = stream::try_unfold(None, move |entries: Option<ReadDir>| async move {
+            let call = move |folder: &Folder| {
+                let opened = || fs::read_dir(folder.own.join(kind.as_str()));
+                let mut entries = entries.map_or_else(opened, Ok)?;
+                let some: Vec<_> = entries.by_ref().take(Self::LISTED).collect::<Result<_, _>>()?;
+                Ok((some, entries))
+            };
+            let (some, entries) = self.run("list records", call).await?;
+            Ok((!some.is_empty()).then_some((some, Some(entries))))
+        });
+        let keys = listed.map_ok(move |entries| {
+            let keys = entries.into_iter().filter_map(|entry| key(&entry.file_name()));
+            stream::iter(keys.filter(move |key| owner.is_none_or(|owner| owner == key.owner())))
+                .map(Ok)
+        });
+        Box::pin(keys.try_flatten())
     }
 
     fn begin<'a>(&'a self, key: &'a UploadKey, _: &'a FileName) -> Answer<'a, Option<String>> {
@@ -225,17 +244,6 @@ impl Folder {
         Ok(Some(version(text)))
     }
 
-    fn list(&self, kind: RecordKind, owner: Option<&str>) -> io::Result<Vec<UploadKey>> {
-        let mut keys = Vec::new();
-        for entry in fs::read_dir(self.own.join(kind.as_str()))? {
-            let name = entry?.file_name();
-            let parts = name.to_str().and_then(|name| name.split_once('.'));
-            let key = parts.and_then(|(owner, id)| UploadKey::parse(owner, id));
-            keys.extend(key.filter(|key| owner.is_none_or(|owner| owner == key.owner())));
-        }
-        Ok(keys)
-    }
-
     fn publish(&self, whole: &Whole) -> io::Result<Published> {
         let Place { key, name, .. } = whole.place();
         let (data, file) = (self.data(key), self.file(name));
@@ -294,6 +302,12 @@ fn write_synced(path: &Path, text: &[u8]) -> io::Result<()> {
 
 fn file_name(key: &UploadKey) -> String {
     format!("{}.{}", key.owner(), key.id())
+}
+
+/// The upload whose record has this name; `None` for what is no record.
+fn key(file_name: &OsStr) -> Option<UploadKey> {
+    let (owner, id) = file_name.to_str()?.split_once('.')?;
+    UploadKey::parse(owner, id)
 }
 
 /// The version of a record is the hash of its text.

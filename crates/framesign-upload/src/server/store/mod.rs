@@ -12,6 +12,7 @@ mod objects;
 use std::{error, fmt, pin::Pin};
 
 use bytes::Bytes;
+use futures_util::Stream;
 
 pub use self::directory::Directory;
 #[cfg(feature = "objects")]
@@ -23,6 +24,9 @@ use super::{
 
 /// The answer of a store.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The uploads whose records a store lists. Nothing comes after an error.
+pub type Listing<'a> = Pin<Box<dyn Stream<Item = Result<UploadKey, StoreError>> + Send + 'a>>;
 
 /// A store of uploads.
 ///
@@ -50,8 +54,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Deletes a record, if there is one.
     fn delete<'a>(&'a self, record: &'a RecordName) -> Answer<'a, ()>;
 
-    /// Lists the records of a kind, of one owner or of all.
-    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Answer<'a, Vec<UploadKey>>;
+    /// Lists the records of a kind, of one owner or of all, and holds some of their names at a time.
+    /// Records can be made and deleted meanwhile; others are listed once.
+    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Listing<'a>;
 
     /// Makes room for the data of an upload. The handle, if there is one, is kept in the record.
     fn begin<'a>(&'a self, key: &'a UploadKey, name: &'a FileName) -> Answer<'a, Option<String>>;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use object_store::{
     Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, PutResult, UpdateVersion,
     multipart::{MultipartStore, PartId},
@@ -10,7 +10,8 @@ use object_store::{
 };
 
 use super::{
-    Answer, Piece, Place, Properties, Published, RecordKind, RecordName, Store, StoreError, Version,
+    Answer, Listing, Piece, Place, Properties, Published, RecordKind, RecordName, Store,
+    StoreError, Version,
 };
 use crate::server::{
     names::{FileName, UploadKey},
@@ -279,23 +280,6 @@ impl Objects {
         }
         Ok(())
     }
-
-    async fn keys(&self, kind: RecordKind, owner: Option<&str>) -> Result<Vec<UploadKey>, Error> {
-        let mut folder = self.own.clone().join(kind.as_str());
-        if let Some(owner) = owner {
-            folder = folder.join(owner);
-        }
-        let mut listed = self.backend.list(Some(&folder));
-        let mut keys = Vec::new();
-        while let Some(object) = listed.next().await {
-            let path = object?.location;
-            let parts: Vec<_> = path.parts().map(|part| part.as_ref().to_owned()).collect();
-            if let [.., owner, id] = &parts[..] {
-                keys.extend(UploadKey::parse(owner, id));
-            }
-        }
-        Ok(keys)
-    }
 }
 
 impl Store for Objects {
@@ -330,8 +314,13 @@ impl Store for Objects {
         Box::pin(async move { self.delete_one(&path).await.map_err(failed("delete a record")) })
     }
 
-    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Answer<'a, Vec<UploadKey>> {
-        Box::pin(async move { self.keys(kind, owner).await.map_err(failed("list records")) })
+    fn list<'a>(&'a self, kind: RecordKind, owner: Option<&'a str>) -> Listing<'a> {
+        let mut folder = self.own.clone().join(kind.as_str());
+        if let Some(owner) = owner {
+            folder = folder.join(owner);
+        }
+        let objects = self.backend.list(Some(&folder)).map_err(failed("list records"));
+        Box::pin(objects.try_filter_map(async |object| Ok(key(&object.location))))
     }
 
     fn begin<'a>(&'a self, _: &'a UploadKey, name: &'a FileName) -> Answer<'a, Option<String>> {
@@ -382,6 +371,13 @@ impl Reservation {
 
 fn upload(key: &UploadKey) -> String {
     format!("{}.{}", key.owner(), key.id())
+}
+
+/// The upload whose record is there; `None` for what is no record.
+fn key(record: &Path) -> Option<UploadKey> {
+    let mut parts = record.parts().rev();
+    let (id, owner) = (parts.next()?, parts.next()?);
+    UploadKey::parse(owner.as_ref(), id.as_ref())
 }
 
 /// Both names that a store has for a version, of which it may have one.
