@@ -101,10 +101,32 @@ class Requests(Integration, unittest.TestCase):
         with self.assertRaisesRegex(SigningError, "read twice"):
             self.send("PUT", "/", Once(), {})
 
+    def test_an_empty_file_has_a_length(self):
+        with tempfile.TemporaryFile() as file:
+            answer = self.send_file("PUT", "/", file)
+            self.assertEqual(self.fields_of(answer)["content-length"], "0")
+
+    def test_a_file_that_was_sent_is_not_sent_again_without_its_bytes(self):
+        with tempfile.TemporaryFile() as file:
+            file.write(b"hello")
+            file.seek(0)
+            self.fields_of(self.send_file("PUT", "/", file))
+            with self.assertRaisesRegex(SigningError, "seek to its start"):
+                self.send_file("PUT", "/", file)
+            file.seek(0)
+            self.assertEqual(self.send_file("PUT", "/", file).json()["length"], 5)
+
     def test_url_with_user(self):
         url = self.server.url.replace("//", "//user:password@") + "/"
         answer = self.session.get(url)
         self.assertNotIn("@", self.fields_of(answer)["host"])
+
+
+class Signers(unittest.TestCase):
+    def test_credentials_are_no_signer(self):
+        for module in (requests_auth, httpx_auth):
+            with self.assertRaisesRegex(TypeError, "give RequestSigner"):
+                module.SigningAuth(CREDENTIALS)
 
 
 class Once:
@@ -141,6 +163,14 @@ class Httpx(Integration, unittest.TestCase):
         second = self.fields_of(self.client.send(request))
         self.assertNotEqual(first["dynata-signature"], second["dynata-signature"])
         self.assertEqual(first.keys(), second.keys())
+
+    def test_a_form_with_a_file_that_was_read(self):
+        files = {"file": ("a.bin", b"hello")}
+        with self.assertRaisesRegex(SigningError, r"request\.read\(\)"):
+            self.client.post(self.server.url, files=files)
+        request = self.client.build_request("POST", self.server.url, files=files)
+        request.read()
+        self.fields_of(self.client.send(request))
 
     def test_a_stream_without_hash_is_an_error(self):
         with tempfile.TemporaryFile() as file, self.assertRaisesRegex(SigningError, "framesign.sha256"):

@@ -1,20 +1,26 @@
 """Every case of a signed frame, verified in every way of cutting it, and made where it says of what."""
 
+import copy
 import datetime
+import pickle
 import unittest
 
 from support import signed_frames, ways
 
 from framesign import (
     Credentials,
+    FrameError,
     FrameHasher,
     Policy,
     Refusal,
     RequestSigner,
     Rules,
+    SigningError,
     Verifier,
     check_request,
 )
+from framesign.errors import SourceError, UploadError
+from framesign.signing import EMPTY_SHA256
 from framesign.verifying import parse_time
 
 
@@ -100,6 +106,56 @@ class SignedFrames(unittest.TestCase):
 def lines(head):
     """The lines of a head in an order of their own, names and all in lower case."""
     return {line.lower() for line in head.split(b"\r\n") if line}
+
+
+class Mistakes(unittest.TestCase):
+    """What is given wrongly is said when it is given, or lets nobody in."""
+
+    def test_a_secret_is_not_as_many_secrets_as_it_has_letters(self):
+        forged = RequestSigner(Credentials("access", "s"))
+        request = ("GET", "/admin", [("Host", "test.com")])
+        added = forged.sign(*request, EMPTY_SHA256)
+        signed = (*request[:2], [*request[2], *added])
+        for secrets in ({"access": "secrets"}, {"access": b"s"}, lambda _: "secrets"):
+            with self.assertRaisesRegex(TypeError, "put it in brackets"):
+                check_request(*signed, secrets)
+        with self.assertRaisesRegex(Refusal, "signature"):
+            check_request(*signed, {"access": ["secrets"]})
+
+    def test_one_text_where_several_are_meant(self):
+        for wrong in (
+            lambda: Policy(hosts="test.com"),
+            lambda: RequestSigner(Credentials("access", "secret"), methods="PATCH"),
+        ):
+            with self.assertRaisesRegex(TypeError, "put it in brackets"):
+                wrong()
+
+    def test_keys_are_text(self):
+        for keys in (("access", b"hunter2"), ("access", None), (b"access", "hunter2")):
+            with self.assertRaisesRegex(TypeError, "key is expected to be a str") as raised:
+                Credentials(*keys)
+            self.assertNotIn("hunter2", str(raised.exception))
+
+    def test_a_method_that_is_not_allowed_is_named(self):
+        signer = RequestSigner(Credentials("access", "secret"))
+        for method, found in (("PATCH", "`PATCH`"), ("A" * 30, "another one"), ("\xff", "another one")):
+            with self.assertRaisesRegex(FrameError, f"`methods` allows, found {found} at byte 0"):
+                signer.sign(method, "/", [("Host", "test.com")], EMPTY_SHA256)
+
+    def test_errors_are_pickled_and_copied(self):
+        frame = FrameError("host", 7, "one Host", "a second one")
+        for error in (
+            frame,
+            Refusal("stale"),
+            Refusal("frame", frame),
+            SigningError("words"),
+            UploadError("words", 404, can_be_resumed=False),
+            SourceError("words", can_be_resumed=False),
+        ):
+            for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+                self.assertEqual((type(again), str(again)), (type(error), str(error)))
+                self.assertEqual({**vars(again), "error": None}, {**vars(error), "error": None})
+                self.assertEqual(str(getattr(again, "error", None)), str(getattr(error, "error", None)))
 
 
 class Times(unittest.TestCase):

@@ -182,7 +182,8 @@ class Uploads(unittest.TestCase):
                     uploaded, told = self.send(server, data, kind(data), part_size=4 * PART)
                     self.assertFalse(uploaded.in_parts or uploaded.is_confirmed)
                     self.assertIn("takes no parts", told[0])
-                    self.assertEqual(len(told), 1 + len(faults))
+                    self.assertEqual(len(told), 2 + len(faults))
+                    self.assertIn(uploaded.sha256, told[-1])  # Nobody has compared it.
 
 
 class Resumed(unittest.TestCase):
@@ -236,7 +237,7 @@ class Resumed(unittest.TestCase):
         with ReferenceServer() as server:
             self.kill_at(server, 2)
             os.utime(self.file, ns=(0, 0))
-            with self.assertRaisesRegex(UploadError, "another URL, access key or source"):
+            with self.assertRaisesRegex(UploadError, "of another source"):
                 self.upload(server)
 
     def test_begins_anew_if_the_upload_is_gone(self):

@@ -4,6 +4,7 @@ import contextlib
 import email.utils
 import io
 import socket
+import ssl
 import threading
 import time
 import traceback
@@ -154,6 +155,16 @@ class Failures(Case):
         with self.assertRaisesRegex(UploadError, "no answer") as raised:
             uploader(retries=1)[0].upload(io.BytesIO(), url)
         self.assertTrue(raised.exception.can_be_resumed)
+
+    def test_a_certificate_that_is_not_trusted_is_not_tried_again(self):
+        error = ssl.SSLCertVerificationError()
+        error.verify_message = "self-signed certificate"
+        send = mock.Mock(side_effect=error)
+        with mock.patch("framesign.upload.SignedConnection.send", send):
+            with self.assertRaisesRegex(UploadError, "self-signed certificate.*`context`") as raised:
+                uploader()[0].upload(io.BytesIO(), "https://127.0.0.1:1/files/it")
+        self.assertTrue(raised.exception.can_be_resumed)
+        send.assert_called_once()
 
 
 class Silence(Case):

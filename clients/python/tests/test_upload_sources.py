@@ -56,6 +56,26 @@ class Sources(Case):
                 self.assertFalse(error.can_be_resumed)
                 self.assertEqual((server.count("DELETE"), server.uploads), (1, {}))
 
+    def test_what_gives_no_bytes_is_refused_before_anything_is_sent(self):
+        with open(__file__) as text:
+            for source, found in (
+                (text, "text"),
+                (io.StringIO("text"), "text"),
+                ("big.bin", "a str"),
+                (b"bytes", "a bytes"),
+                (Path("big.bin"), "Path"),
+            ):
+                with self.subTest(found=found), ReferenceServer() as server:
+                    error = self.error(server, f'{found}: give a file that was opened with "rb"', source)
+                    self.assertEqual((error.can_be_resumed, server.requests), (False, []))
+
+    def test_a_stream_that_gives_text_is_cancelled(self):
+        with ReferenceServer() as server:
+            pipe = Pipe(b"")
+            pipe.read = lambda _: "text"
+            self.assertFalse(self.error(server, "gives str", pipe).can_be_resumed)
+            self.assertEqual((server.count("DELETE"), server.uploads), (1, {}))
+
     def test_a_file_that_changes_on_the_way_is_an_error_and_cancelled(self):
         def grow(path):
             path.write_bytes(path.read_bytes() + b"x")
@@ -173,6 +193,7 @@ class Sources(Case):
                 uploader()[0].upload(io.BytesIO(), url)
             error = raised.exception
             self.assertIn("URL", str(error))
+            self.assertFalse(error.can_be_resumed)
             shown = traceback.format_exception(type(error), error, None)
             self.assertNotIn("hunter2", "".join(shown))
 
@@ -186,7 +207,8 @@ class WithoutParts(Case):
                 server.before = failing("OPTIONS", 9, status)
                 uploaded, told = self.upload(server)
                 self.assertFalse(uploaded.in_parts)
-                self.assertIn("takes no parts", told[-1])
+                self.assertIn("takes no parts", told[-2])
+                self.assertIn(uploaded.sha256, told[-1])  # Nobody has compared it.
                 self.assertEqual(self.counts(server, "OPTIONS", "POST", "PUT"), [asked, 0, 1])
         with ReferenceServer() as server:  # A bit flipped on the way.
             server.before = failing("OPTIONS", 1, 405)

@@ -60,17 +60,23 @@ class State(Case):
             os.utime(self.file.with_name("other"), ns=(status.st_atime_ns, status.st_mtime_ns))
             self.file.with_name("other").rename(self.file)
 
-        for change in (
-            lambda: os.utime(self.file, ns=(0, 0)),
-            other_file,
-            lambda: self.state.write_text(self.state.read_text().replace(CREDENTIALS.access_key, "x")),
-            lambda: self.state.write_text(self.state.read_text().replace("/files/it", "/files/x")),
+        def replace(old, new):
+            self.state.write_text(self.state.read_text().replace(old, new))
+
+        for other, change in (
+            ("source", lambda: os.utime(self.file, ns=(0, 0))),
+            ("source", other_file),
+            ("access key", lambda: replace(CREDENTIALS.access_key, "x")),
+            ("URL", lambda: replace("/files/it", "/files/x")),
+            ("URL and access key", lambda: (replace(CREDENTIALS.access_key, "x"), replace("/it", "/x"))),
         ):
-            with self.subTest(change=change), ReferenceServer() as server:
+            with self.subTest(other=other), ReferenceServer() as server:
                 self.break_off(server)
                 change()
-                with self.assertRaisesRegex(UploadError, "another URL, access key or source"):
+                with self.assertRaisesRegex(UploadError, f"is of another {other}: remove it") as raised:
                     self.send(server)
+                self.assertFalse(raised.exception.can_be_resumed)
+                self.assertTrue(self.state.exists())
                 self.assertEqual(server.requests, [])
                 self.state.unlink()
 

@@ -39,7 +39,8 @@ class SignedConnection:
         if parts is None:
             raise UploadError(
                 "the URL is not http:// or https://, a host without user, and a path of visible ASCII "
-                "without a fragment: escape other characters, # as %23"
+                "without a fragment: escape other characters, # as %23",
+                can_be_resumed=False,
             )
         self._origin = (parts.scheme, parts.netloc)
         host = parts.hostname or ""

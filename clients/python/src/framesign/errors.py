@@ -13,6 +13,11 @@ class FrameError(ValueError):
         super().__init__(f"{kind}: expected {expected}, found {found} at byte {offset}")
         self.kind = kind
         self.offset = offset
+        self._arguments = kind, offset, expected, found
+
+    def __reduce__(self) -> tuple[type[FrameError], tuple[str, int, str, str]]:
+        """Pickled, such as by a pool of processes, with all that it was made of."""
+        return type(self), self._arguments
 
 
 class Refusal(ValueError):

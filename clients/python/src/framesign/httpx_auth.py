@@ -16,7 +16,7 @@ from typing import Generator
 import httpx
 
 from .errors import SigningError
-from .signing import RequestSigner
+from .signing import RequestSigner, require_signer
 
 
 class SigningAuth(httpx.Auth):
@@ -28,7 +28,7 @@ class SigningAuth(httpx.Auth):
     """
 
     def __init__(self, signer: RequestSigner) -> None:
-        self._signer = signer
+        self._signer = require_signer(signer)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Signs a request, which is sent once."""
@@ -55,5 +55,6 @@ def _sha256_of_body(request: httpx.Request) -> bytes:
         return hashlib.sha256(request.content).digest()
     except httpx.RequestNotRead:
         raise SigningError(
-            'the body is no bytes: give its hash as extensions={"framesign.sha256": sha256_of(file)}'
+            'the body is no bytes: give its hash as extensions={"framesign.sha256": sha256_of(file)}, or have '
+            "it read into memory: request = client.build_request(...); request.read(); client.send(request)"
         ) from None

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
+from typing import Iterable
 
 from .errors import SigningError
 
@@ -23,6 +24,8 @@ class Credentials:
 
     def __post_init__(self) -> None:
         for what, key in (("access key", self.access_key), ("secret key", self.secret_key)):
+            if not isinstance(key, str):
+                raise TypeError(f"the {what} is expected to be a str, found {type(key).__name__}")
             if not key or "\0" in key:
                 raise SigningError(f"the {what} is empty or holds a NUL: give another one")
 
@@ -41,6 +44,14 @@ class SigningKey:
     def sign(self, canonical_request: bytes) -> str:
         """The signature of a canonical request, 64 lower-case hexadecimal digits."""
         return _hmac_hex(self._key, string_to_sign(canonical_request).encode())
+
+
+def several(what: str, texts: Iterable[str]) -> Iterable[str]:
+    """The texts as they are. A single one is also a sequence of texts, one of each letter: a secret that was
+    given like that would be as many secrets, and each of them a letter."""
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(f"{what}: expected a list, found a {type(texts).__name__}: put it in brackets")
+    return texts
 
 
 def string_to_sign(canonical_request: bytes) -> str:

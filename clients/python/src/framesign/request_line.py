@@ -68,7 +68,8 @@ def check_version(version: bytes, at: int, strict: bool) -> None:
 def check_method(method: bytes, at: int, allowed: frozenset[bytes]) -> None:
     """Rules 7.6 and 7.7."""
     if method not in METHODS and method not in allowed:
-        raise FrameError("method", at, "a method of RFC 7231 or one that is allowed", "another one")
+        found = f"`{method.decode()}`" if re.fullmatch(rb"[!#-'*+.^_|~0-9A-Za-z-]{1,20}", method) else "another one"
+        raise FrameError("method", at, "a method of RFC 7231 or one that `methods` allows", found)
 
 
 def parse_target(method: bytes, target: bytes, at: int) -> Target:

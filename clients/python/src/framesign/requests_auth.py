@@ -11,7 +11,7 @@ from requests.auth import AuthBase
 from requests.models import PreparedRequest
 
 from .errors import SigningError
-from .signing import EMPTY_SHA256, Added, RequestSigner, sha256_of
+from .signing import EMPTY_SHA256, Added, RequestSigner, require_signer, sha256_of
 
 
 class SigningAuth(AuthBase):
@@ -23,12 +23,13 @@ class SigningAuth(AuthBase):
     """
 
     def __init__(self, signer: RequestSigner) -> None:
-        self._signer = signer
+        self._signer = require_signer(signer)
         self._added: weakref.WeakKeyDictionary[PreparedRequest, Added] = weakref.WeakKeyDictionary()
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         """Signs a prepared request, which `requests` hands over last."""
         assert r.url and r.method  # Both are set, since it is prepared.
+        _set_length_of_empty_file(r)
         if "Transfer-Encoding" in r.headers:
             raise SigningError("the body has no known length: give bytes or a file, chunks are refused")
         sha256 = _sha256_of_body(r)
@@ -44,6 +45,25 @@ class SigningAuth(AuthBase):
         r.headers.update(added)
         self._added[r] = added
         return r
+
+
+def _set_length_of_empty_file(r: PreparedRequest) -> None:
+    """requests would send a file with nothing left in chunks. One that was read before is a mistake: the
+    request would be sent without its body."""
+    body: Any = r.body
+    is_file = hasattr(body, "read") and hasattr(body, "seekable") and body.seekable()
+    if "Transfer-Encoding" not in r.headers or not is_file:
+        return
+    at = body.tell()
+    is_at_end = not body.read(1)
+    body.seek(at)
+    if not is_at_end:
+        return
+    if at > 0:
+        raise SigningError("the file is at its end: seek to its start before it is sent, also before it is sent again")
+    del r.headers["Transfer-Encoding"]
+    r.headers["Content-Length"] = "0"
+    r.body = b""
 
 
 def _sha256_of_body(r: PreparedRequest) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Callable
@@ -47,6 +48,11 @@ class Attempts:
         """
         try:
             answer = send()
+        except ssl.SSLCertVerificationError as error:
+            raise UploadError(
+                f"the certificate of the server is not trusted ({error.verify_message}): give a `context` that "
+                "trusts its authority, or check the URL"
+            ) from error
         except Broken as error:
             self.pause(f"no answer of the server: {error!r}")
             return None

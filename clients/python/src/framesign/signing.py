@@ -14,7 +14,7 @@ from .canonical import canonical_request
 from .errors import FrameError, SigningError
 from .frame import Bytes, HeadReader, Payload
 from .head import Head, Rules, Text, as_bytes, head_of_request
-from .key import Credentials, SigningKey, date_of, timestamp_of
+from .key import Credentials, SigningKey, date_of, several, timestamp_of
 from .structured_fields import claimed_sha256
 
 EMPTY_SHA256 = hashlib.sha256().digest()
@@ -110,6 +110,9 @@ class RequestSigner:
     names: FieldNames = FieldNames()
     clock: Callable[[], int] = time.time_ns
 
+    def __post_init__(self) -> None:
+        several("methods", self.methods)
+
     def sign(
         self,
         method: Text,
@@ -176,13 +179,24 @@ class RequestSigner:
         return key, added
 
 
+def require_signer(signer: RequestSigner) -> RequestSigner:
+    """The signer as it is. What else was given would be noticed with the first request."""
+    if not isinstance(signer, RequestSigner):
+        found = type(signer).__name__
+        raise TypeError(f"expected a RequestSigner, found {found}: give RequestSigner(credentials)")
+    return signer
+
+
 def content_digest(sha256: bytes) -> str:
     """The value of Content-Digest or Repr-Digest for a hash (RFC 9530)."""
     return f"sha-256=:{base64.b64encode(sha256).decode()}:"
 
 
 def sha256_of(file: BinaryIO) -> bytes:
-    """The hash of what a file holds from its position on. The position is the same afterwards."""
+    """The hash of what a file holds from its position on. The position is the same afterwards.
+
+    httpx announces the length of the whole file: give it one that is at its start.
+    """
     start = file.tell()
     hash = hashlib.sha256()
     while chunk := file.read(256 * 1024):

@@ -56,6 +56,12 @@ class Source:
     """
 
     def __init__(self, source: BinaryIO) -> None:
+        if isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
+            found = "text" if isinstance(source, io.TextIOBase) else f"a {type(source).__name__}"
+            raise SourceError(
+                f'the source is {found}: give a file that was opened with "rb", or io.BytesIO',
+                can_be_resumed=False,
+            )
         self._source = source
         self._hash = hashlib.sha256()
         self._offset = 0
@@ -138,6 +144,8 @@ class Source:
                 raise SourceError(f"the source cannot be read: {error}") from error
             if chunk is None:
                 raise SourceError("the source has no bytes yet: give one that waits for them")
+            if not isinstance(chunk, (bytes, bytearray, memoryview)):
+                raise SourceError(f"the source gives {type(chunk).__name__}: give one that gives bytes")
             if not chunk:
                 break
             chunks.append(chunk)

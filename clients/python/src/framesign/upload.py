@@ -12,10 +12,10 @@ A source is read once; its length need not be known. docs/uploads.md says what i
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO, Callable, Mapping
 
 from .answer import Answer, Limits
@@ -70,7 +70,7 @@ class Uploader:
         source: BinaryIO,
         url: str,
         fields: Mapping[str, str] = {},
-        state: Path | None = None,
+        state: str | os.PathLike[str] | None = None,
     ) -> Uploaded:
         """Sends what `source` holds from its position on. `fields` go with the first request.
 
@@ -90,7 +90,7 @@ class _Upload:
         source: Source,
         url: str,
         fields: Mapping[str, str],
-        state: Path | None,
+        state: str | os.PathLike[str] | None,
     ) -> None:
         self._connection = connection
         self._source = source
@@ -131,6 +131,10 @@ class _Upload:
         if named not in (None, sha256):
             raise UploadError(
                 "the server names another hash in Repr-Digest: do not use what it has", can_be_resumed=False
+            )
+        if named is None:
+            self._notify(
+                f"the server named no hash of the whole: compare {sha256.hex()} with that of what it has"
             )
         self._state.remove()
         return Uploaded(self._url, self._offset, sha256.hex(), named is not None, in_parts)

@@ -21,8 +21,10 @@ class UploadState:
     How many bytes the server has is not in it: an answer can be lost, so the server is asked.
     """
 
-    def __init__(self, path: Path | None, url: str, access_key: str, stamp: list[int] | None) -> None:
-        self._path = path
+    def __init__(
+        self, path: str | os.PathLike[str] | None, url: str, access_key: str, stamp: list[int] | None
+    ) -> None:
+        self._path = None if path is None else Path(path)
         self._of = {"url": url, "access_key": access_key, "source": stamp}
         self._is_ours = False  # Whether what is at the path may be removed.
 
@@ -39,11 +41,15 @@ class UploadState:
         if not self._is_ours:
             raise UploadError(
                 f"{self._path} is not the state of an upload in a regular file that is yours and that "
-                "nobody else can write: remove it, or name another one"
+                "nobody else can write: remove it, or name another one",
+                can_be_resumed=False,
             )
-        if state != self._of:
+        names = {"url": "URL", "access_key": "access key", "source": "source"}
+        others = [name for key, name in names.items() if state[key] != self._of[key]]
+        if others:
             raise UploadError(
-                f"{self._path} is of another URL, access key or source: remove it to begin anew"
+                f"{self._path} is of another {' and '.join(others)}: remove it to begin anew",
+                can_be_resumed=False,
             )
         return str(location)
 

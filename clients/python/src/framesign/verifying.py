@@ -12,7 +12,7 @@ from .canonical import canonical_request
 from .errors import FrameError, Refusal
 from .frame import Bytes, HeadReader, Payload
 from .head import Head, Rules, Text, head_of_request
-from .key import DAY, NANOSECONDS, Credentials, SigningKey, is_date
+from .key import DAY, NANOSECONDS, Credentials, SigningKey, is_date, several
 from .signing import EMPTY_SHA256, FieldNames
 from .structured_fields import claimed_sha256
 
@@ -39,6 +39,9 @@ class Policy:
     max_payload_without_digest: int | None = None
     rules: Rules = Rules(strict=True)
     names: FieldNames = FieldNames()
+
+    def __post_init__(self) -> None:
+        several("hosts", self.hosts)
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def _live_secrets(secrets: Secrets, access_key: bytes) -> list[Credentials]:
     except UnicodeDecodeError:  # Keys are UTF-8 text.
         return []
     live = secrets(text) if callable(secrets) else secrets.get(text, ())
-    return [Credentials(text, secret) for secret in live]
+    return [Credentials(text, secret) for secret in several("the live secrets of an access key", live)]
 
 
 def _is_fresh(head: Head, now: int, age: int, skew: int) -> bool:
