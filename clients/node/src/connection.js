@@ -35,6 +35,7 @@ export class SignedConnection {
       throw new UploadError(
         "the URL is not http:// or https://, a host without user, and a path of visible ASCII without a " +
           "fragment: escape other characters, # as %23",
+        { canBeResumed: false },
       );
     }
     this.#signer = signer;
@@ -113,11 +114,18 @@ export class SignedConnection {
       });
       request.on("error", (cause) => {
         if (cause.name === "AbortError" || cause instanceof SourceError) reject(cause);
+        else if (request.socket?.authorizationError) reject(untrusted(cause));
         else if (!response) reject(new BrokenConnection(cause.message, { cause }));
       });
     });
     return answered.finally(() => clearTimeout(timer));
   }
+}
+
+/** Another attempt would find the same certificate. */
+function untrusted(cause) {
+  const advice = "give `tls` with a `ca` that it is of, or check the URL";
+  return new UploadError(`the certificate of the server is not trusted (${cause.message}): ${advice}`, { cause });
 }
 
 /** A URL that requests can be sent to, or undefined. */

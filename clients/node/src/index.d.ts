@@ -123,7 +123,7 @@ export class RequestSigner {
 export function contentDigest(sha256: Buffer): string;
 
 /** The live secrets of an access key: none if it is unknown or revoked. */
-export type Secrets = (accessKey: string) => Iterable<string> | undefined;
+export type Secrets = (accessKey: string) => readonly string[] | ReadonlySet<string> | undefined;
 
 /** What a verifier asks for. Times are seconds. */
 export interface Policy {

@@ -47,7 +47,8 @@ export function checkVersion(version, at, strict) {
 /** Rules 7.6 and 7.7. */
 export function checkMethod(method, at, allowed) {
   if (METHODS.has(method) || allowed.includes(method)) return;
-  throw new FrameError("method", at, "a method of RFC 7231 or one that is allowed", "another one");
+  const found = /^[!#-'*+.^_|~0-9A-Za-z-]{1,20}$/.test(method) ? `\`${method}\`` : "another one";
+  throw new FrameError("method", at, "a method of RFC 7231 or one that `methods` allows", found);
 }
 
 /** The form of a target, in the order of section 4. A form without path has an empty `path`. */

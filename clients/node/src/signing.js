@@ -96,6 +96,7 @@ export class RequestSigner {
   constructor(credentials, options = {}) {
     this.#credentials = credentials;
     this.#options = { methods: [], contentDigest: true, nonce: true, clock: () => new Date(), ...options };
+    if (!Array.isArray(this.#options.methods)) throw new TypeError("methods: expected an array, found something else");
     this.#names = completeNames(options.names);
   }
 

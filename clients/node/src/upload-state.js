@@ -39,10 +39,15 @@ export class UploadState {
       throw new UploadError(
         `${this.#path} is not the state of an upload in a regular file that is yours and that nobody else ` +
           "can write: remove it, or name another one",
+        { canBeResumed: false },
       );
     }
-    if (Object.entries(this.#of).some(([name, value]) => state[name] !== value)) {
-      throw new UploadError(`${this.#path} is of another URL, access key or source: remove it to begin anew`);
+    const names = { url: "URL", accessKey: "access key", source: "source" };
+    const others = Object.keys(names).filter((key) => state[key] !== this.#of[key]);
+    if (others.length > 0) {
+      const other = others.map((key) => names[key]).join(" and ");
+      const message = `${this.#path} is of another ${other}: remove it to begin anew`;
+      throw new UploadError(message, { canBeResumed: false });
     }
     return state.upload;
   }

@@ -96,8 +96,12 @@ class Upload {
       const message = "the server names another hash in Repr-Digest: do not use what it has";
       throw new UploadError(message, { canBeResumed: false });
     }
-    await this.#state.remove();
     const isConfirmed = reprSha256 !== undefined;
+    if (!isConfirmed) {
+      const hash = sha256.toString("hex");
+      this.#settings.notify(`the server named no hash of the whole: compare ${hash} with that of what it has`);
+    }
+    await this.#state.remove();
     return { url: this.#url, length: this.#offset, sha256: sha256.toString("hex"), isConfirmed, inParts };
   }
 

@@ -139,7 +139,10 @@ function liveSecrets(secrets, accessKey) {
   } catch {
     return [];
   }
-  return [...(secrets(text) ?? [])].map((secret) => new Credentials(text, secret));
+  const live = secrets(text) ?? [];
+  // Each of its letters would be a secret.
+  if (typeof live === "string") throw new TypeError("expected an array of secrets, found a string: put it in brackets");
+  return [...live].map((secret) => new Credentials(text, secret));
 }
 
 /**

@@ -92,6 +92,25 @@ function lines(head) {
   return head.toLowerCase().split("\r\n").filter(Boolean).sort();
 }
 
+test("a secret is not as many secrets as it has letters", () => {
+  const forged = new RequestSigner(new Credentials("access", "s"));
+  const fields = [["Host", "test.com"]];
+  const signed = [...fields, ...forged.sign("GET", "/admin", fields, createHash("sha256").digest())];
+  assert.throws(() => checkRequest("GET", "/admin", signed, () => "secrets"), /TypeError.*put it in brackets/);
+  assert.throws(() => checkRequest("GET", "/admin", signed, () => ["secrets"]), { reason: "signature" });
+  assert.throws(() => checkRequest("GET", "/admin", signed, () => undefined), { reason: "unknown-key" });
+});
+
+test("a method that is not allowed is named", () => {
+  const credentials = new Credentials("access", "secret");
+  assert.throws(() => new RequestSigner(credentials, { methods: "PATCH" }), /TypeError.*expected an array/);
+  const sha256 = createHash("sha256").digest();
+  for (const [method, found] of [["PATCH", "`PATCH`"], ["A".repeat(30), "another one"], ["\xff", "another one"]]) {
+    const sign = () => new RequestSigner(credentials).sign(method, "/", [["Host", "test.com"]], sha256);
+    assert.throws(sign, (error) => error.message.includes(`\`methods\` allows, found ${found} at byte 0`));
+  }
+});
+
 test("days are those of the calendar", () => {
   for (const year of ["0001", "0099", "1582", "1900", "1970", "2000", "2024", "2100", "9999"]) {
     for (const day of ["01-01", "02-28", "03-01", "12-31"]) {

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import https from "node:https";
 import { createServer } from "node:net";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
@@ -25,6 +27,18 @@ import {
   sendWhole,
   stream,
 } from "./uploads.js";
+
+test("a certificate that is not trusted is not tried again", async (context) => {
+  const request = context.mock.method(https, "request", () => {
+    const socket = { authorizationError: "DEPTH_ZERO_SELF_SIGNED_CERT" };
+    const request = Object.assign(new PassThrough(), { socket, removeHeader() {}, setTimeout() {} });
+    setImmediate(() => request.destroy(new Error("self-signed certificate")));
+    return request;
+  });
+  const error = await errorOf({ target: "https://127.0.0.1:1/files/it" }, "not trusted (self-signed certificate)");
+  assert.equal(error.canBeResumed, true);
+  assert.equal(request.mock.callCount(), 1);
+});
 
 test("what passes is sent again and signed anew", async () => {
   for (const method of ["OPTIONS", "POST", "PATCH"]) {
