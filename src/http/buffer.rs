@@ -46,8 +46,4 @@ impl Buffer {
     pub(super) fn len(&self) -> usize {
         self.copied.len() + self.pieces.iter().map(Bytes::len).sum::<usize>()
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty() && self.copied.is_empty()
-    }
 }

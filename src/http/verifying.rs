@@ -352,8 +352,9 @@ where
         }
     }
 
+    /// What is kept back until every check has passed comes after all that was buffered.
     fn is_end_stream(&self) -> bool {
-        self.buffered.is_empty() && self.body.is_end_stream()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
