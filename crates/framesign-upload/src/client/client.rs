@@ -1,6 +1,6 @@
 //! The client: its settings, and what it does.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use bytes::Buf;
 use framesign::{
@@ -58,6 +58,7 @@ impl Client {
                 transport: Transport::new(http, signer, Self::DEFAULT_TIMEOUT),
                 part_size: Self::DEFAULT_PART_SIZE,
                 retries: Retries::default(),
+                is_lasting: |_| false,
                 observer: Observer::default(),
             },
         }
@@ -80,6 +81,15 @@ impl Client {
     #[must_use]
     pub fn retries(mut self, retries: Retries) -> Self {
         self.settings.retries = retries;
+        self
+    }
+
+    /// Sets which errors of the client of HTTP another attempt would meet again, such as a certificate
+    /// that is not trusted. They end the upload at once; unless this is set, all are taken for a
+    /// connection that broke.
+    #[must_use]
+    pub fn lasting(mut self, is_lasting: fn(&(dyn Error + 'static)) -> bool) -> Self {
+        self.settings.is_lasting = is_lasting;
         self
     }
 

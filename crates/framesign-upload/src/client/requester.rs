@@ -110,11 +110,13 @@ impl<'a> Requester<'a> {
 
     /// The same after a request without an answer.
     pub(super) async fn pause_after_break(&mut self, problem: NoAnswer) -> Result<(), UploadError> {
-        let failure = match problem {
+        let error = match problem {
             NoAnswer::Never(error) => return Err(error),
-            NoAnswer::Broken(error) => Failure::Connection(error),
+            NoAnswer::Broken(error) => error,
         };
-        match self.attempts.pause(None) {
+        let is_lasting = (self.settings.is_lasting)(error.as_ref());
+        let failure = Failure::Connection(error);
+        match self.attempts.pause(None).filter(|_| !is_lasting) {
             Some(pause) => {
                 self.wait(&failure, pause).await;
                 Ok(())

@@ -1,6 +1,6 @@
 //! The client of HTTP and HTTPS that uploads go through.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{error::Error, io, iter, path::Path, sync::Arc, time::Duration};
 
 use framesign::client::SignedBody;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -47,6 +47,18 @@ pub(super) fn http_client(
         .enable_http1()
         .wrap_connector(tcp);
     Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+/// Returns whether the server has shown a certificate that is not trusted, or is of another name: it will
+/// show the same one again.
+pub(super) fn is_of_certificate(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
+        // Its source is that of the error inside, which it is instead of.
+        Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+        None => error.source(),
+    })
+    .filter_map(|error| error.downcast_ref())
+    .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
 fn roots_of_file(path: &Path) -> Result<RootCertStore, FatalError> {

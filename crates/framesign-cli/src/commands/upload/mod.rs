@@ -21,7 +21,11 @@ use http::{Uri, uri::Scheme};
 use serde::Serialize;
 use tokio::runtime::Builder;
 
-use self::{failure::UploadFailure, http_client::http_client, state::StateFile};
+use self::{
+    failure::UploadFailure,
+    http_client::{http_client, is_of_certificate},
+    state::StateFile,
+};
 use crate::{
     exit::{Exit, FatalError, complain},
     input::{progress_bar::ProgressBar, source::Input},
@@ -126,6 +130,7 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let client = Client::new(http, credentials)
         .part_size(options.part_size)
         .retries(retries(options.retry_for))
+        .lasting(is_of_certificate)
         .timeout(options.timeout);
     // What blocks, such as reading and hashing, has threads of its own.
     let runtime = Builder::new_current_thread().enable_all().build();
