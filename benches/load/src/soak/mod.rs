@@ -42,10 +42,6 @@ use crate::{Result, Setup, process::computed};
 /// The most that memory may have grown by at the end.
 const GROWN: f64 = 1.05;
 
-/// The KiB that a service may take for each upload that has become complete within the last hour, beside
-/// that: the sweeper lists their records. An hour after the start there are as many as ever.
-const RECORD: f64 = 0.16;
-
 /// Memory is judged if a sixth of the time is as long as this: stores of replays fill for three minutes.
 const STEADY: Duration = Duration::from_mins(5);
 
@@ -223,10 +219,7 @@ fn report(
              open files {} before, {} after; {:.1} s computed",
             before[process], left.files[process], left.computed[process]
         ));
-        // A gateway keeps no records.
-        let records = if process == 0 { crate::results::count(left.complete) } else { 0.0 };
-        let most = crate::results::count(first) * GROWN + records * RECORD;
-        if sixth >= STEADY && crate::results::count(last) > most {
+        if sixth >= STEADY && grown > GROWN {
             world.tally.problem(format!("the memory of the {name} has grown by {grown:.3}"));
         }
         if left.files[process] > before[process] {

@@ -192,6 +192,10 @@ async fn nobody_at_the_address_is_given_up() {
     };
     let text = error.to_string();
     assert!(text.starts_with("no answer of the server: ") && text.contains("refused"), "{text}");
+    // Where the caller says that it stays so.
+    let (file, lasting) = (self::file(b"x"), client().lasting(|_| true));
+    let error = lasting.upload(source(&file), &url(address, "a")).await.unwrap_err();
+    assert!(matches!(error, UploadError::GaveUp { failures: 1, .. }), "{error}");
 }
 
 #[tokio::test]
