@@ -57,8 +57,8 @@ struct Folder {
 impl Directory {
     /// The bytes of a piece: so many are written at a time.
     const PIECE: usize = 1 << 20;
-    /// The names of records that are held at a time: some 100 KiB.
-    const LISTED: usize = 1000;
+    /// The names of records that are held at a time: some 10 KiB.
+    const LISTED: usize = 100;
 
     /// Opens a directory, and makes what is missing of it.
     ///
