@@ -111,8 +111,10 @@ fn nodes(scheme: &str, rest: &str) -> Vec<Box<str>> {
 
 fn is_of_a_server(url: &str) -> bool {
     let Some(url) = redis::parse_redis_url(url) else { return false };
-    // A socket has a path, and all others have a host.
-    url.host_str().is_some_and(|host| !host.is_empty()) || url.path().len() > 1
+    if url.scheme() == "redis+unix" {
+        return url.path().len() > 1;
+    }
+    url.host_str().is_some_and(|host| !host.is_empty())
 }
 
 /// Settings that cannot be used.

@@ -68,3 +68,29 @@ fn identity(metadata: &Metadata) -> Identity {
 
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Identity {}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::Write,
+        time::{Duration, SystemTime},
+    };
+
+    use super::Stamp;
+
+    /// A further change within the granularity of the clock of a file system would not show.
+    #[test]
+    fn file_that_was_changed_just_now_is_read_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let stamp = || Stamp::of(&file.as_file().metadata().unwrap());
+        File::create(file.path()).unwrap().write_all(b"secret").unwrap();
+        assert!(!stamp().is_still(file.path()));
+        let earlier = SystemTime::now() - Duration::from_secs(3600);
+        file.as_file().set_modified(earlier).unwrap();
+        let settled = stamp();
+        assert!(settled.is_still(file.path()));
+        File::create(file.path()).unwrap().write_all(b"other").unwrap();
+        assert!(!settled.is_still(file.path()));
+    }
+}

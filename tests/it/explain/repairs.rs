@@ -166,6 +166,32 @@ fn fields() {
 }
 
 #[test]
+fn values_that_proxies_write() {
+    let hash = PayloadHash::of(b"").to_string();
+    let found = |ours: &str, name: &str, theirs: &str| {
+        let (host, line) = match name {
+            "host" => (ours, String::new()),
+            _ => ("h", format!("{name}: {ours}\r\n")),
+        };
+        let frame = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{line}\r\n");
+        let fields = match name {
+            "host" => format!("host:{theirs}\n"),
+            _ => format!("{name}:{theirs}\nhost:h\n"),
+        };
+        assert_found(&frame, &format!("GET\n/\n\n{fields}\n{hash}"), "field-rewritten");
+    };
+    found("h.example:8080", "host", "h.example");
+    for theirs in ["h:80", "h:443", "h:8080", "h.", "localhost", "127.0.0.1", ""] {
+        found("h", "host", theirs);
+    }
+    found("text/plain; charset=utf-8", "content-type", "text/plain");
+    for end in ["; charset=utf-8", "; charset=UTF-8", ";charset=utf-8", ";charset=UTF-8"] {
+        found("text/plain", "content-type", &format!("text/plain{end}"));
+    }
+    found("Text/Plain", "content-type", "text/plain");
+}
+
+#[test]
 fn fields_of_a_signed_frame() {
     const SIGNING: [&str; 5] =
         ["content-digest", "dynata-access-key", "dynata-date", "dynata-nonce", "timestamp"];

@@ -126,6 +126,18 @@ async fn a_login_that_was_refused_is_made_again() {
 }
 
 #[test]
+fn a_url_names_a_server() {
+    for url in ["redis://h", "redis://h/1", "redis+unix:///run/redis.sock", "redis-cluster://a,b"] {
+        assert!(RedisSettings::new(url).is_ok(), "{url}");
+    }
+    for url in
+        ["redis://", "redis:///", "redis:///1", "redis+unix:///", "redis-cluster://a,,b", "h"]
+    {
+        assert!(RedisSettings::new(url).is_err(), "{url}");
+    }
+}
+
+#[test]
 fn a_password_is_found_wherever_a_url_can_have_it() {
     let has = |url: &str| RedisSettings::new(url).unwrap().has_password_in_url();
     for url in [
