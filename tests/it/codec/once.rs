@@ -158,6 +158,25 @@ async fn a_forged_frame_asks_the_store_for_nothing() {
     }
 }
 
+/// Whoever keeps a stream that has ended keeps nothing of the frame from being sent again.
+#[tokio::test]
+async fn a_refused_frame_is_released_before_the_stream_is_dropped() {
+    let mut forged = claimed("/");
+    *forged.last_mut().unwrap() ^= 1;
+    let store = Recorder::new();
+    let frames = FramedRead::new(&forged[..], codec(Keys::LookedUp));
+    let mut frames = ReplayGuarded::new(frames, guard(&store));
+    let Some(Ok(VerifyingEvent::Head(..))) = frames.next().await else { panic!("a head") };
+    assert_eq!(store.len(), 1);
+    let refused = loop {
+        if let Err(error) = frames.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert_eq!((refused.status(), store.len()), (Some(401), 0));
+    assert!(frames.next().await.is_none());
+}
+
 #[tokio::test]
 async fn a_store_that_is_away_ends_the_connection_with_503() {
     for (frame, fates) in [

@@ -189,6 +189,10 @@ fn values_that_proxies_write() {
         found("text/plain", "content-type", &format!("text/plain{end}"));
     }
     found("Text/Plain", "content-type", "text/plain");
+    // A value that nobody would guess, where the lines of the other side are there to be compared.
+    let theirs = CANONICAL.replace("x-many:two,one", "x-many:three");
+    let evidence = Evidence::CanonicalRequest(theirs.as_bytes().to_vec());
+    assert_eq!(repairs(FRAME, &theirs, &evidence), ["field-rewritten"]);
 }
 
 #[test]
