@@ -111,6 +111,7 @@ fn nodes(scheme: &str, rest: &str) -> Vec<Box<str>> {
 
 fn is_of_a_server(url: &str) -> bool {
     let Some(url) = redis::parse_redis_url(url) else { return false };
+    // A socket has a path, and all others have a host.
     if url.scheme() == "redis+unix" {
         return url.path().len() > 1;
     }

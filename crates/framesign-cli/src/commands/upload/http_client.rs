@@ -53,7 +53,7 @@ pub(super) fn http_client(
 /// show the same one again.
 pub(super) fn is_of_certificate(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
-        // Its source is that of the error inside, which it is instead of.
+        // Asked for its source it passes over the error inside.
         Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
         None => error.source(),
     })
