@@ -127,7 +127,8 @@ impl Policy {
 fn target<'a>(method: &Method, uri: &'a Uri) -> Result<(&'a [u8], &'a [u8]), FrameError> {
     let refused = |expected| Err(refuse(ErrorKind::Target, expected, Found::Text("another one")));
     if method == Method::CONNECT {
-        let is_alone = uri.scheme().is_none() && uri.path_and_query().is_none();
+        // A URI with a scheme has a path as well.
+        let is_alone = uri.path_and_query().is_none();
         let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
         let is_form = is_alone && authority.is_some_and(frame::is_authority_form);
         return if is_form {

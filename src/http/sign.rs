@@ -2,7 +2,7 @@
 
 use std::{slice, time::SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use super::request::Request;
 use crate::{
@@ -193,9 +193,10 @@ fn check_limits(parts: &Parts, limits: &Limits) -> Result<(), FrameError> {
     if parts.headers.len() > limits.max_headers {
         return Err(frame::too_many_headers(limits.max_headers, 0));
     }
+    // That of CONNECT has no path: what was read from it before is of its form.
     let target = match parts.uri.path_and_query() {
-        Some(target) if parts.method != Method::CONNECT => target.as_str(),
-        _ => parts.uri.authority().map_or("", |authority| authority.as_str()),
+        Some(target) => target.as_str(),
+        None => parts.uri.authority().map_or("", |authority| authority.as_str()),
     };
     let line = |(name, value): (&HeaderName, &HeaderValue)| {
         name.as_str().len() + b": \r\n".len() + value.len()

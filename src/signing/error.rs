@@ -30,16 +30,8 @@ impl fmt::Display for SigningError {
     }
 }
 
-impl error::Error for SigningError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        // The message is the inner error's own, so the chain goes on below it.
-        match self {
-            Self::Misuse(error) => error.source(),
-            Self::Frame(error) => error.source(),
-            Self::Refused(refusal) => refusal.source(),
-        }
-    }
-}
+// The message is the inner error's own, and below that there is none.
+impl error::Error for SigningError {}
 
 impl From<ApiMisuse> for SigningError {
     fn from(error: ApiMisuse) -> Self {

@@ -187,8 +187,5 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl error::Error for Refusal {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.frame_error().map(|error| error as _)
-    }
-}
+// The message holds that of the frame's error, which is no source for that: a chain would say it twice.
+impl error::Error for Refusal {}

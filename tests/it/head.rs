@@ -1,6 +1,6 @@
-//! What a head tells of its request line.
+//! What a head tells of its request line, and in which order its fields are signed.
 
-use framesign::{Rules, TargetForm, frame::HeadReader};
+use framesign::{CanonicalHead, Rules, TargetForm, frame::HeadReader};
 
 #[test]
 fn every_form_of_a_target_has_its_parts() {
@@ -29,5 +29,22 @@ fn every_form_of_a_target_has_its_parts() {
             let expected = [authority, path, query].map(|part| part.map(str::to_owned));
             assert_eq!(parts, expected, "{method} {target}");
         }
+    }
+}
+
+/// Names of all lengths around a machine word that begin alike, and differ in their last byte alone.
+#[test]
+fn fields_that_begin_alike_are_signed_in_the_order_of_their_names() {
+    for alike in 1..30 {
+        let start = "n".repeat(alike);
+        let line = |last| format!("{start}{last}:{last}\n");
+        let fields: String = "gcaebfd".chars().map(line).collect();
+        let fields = fields.replace('\n', "\r\n");
+        let head = format!("GET / HTTP/1.1\r\nHost:h\r\n{fields}\r\n");
+        let mut reader = HeadReader::new(Rules::strict());
+        let head = reader.read(head.as_bytes()).unwrap().unwrap();
+        let canonical = CanonicalHead::new(head).to_string();
+        let sorted: String = "abcdefg".chars().map(line).collect();
+        assert!(canonical.contains(&sorted), "{canonical}");
     }
 }

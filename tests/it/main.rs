@@ -12,6 +12,7 @@ mod assurance;
 mod codec;
 mod debug;
 mod differential;
+mod errors;
 #[cfg(feature = "explain")]
 mod explain;
 mod frames;

@@ -176,6 +176,20 @@ fn the_buffer_of_a_cut_head_is_given_back_with_the_next_payload() {
     assert_eq!(released.count_total, 0);
 }
 
+#[test]
+fn released_memory_is_given_back() {
+    let head = most_parameters();
+    let mut hasher = FrameHasher::new(Rules::strict());
+    let mut signer = Signer::new(&key());
+    hasher.update(&head).unwrap();
+    hasher.finish_reset().unwrap();
+    signer.update(&head).unwrap();
+    signer.finish_reset().unwrap();
+    for released in [measure(|| hasher.release()), measure(|| signer.release())] {
+        assert!(released.bytes_current < -(head.len() as i64), "{released:?}");
+    }
+}
+
 fn shown(frame: &[u8]) -> String {
     frame[..frame.len().min(60)].escape_ascii().to_string()
 }

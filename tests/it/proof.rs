@@ -183,12 +183,30 @@ fn a_head_that_passes_where_a_claim_is_required_is_proven() {
 }
 
 #[test]
-fn a_claim_tells_the_length() {
+fn a_claim_tells_length_and_digest() {
     let policy = Policy::default();
-    let mut reader = HeadReader::new(policy.rules().clone());
-    let frame = signed("", b"hello");
-    let claim = policy.examine(&reader.read(&frame).unwrap().unwrap(), now()).unwrap();
-    assert_eq!(claim.content_length(), Some(5));
+    let hash = PayloadHash::of(b"hello");
+    for (frame, digest) in [(signed("", b"hello"), None), (claimed(b"hello"), Some(hash))] {
+        let mut reader = HeadReader::new(policy.rules().clone());
+        let head = reader.read(&frame).unwrap().unwrap();
+        assert_eq!(head.content_digest(), digest);
+        let claim = policy.examine(&head, now()).unwrap();
+        assert_eq!((claim.content_length(), claim.content_digest()), (Some(5), digest));
+    }
+    assert_eq!(PayloadHash::from_content_digest(&[hash.content_digest()]), Some(hash));
+    assert_eq!(PayloadHash::from_content_digest(&["sha-512=:AAAA:"]), None);
+}
+
+#[test]
+fn a_verifier_tells_how_far_the_payload_is() {
+    let (frame, policy) = (signed("", b"hello"), Policy::default());
+    let (head, payload) = frame.split_at(frame.len() - 5);
+    let mut verifier = Verifier::new(&policy, keys, now);
+    assert_eq!(verifier.progress(), None);
+    verifier.update(head).unwrap();
+    verifier.update(&payload[..2]).unwrap();
+    let progress = verifier.progress().unwrap();
+    assert_eq!((progress.seen, progress.expected), (2, Some(5)));
 }
 
 #[test]

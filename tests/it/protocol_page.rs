@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use framesign::ErrorKind;
+use framesign::{Credentials, ErrorKind};
 
 use crate::{
     naive,
@@ -39,6 +39,9 @@ fn the_keys_of_the_examples_are_those_of_their_derivation() {
     for line in [format!("DateKey    = {date_key}\n"), format!("SigningKey = {signing_key}\n")] {
         assert!(page.contains(&line), "{line}");
     }
+    let (credentials, date) = (Credentials::new(ACCESS_KEY, SECRET_KEY).unwrap(), DATE.parse());
+    assert_eq!(*credentials.date_key_hex(date.unwrap()), date_key);
+    assert_eq!(*credentials.signing_key_hex(date.unwrap()), signing_key);
 }
 
 #[test]

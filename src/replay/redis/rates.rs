@@ -89,9 +89,5 @@ impl fmt::Display for RedisRatesError {
     }
 }
 
-impl error::Error for RedisRatesError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        // The inner message is shown already, so the chain goes on below it.
-        self.0.source()
-    }
-}
+// The message of the library below holds those of its sources.
+impl error::Error for RedisRatesError {}

@@ -174,6 +174,33 @@ async fn a_reader_that_lies_is_an_error_and_no_signature() {
     assert_eq!(reader.signature(), None);
 }
 
+/// Fails in this way first, and is a whole frame then.
+struct Fails {
+    first: Option<io::ErrorKind>,
+    frame: &'static [u8],
+}
+
+impl io::Read for Fails {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.first.take() {
+            Some(kind) => Err(kind.into()),
+            None => io::Read::read(&mut self.frame, into),
+        }
+    }
+}
+
+#[test]
+fn a_read_that_was_interrupted_is_tried_again_and_no_other() {
+    let frame = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let sign = |first| framesign::sign_reader("access", "secret", Fails { first, frame });
+    assert_eq!(sign(Some(io::ErrorKind::Interrupted)).unwrap(), sign(None).unwrap());
+    let error = sign(Some(io::ErrorKind::TimedOut)).unwrap_err();
+    assert!(
+        matches!(&error, framesign::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn sign_reader_signs_what_the_blocking_one_signs() {
     let payload = vec![7; 300_000];

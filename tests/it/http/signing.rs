@@ -147,3 +147,18 @@ async fn a_body_that_is_dropped_early_is_not_signed() {
     drop(body);
     assert_eq!(signature.get(), None);
 }
+
+#[test]
+fn a_body_is_at_its_end_once_it_is_signed() {
+    let parts = http::Request::put("http://h/").header("host", "h").header("content-length", 5);
+    let (parts, ()) = parts.body(()).unwrap().into_parts();
+    let inner = http_body_util::Full::new(Bytes::from_static(b"hello"));
+    let mut body = SigningBody::new(&parts, inner, &key(), &Rules::strict()).unwrap();
+    let signature = body.signature();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for is_over in [false, true] {
+        assert_eq!(http_body::Body::is_end_stream(&body), is_over);
+        assert_eq!(signature.get().is_some(), is_over);
+        runtime.block_on(async { while body.frame().await.is_some() {} });
+    }
+}

@@ -58,3 +58,18 @@ fn without_a_length_lenient_reading_takes_any_hash() {
         assert_eq!(refused(&Rules::lenient(), EMPTY[0], payload), None);
     }
 }
+
+#[test]
+fn a_byte_that_followed_the_head_contradicts_any_hash() {
+    for rules in [Rules::strict(), Rules::lenient()] {
+        let mut hasher = FrameHasher::new(rules.clone());
+        let mut signer = Signer::with_rules(&key_of(now()), rules);
+        for chunk in [HEAD, b"h"] {
+            hasher.update(chunk).unwrap();
+            signer.update(chunk).unwrap();
+        }
+        let error = hasher.finish_with(PayloadHash::of(b"hello")).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (ErrorKind::TrailingBytes, HEAD.len() as u64));
+        assert_eq!(signer.finish_with(PayloadHash::of(b"hello")), Err(error));
+    }
+}
