@@ -96,3 +96,42 @@ impl HashJob {
         None
     }
 }
+
+#[cfg(all(test, not(framesign_loom)))]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering::SeqCst},
+        task::{Wake, Waker},
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_room_is_woken_when_little_or_nothing_is_left() {
+        let max_queued = payload_queue::LIMIT;
+        let little = payload_queue::refill(max_queued);
+        for (left, is_woken) in [(0, true), (1, true), (little, true), (little + 1, false)] {
+            let (woken, shared) = (Arc::<Woken>::default(), Arc::<Shared>::default());
+            let mut queue = payload_queue::lock(&shared);
+            queue.waiting = Some(Waker::from(Arc::clone(&woken)));
+            queue.push(Bytes::from(vec![7; left]));
+            drop(queue);
+            let job = HashJob::new(Sha256State::new(), Arc::clone(&shared));
+            let job = job.advance(&BufferPool::new(1), max_queued);
+            assert_eq!(
+                (job.is_some(), woken.0.load(SeqCst)),
+                (left > 0, is_woken.into()),
+                "{left}"
+            );
+        }
+    }
+}

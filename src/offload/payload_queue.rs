@@ -137,3 +137,34 @@ pub(super) fn unfailed(shared: &Shared) -> MutexGuard<'_, PayloadQueue> {
 pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, PayloadQueue> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(all(test, not(framesign_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_room_is_woken_with_a_quarter_left_and_no_less_than_half_a_piece() {
+        for (max_queued, expected) in [
+            (LIMIT, LIMIT / 4),
+            (LIMIT / 2, LIMIT / 8),
+            (LIMIT / 4, LIMIT / 16),
+            (LIMIT / 8, LIMIT / 16),
+            (1000, 999),
+            (1, 0),
+        ] {
+            assert_eq!(refill(max_queued), expected, "{max_queued}");
+        }
+    }
+
+    #[test]
+    fn small_pieces_are_copied_and_others_are_not() {
+        let mut queue = PayloadQueue::default();
+        let piece = |len| Bytes::from(vec![7; len]);
+        assert!(queue.push(piece(4095)).is_some());
+        assert!(queue.push(piece(4096)).is_none());
+        assert_eq!(queue.queued, 8191);
+        assert_eq!(queue.next_piece().unwrap().len(), 4095);
+        assert_eq!(queue.next_piece().unwrap().len(), 4096);
+        assert_eq!(queue.next_piece(), None);
+    }
+}

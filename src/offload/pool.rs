@@ -312,6 +312,25 @@ mod tests {
         assert_eq!((batch.len(), pool.lock().jobs.len()), (2, 1));
         assert!(!batch.iter().any(HashJob::is_turn_over));
         assert!(pool.lock().jobs[0].is_turn_over());
+        // Its next turn is a whole one.
+        batch.clear();
+        assert!(pool.fill(&mut batch));
+        assert!(!batch.iter().any(HashJob::is_turn_over));
+    }
+
+    /// Each thread holds the state.
+    #[test]
+    fn threads_end_with_the_pool() {
+        let pool = HashPool::new(4.try_into().unwrap()).unwrap();
+        let state = Arc::clone(&pool.0.0);
+        drop(pool);
+        for _ in 0..10_000 {
+            if Arc::strong_count(&state) == 1 {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        panic!("{} threads are left", Arc::strong_count(&state) - 1);
     }
 
     #[test]

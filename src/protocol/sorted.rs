@@ -259,6 +259,20 @@ mod tests {
         }
     }
 
+    /// Whole words that are not alike follow the words that are.
+    #[test]
+    fn names_that_go_on_differently_sort_by_all_that_follows() {
+        for alike in 8..40 {
+            let name = |number: u32| format!("{}{:020}", "n".repeat(alike), number * 7919 % 100);
+            let names: Vec<_> = (1..20).map(name).collect();
+            let names: Vec<_> = names.iter().map(String::as_bytes).collect();
+            assert_sorts(&names);
+            let ends: Vec<_> = (1..20).map(|number| name(number).chars().rev().collect()).collect();
+            let ends: Vec<_> = ends.iter().map(String::as_bytes).collect();
+            assert_sorts(&ends);
+        }
+    }
+
     #[test]
     fn names_are_looked_at_only_beyond_what_a_key_holds() {
         let key = |name: &[u8]| SortKey::new(name, 7);

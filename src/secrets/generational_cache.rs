@@ -128,6 +128,27 @@ mod tests {
         assert!(cache.len() <= 4);
     }
 
+    /// One that is asked for moves to the recent ones if there is room, and only then.
+    #[test]
+    fn access_keys_in_use_take_no_more_room_than_there_is() {
+        let mut cache = GenerationalCache::new(8);
+        for number in 0..1000 {
+            put(&mut cache, &number.to_string());
+            for in_use in number - number.min(7)..=number {
+                has(&mut cache, &in_use.to_string());
+                assert!(cache.recent.len() <= 4, "{} are recent", cache.recent.len());
+            }
+        }
+        let mut cache = GenerationalCache::new(6);
+        for access_key in ["a", "b", "c", "d"] {
+            put(&mut cache, access_key);
+        }
+        assert!(has(&mut cache, "a") && has(&mut cache, "b") && has(&mut cache, "c"));
+        let mut recent: Vec<_> = cache.recent.keys().map(|access_key| &**access_key).collect();
+        recent.sort_unstable();
+        assert_eq!(recent, ["a", "b", "d"]);
+    }
+
     #[test]
     fn what_is_evicted_is_handed_over() {
         let mut cache = GenerationalCache::new(4);

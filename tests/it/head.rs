@@ -34,17 +34,20 @@ fn every_form_of_a_target_has_its_parts() {
 
 /// Names of all lengths around a machine word that begin alike, and differ in their last byte alone.
 #[test]
-fn fields_that_begin_alike_are_signed_in_the_order_of_their_names() {
+fn names_that_begin_alike_are_signed_in_their_order() {
     for alike in 1..30 {
         let start = "n".repeat(alike);
         let line = |last| format!("{start}{last}:{last}\n");
         let fields: String = "gcaebfd".chars().map(line).collect();
         let fields = fields.replace('\n', "\r\n");
-        let head = format!("GET / HTTP/1.1\r\nHost:h\r\n{fields}\r\n");
+        let parameters: String = "gcaebfd".chars().map(|last| format!("{start}{last}&")).collect();
+        let head = format!("GET /?{parameters} HTTP/1.1\r\nHost:h\r\n{fields}\r\n");
         let mut reader = HeadReader::new(Rules::strict());
         let head = reader.read(head.as_bytes()).unwrap().unwrap();
         let canonical = CanonicalHead::new(head).to_string();
         let sorted: String = "abcdefg".chars().map(line).collect();
         assert!(canonical.contains(&sorted), "{canonical}");
+        let sorted: Vec<_> = "abcdefg".chars().map(|last| format!("{start}{last}=")).collect();
+        assert!(canonical.contains(&format!("\n{}\n", sorted.join("&"))), "{canonical}");
     }
 }

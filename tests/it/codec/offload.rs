@@ -89,6 +89,29 @@ fn pieces() -> impl Iterator<Item = Bytes> {
     (0..400).map(|_| vec![7; PIECE].into())
 }
 
+/// Waking a thread takes as long as hashing a few kilobytes.
+#[tokio::test]
+async fn a_small_piece_is_hashed_at_once() {
+    let pool = pool(1);
+    for (len, is_at_once) in [(1, true), (16 * KIB - 1, true), (16 * KIB, false)] {
+        let (end, until) = mpsc::channel();
+        let mut hash = OffloadedHash::new(&pool);
+        let piece: Bytes = if is_at_once {
+            payload(len).into()
+        } else {
+            // The thread has hashed it, and waits for its end.
+            Bytes::from_owner(Held(payload(len), until))
+        };
+        hash.push(piece);
+        let found = hash.finish().now_or_never();
+        assert_eq!(found.is_some(), is_at_once, "{len}");
+        drop(end);
+        if found.is_none() {
+            assert_eq!(hash.finish().await, PayloadHash::of(&payload(len)));
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_queue_is_bounded() {
     let pool = pool(1);
@@ -244,6 +267,11 @@ async fn all_pieces_of_a_failed_payload_are_given_back() {
     assert_eq!(outcome(failing.finish()).await, Err(PANIC.to_owned()));
     assert_hashes(&pool).await;
     assert!(kept.is_unique());
+    // Nor is one kept that comes later.
+    for _ in 0..3 {
+        failing.push(kept.clone());
+        assert!(kept.is_unique());
+    }
 }
 
 #[tokio::test]

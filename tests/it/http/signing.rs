@@ -6,14 +6,14 @@ use bytes::Bytes;
 use framesign::{
     ErrorKind, FrameError, Reading, Rules, Signature, Signer, SigningKey,
     http::{BodyError, SigningBody},
-    offload::HashPool,
+    offload::{HashPool, OffloadedHash},
 };
 use http::{HeaderMap, request::Parts};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 
-use super::support::{Frames, body, credentials, data, read};
+use super::support::{Frames, body, busy, credentials, data, handed_on, read};
 use crate::{frames, published::Vector};
 
 fn key() -> SigningKey {
@@ -134,6 +134,23 @@ async fn a_body_hashed_on_another_core_has_the_same_signature() {
     body.collect().await.unwrap();
     let raw = sign_raw(&[head.as_bytes(), &payload].concat(), &key());
     assert_eq!(signature.get(), Some(raw));
+}
+
+#[tokio::test]
+async fn a_body_waits_for_room_in_the_queue_of_its_pool() {
+    let pool = HashPool::new(NonZeroUsize::MIN).unwrap();
+    let (_hash, end) = busy(&pool);
+    let (parts, _) =
+        read(b"PUT /up HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n").unwrap();
+    let frames = body(data(vec![7; 3_000_000].chunks(100_000)));
+    let mut body =
+        SigningBody::new(&parts, frames, &key(), &Rules::strict()).unwrap().hash_on(&pool);
+    let signature = body.signature();
+    let first = handed_on(&mut body);
+    assert!((100_000..=OffloadedHash::LIMIT + 100_000).contains(&first), "{first}");
+    drop(end);
+    assert_eq!(first + body.collect().await.unwrap().to_bytes().len(), 3_000_000);
+    assert!(signature.get().unwrap().is_ok());
 }
 
 #[tokio::test]

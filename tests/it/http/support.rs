@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    sync::mpsc,
     time::{Duration, SystemTime},
 };
 
@@ -9,12 +10,16 @@ use bytes::Bytes;
 use framesign::{
     Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions,
     http::{VerifyingBody, sign_request},
+    offload::{HashPool, OffloadedHash},
     verify::Policy,
 };
-use futures_util::stream::{self, Stream};
+use futures_util::{
+    FutureExt,
+    stream::{self, Stream},
+};
 use http::{HeaderName, HeaderValue, Method, Request, request::Parts};
-use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, StreamBody};
 
 /// A time to sign and to verify at.
 pub(crate) fn now() -> SystemTime {
@@ -63,6 +68,38 @@ pub(crate) fn body(
 /// A frame for each piece.
 pub(crate) fn data<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Frames {
     pieces.into_iter().map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect()
+}
+
+/// Keeps the one thread of `pool` busy until the sender goes.
+pub(crate) fn busy(pool: &HashPool) -> (OffloadedHash, mpsc::Sender<()>) {
+    let (end, until) = mpsc::channel();
+    let mut hash = OffloadedHash::new(pool);
+    hash.push(Bytes::from_owner(Held(vec![7; 64 * 1024], until)));
+    (hash, end)
+}
+
+/// Memory whose end holds up the thread that hashed it.
+struct Held(Vec<u8>, mpsc::Receiver<()>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        assert!(self.1.recv().is_err(), "nothing is sent, but the sender goes");
+    }
+}
+
+/// The bytes that `body` hands on until it waits.
+pub(crate) fn handed_on<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> usize {
+    let mut handed_on = 0;
+    while let Some(Some(Ok(frame))) = body.frame().now_or_never() {
+        handed_on += frame.into_data().map_or(0, |data| data.len());
+    }
+    handed_on
 }
 
 /// A signed request for the payload `signed`, with its Content-Length.

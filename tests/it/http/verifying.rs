@@ -15,14 +15,14 @@ use bytes::Bytes;
 use framesign::{
     ErrorKind,
     http::{BodyError, NotVerified, VerifyingBody},
-    offload::HashPool,
+    offload::{HashPool, OffloadedHash},
     verify::{Reason, Refusal},
 };
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 
-use super::support::{Frames, body, data, verifying};
+use super::support::{Frames, body, busy, data, handed_on, verifying};
 
 type Polled = Option<Result<Bytes, BodyError>>;
 
@@ -273,6 +273,20 @@ async fn a_body_hashed_on_another_core_has_the_same_outcome() {
         }
         assert_eq!(verification.verified().is_ok(), forged == 0, "{pieces}");
     }
+}
+
+#[tokio::test]
+async fn a_body_waits_for_room_in_the_queue_of_its_pool() {
+    let pool = HashPool::new(NonZeroUsize::MIN).unwrap();
+    let (_hash, end) = busy(&pool);
+    let payload = vec![7; 3_000_000];
+    let mut body = verifying(&payload, body(data(payload.chunks(100_000)))).hash_on(&pool);
+    let verification = body.verification();
+    let first = handed_on(&mut body);
+    assert!((100_000..=OffloadedHash::LIMIT + 100_000).contains(&first), "{first}");
+    drop(end);
+    assert_eq!(first + body.collect().await.unwrap().to_bytes().len(), 3_000_000);
+    assert!(verification.verified().is_ok());
 }
 
 /// A body that is buffered before anything of it is handed on.
