@@ -66,6 +66,7 @@ impl FrameParser {
 
     pub(crate) fn release(&mut self) {
         self.scratch.release();
+        self.collector.shrink();
     }
 
     pub(crate) fn state(&self) -> &State {

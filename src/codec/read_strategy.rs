@@ -96,3 +96,73 @@ impl ReadStrategy {
         self.size = buffer.capacity();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_READ: usize = ReadStrategy::DEFAULT_MAX_READ;
+
+    /// A buffer of so much memory, in which so many bytes are.
+    fn buffer(capacity: usize, len: usize) -> BytesMut {
+        let mut buffer = BytesMut::with_capacity(capacity);
+        buffer.resize(len, 7);
+        assert_eq!(buffer.capacity(), capacity);
+        buffer
+    }
+
+    /// One that has received a lot.
+    fn quick() -> ReadStrategy {
+        let mut reads = ReadStrategy::new();
+        for _ in 0..10 {
+            reads.observe(&buffer(100, 100));
+        }
+        assert_eq!(reads.next, MAX_READ);
+        reads
+    }
+
+    #[test]
+    fn a_read_that_fills_the_buffer_is_followed_by_one_twice_as_large() {
+        let mut reads = ReadStrategy::new();
+        reads.observe(&buffer(MIN_READ, MIN_READ - 1));
+        assert_eq!(reads.next, MIN_READ);
+        for expected in [2, 4, 8, 8] {
+            reads.observe(&buffer(MIN_READ, MIN_READ));
+            assert_eq!(reads.next, expected * MIN_READ);
+        }
+    }
+
+    #[test]
+    fn a_read_of_less_than_a_quarter_is_followed_by_one_half_as_large() {
+        let mut reads = quick();
+        reads.observe(&buffer(MAX_READ, MAX_READ / 4));
+        assert_eq!(reads.next, MAX_READ);
+        for expected in [4, 2, 1, 1] {
+            reads.observe(&buffer(MAX_READ, reads.next / 4 - 1));
+            assert_eq!(reads.next, expected * MIN_READ);
+        }
+    }
+
+    #[test]
+    fn each_frame_begins_with_a_small_read() {
+        let mut reads = quick();
+        reads.reset();
+        assert_eq!(reads.next, MIN_READ);
+        reads.set_max_read(100);
+        assert_eq!(reads.next, 100);
+    }
+
+    #[test]
+    fn a_buffer_is_kept_from_half_of_the_next_read_to_less_than_twice_as_much() {
+        for (capacity, expected) in [
+            (MAX_READ / 2 - 1, MAX_READ),
+            (MAX_READ / 2, MAX_READ / 2),
+            (2 * MAX_READ - 1, 2 * MAX_READ - 1),
+            (2 * MAX_READ, MAX_READ),
+        ] {
+            let mut buffer = buffer(capacity, 0);
+            quick().for_payload(&mut buffer);
+            assert_eq!(buffer.capacity(), expected, "{capacity}");
+        }
+    }
+}

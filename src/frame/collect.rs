@@ -58,6 +58,11 @@ impl Collector {
         }
     }
 
+    /// Gives back what a head before took.
+    pub(crate) fn shrink(&mut self) {
+        self.reader.shrink();
+    }
+
     /// The error of an input that ends before the head is whole.
     pub(crate) fn truncated(&self) -> FrameError {
         self.reader.truncated(self.collected.len() as u64)

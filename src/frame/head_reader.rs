@@ -119,6 +119,11 @@ impl HeadReader {
         self.stage = Stage::default();
     }
 
+    /// Gives back what the fields of a head before took.
+    pub(crate) fn shrink(&mut self) {
+        self.parts.fields.shrink_to_fit();
+    }
+
     /// The number of bytes that may join the `len` that have been read so far: as many as the head
     /// may have, and the one that shows it to be too large.
     pub(crate) fn room(&self, len: usize) -> usize {

@@ -155,9 +155,60 @@ mod models;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+        time::Duration,
+    };
 
     use super::*;
+
+    /// One that is over after a second.
+    fn entry(number: u32) -> ReplayEntry {
+        until(number, 1)
+    }
+
+    fn until(number: u32, seconds: u64) -> ReplayEntry {
+        let signature = format!("{number:064x}").parse().unwrap();
+        let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        ReplayEntry::new(b"access", &signature, expires_at)
+    }
+
+    /// Wherever the others are: not only in its own shard.
+    #[test]
+    fn a_full_store_of_what_is_over_has_room_for_any_entry() {
+        let now = SystemTime::UNIX_EPOCH;
+        for number in 0..10 {
+            let store = MemoryReplayStore::new(1);
+            assert!(store.hold(&entry(number), Holder::new(), now).unwrap());
+            store.hold(&entry(number + 10), Holder::new(), now).unwrap_err();
+            let later = now + Duration::from_secs(59);
+            assert!(store.hold(&until(number + 20, 60), Holder::new(), later).unwrap());
+            assert_eq!((store.len(), store.is_empty()), (1, false));
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_shared_is_the_same_store() {
+        fn ready<T>(future: impl Future<Output = T>) -> T {
+            let mut context = Context::from_waker(Waker::noop());
+            match pin!(future).poll(&mut context) {
+                Poll::Ready(ready) => ready,
+                Poll::Pending => panic!("memory is never waited for"),
+            }
+        }
+
+        let (now, entry) = (SystemTime::UNIX_EPOCH, entry(1));
+        let store = std::sync::Arc::new(MemoryReplayStore::new(10));
+        let [first, second] = [Holder::new(), Holder::new()];
+        assert!(store.is_empty());
+        assert!(ready(store.reserve(&entry, first, now)).unwrap());
+        assert!(ready(store.commit(&entry, first, now)).unwrap());
+        assert!(!ready(store.commit(&entry, second, now)).unwrap());
+        assert!(!ready(store.accept(&entry, second, now)).unwrap());
+        store.release(&entry, first);
+        assert!(store.is_empty());
+    }
 
     /// Else requests would wait for each other.
     #[test]
@@ -165,9 +216,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
         let store = MemoryReplayStore::new(1000);
         for number in 0..1000 {
-            let signature = format!("{number:064x}").parse().unwrap();
-            let entry = ReplayEntry::new(b"access", &signature, now + Duration::from_secs(1));
-            assert!(store.hold(&entry, Holder::new(), now).unwrap());
+            assert!(store.hold(&entry(number), Holder::new(), now).unwrap());
         }
         let entries = |shard| lock(shard).len();
         assert_eq!(store.shards.iter().map(entries).sum::<usize>(), 1000);

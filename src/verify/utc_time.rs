@@ -15,9 +15,12 @@ const EPOCH: civil::DateTime = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0)
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
+fn nanoseconds(span: Duration) -> i128 {
+    i128::from(span.as_secs()) * SECOND + i128::from(span.subsec_nanos())
+}
+
 impl UtcTime {
     pub(crate) fn of(time: SystemTime) -> Self {
-        let nanoseconds = |span: Duration| i128::try_from(span.as_nanos()).unwrap_or(i128::MAX);
         Self(match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => nanoseconds(since),
             Err(error) => -nanoseconds(error.duration()),
@@ -25,11 +28,11 @@ impl UtcTime {
     }
 
     pub(crate) fn before(self, span: Duration) -> Self {
-        Self(self.0 - i128::try_from(span.as_nanos()).unwrap_or(i128::MAX / 2))
+        Self(self.0 - nanoseconds(span))
     }
 
     pub(crate) fn after(self, span: Duration) -> Self {
-        Self(self.0 + i128::try_from(span.as_nanos()).unwrap_or(i128::MAX / 2))
+        Self(self.0 + nanoseconds(span))
     }
 
     /// The day that this moment is in, counted from 1970-01-01.
@@ -148,20 +151,20 @@ mod tests {
 
     use super::UtcTime;
 
-    fn nanoseconds(text: &str) -> Option<i128> {
+    fn parsed(text: &str) -> Option<i128> {
         UtcTime::parse(text.as_bytes()).map(|moment| moment.0)
     }
 
     #[test]
     fn times_are_read_to_the_nanosecond() {
-        assert_eq!(nanoseconds("1970-01-01T00:00:00Z"), Some(0));
-        assert_eq!(nanoseconds("1970-01-01T00:00:00.5Z"), Some(500_000_000));
-        assert_eq!(nanoseconds("1970-01-01T00:00:01.000000001Z"), Some(1_000_000_001));
-        assert_eq!(nanoseconds("1969-12-31T23:59:59.999999999Z"), Some(-1));
-        assert_eq!(nanoseconds("1970-01-01T02:30:00+02:30"), Some(0));
-        assert_eq!(nanoseconds("1969-12-31T19:00:00-05:00"), Some(0));
-        assert_eq!(nanoseconds("2000-02-29T00:00:00Z"), Some(951_782_400_000_000_000));
-        assert!(nanoseconds("0000-01-01T00:00:00Z") < nanoseconds("9999-12-31T23:59:59-23:59"));
+        assert_eq!(parsed("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(parsed("1970-01-01T00:00:00.5Z"), Some(500_000_000));
+        assert_eq!(parsed("1970-01-01T00:00:01.000000001Z"), Some(1_000_000_001));
+        assert_eq!(parsed("1969-12-31T23:59:59.999999999Z"), Some(-1));
+        assert_eq!(parsed("1970-01-01T02:30:00+02:30"), Some(0));
+        assert_eq!(parsed("1969-12-31T19:00:00-05:00"), Some(0));
+        assert_eq!(parsed("2000-02-29T00:00:00Z"), Some(951_782_400_000_000_000));
+        assert!(parsed("0000-01-01T00:00:00Z") < parsed("9999-12-31T23:59:59-23:59"));
     }
 
     #[test]
@@ -189,7 +192,7 @@ mod tests {
             "+023-08-01T12:00:00Z",
             "2023-08-01T1:00:00Z",
         ] {
-            assert_eq!(nanoseconds(text), None, "{text}");
+            assert_eq!(parsed(text), None, "{text}");
         }
     }
 
@@ -213,8 +216,11 @@ mod tests {
         }
         let last = UtcTime::parse(b"2023-08-01T12:00:00.9999Z").unwrap();
         assert_eq!(format!("{last:.3}"), "2023-08-01T12:00:00.999Z", "a time is never rounded up");
-        let beyond = UtcTime::of(SystemTime::UNIX_EPOCH).after(Duration::MAX);
-        assert!(beyond.to_string().starts_with("9999-12-31T23:59:59"));
+        let epoch = UtcTime::of(SystemTime::UNIX_EPOCH);
+        let beyond = [epoch.before(Duration::MAX), epoch.after(Duration::MAX)];
+        let [first, last] = beyond.map(|moment| moment.to_string());
+        assert!(first.starts_with("-009999-01-01T00:00:00"), "{first}");
+        assert!(last.starts_with("9999-12-31T23:59:59"), "{last}");
     }
 
     #[test]

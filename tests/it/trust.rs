@@ -58,6 +58,15 @@ fn the_proof_tells_who_signed_what() {
     assert_eq!(verified.payload(), PayloadHash::of(PAYLOAD));
 }
 
+/// As where a secret is listed twice.
+#[test]
+fn a_key_that_is_given_twice_counts() {
+    let now = SystemTime::now();
+    let frame = signed("alice", now);
+    let twice = |claim: &Claim| vec![key("alice", claim.date()); 2];
+    assert!(verify(&frame, now, twice).is_ok());
+}
+
 #[test]
 fn the_key_of_another_sender_does_not_count() {
     let now = SystemTime::now();

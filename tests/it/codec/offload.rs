@@ -16,7 +16,7 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use framesign::{
     ErrorKind, FrameError, PayloadHash, Signer,
-    codec::{CodecError, ConnectionState, OffloadedRead, SigningCodec, SigningEvent},
+    codec::{CodecError, ConnectionState, FrameCodec, OffloadedRead, SigningCodec, SigningEvent},
     io::{SigningReader, SigningStream},
     offload::{HashPool, OffloadedHash},
 };
@@ -147,17 +147,28 @@ async fn a_stream_waits_for_room_in_the_queue() {
 async fn a_connection_waits_for_room_in_the_queue() {
     let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 400 * PIECE);
     let input = [head.into_bytes(), vec![7; 400 * PIECE]].concat();
-    let mut frames = OffloadedRead::new(&input[..], SigningCodec::new(key()), &pool(1));
+    let frames = OffloadedRead::new(&input[..], SigningCodec::new(key()), &pool(1));
+    assert_waits_for_room(frames, |event| match event {
+        SigningEvent::Data(data) => Some(data),
+        _ => None,
+    })
+    .await;
+}
+
+async fn assert_waits_for_room<D: FrameCodec>(
+    mut frames: OffloadedRead<&[u8], D>,
+    data: impl Fn(D::Item) -> Option<Bytes>,
+) {
     let mut handed_on = Vec::new();
     while let Some(event) = frames.next().await {
-        if let SigningEvent::Data(data) = event.unwrap() {
+        if let Some(data) = data(event.unwrap()) {
             handed_on.push(data);
             // The read buffer shares its memory with the last piece.
             let most = held(&handed_on);
             assert!(most <= OffloadedHash::LIMIT + 2 * PIECE, "{most}");
         }
     }
-    assert_eq!(frames.decoder().state(), ConnectionState::Ended);
+    assert_eq!(handed_on.iter().map(Bytes::len).sum::<usize>(), 400 * PIECE);
 }
 
 /// What is hashed is read into again: otherwise pages would come and go with each piece.
@@ -396,10 +407,20 @@ impl Drop for Held {
 
 /// How often a task is woken that has received `payload` and waits for more of it.
 async fn looks(pool: &HashPool, payload: &[u8]) -> usize {
+    let head = b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+    looks_of(SigningCodec::new(key()), pool, head, payload).await
+}
+
+async fn looks_of<D: FrameCodec<Item: std::fmt::Debug>>(
+    codec: D,
+    pool: &HashPool,
+    head: &[u8],
+    payload: &[u8],
+) -> usize {
     let (mut peer, socket) = tokio::io::duplex(1024 * KIB);
-    peer.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").await.unwrap();
+    peer.write_all(head).await.unwrap();
     peer.write_all(payload).await.unwrap();
-    let mut frames = pin!(OffloadedRead::new(socket, SigningCodec::new(key()), pool));
+    let mut frames = pin!(OffloadedRead::new(socket, codec, pool));
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     let mut looks = 0;
@@ -433,6 +454,64 @@ async fn a_task_looks_for_more_while_a_thread_hashes_but_not_for_ever() {
     }
     assert_eq!(most, 128);
     assert_eq!(looks(&pool, b"a few bytes are hashed at once").await, 0);
+}
+
+#[cfg(feature = "verify")]
+mod verifying {
+    use std::time::{Duration, SystemTime};
+
+    use framesign::{
+        Credentials, SigningDate, SigningKey, SigningOptions,
+        codec::{VerifyingCodec, VerifyingEvent},
+        sign_head,
+        verify::{Claim, Policy},
+    };
+
+    use super::*;
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_690_900_000)
+    }
+
+    fn key() -> SigningKey {
+        let credentials = Credentials::new("access", "secret").unwrap();
+        SigningKey::derive(&credentials, SigningDate::of(now()))
+    }
+
+    fn head(payload: &[u8]) -> Vec<u8> {
+        let len = payload.len();
+        let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n");
+        let options = SigningOptions::default();
+        sign_head(head.as_bytes(), &key(), PayloadHash::of(payload), now(), &options).unwrap()
+    }
+
+    fn codec() -> VerifyingCodec {
+        VerifyingCodec::new(Policy::default(), |_: &Claim| vec![key()]).clock(now)
+    }
+
+    #[tokio::test]
+    async fn a_connection_waits_for_room_in_the_queue() {
+        let payload = vec![7; 400 * PIECE];
+        let input = [head(&payload), payload].concat();
+        let frames = OffloadedRead::new(&input[..], codec(), &pool(1));
+        assert_waits_for_room(frames, |event| match event {
+            VerifyingEvent::Data(data) => Some(data),
+            _ => None,
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_task_looks_for_more_while_a_thread_hashes_but_not_for_ever() {
+        let (pool, payload) = (pool(1), payload(901 * KIB));
+        let (head, mut most) = (head(&payload), 0);
+        // The thread may be done before the task asks.
+        for _ in 0..100 {
+            most = most.max(looks_of(codec(), &pool, &head, &payload[..900 * KIB]).await);
+        }
+        assert_eq!(most, 128);
+        assert_eq!(looks_of(codec(), &pool, &head, &payload[..100]).await, 0);
+    }
 }
 
 #[tokio::test]
