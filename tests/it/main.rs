@@ -34,6 +34,7 @@ mod replay;
 mod secrets;
 #[cfg(feature = "verify")]
 mod signed;
+mod signer;
 #[cfg(feature = "verify")]
 mod signing;
 mod stages;

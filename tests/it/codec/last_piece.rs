@@ -250,6 +250,27 @@ async fn bytes_behind_an_upgrade_are_handed_over() {
     }
 }
 
+#[tokio::test]
+async fn a_frame_behind_an_upgrade_is_verified_if_the_connection_stays_http() {
+    let (first, next) =
+        (signed("Connection: upgrade\r\nUpgrade: h2c\r\n", b"hello"), signed("", b"hello"));
+    let input = [first, next].concat();
+    let mut frames = FramedRead::new(&input[..], codec());
+    let mut verified = 0;
+    loop {
+        match frames.next().await {
+            Some(Ok(VerifyingEvent::Verified(_))) => verified += 1,
+            Some(Ok(_)) => {}
+            Some(Err(CodecError::Misuse(CodecMisuse::Upgrade))) => frames.decoder_mut().resume(),
+            Some(Err(error)) => panic!("{error}"),
+            // `FramedRead` ends once behind any error.
+            None if verified == 1 => {}
+            None => break,
+        }
+    }
+    assert_eq!(verified, 2);
+}
+
 /// Everything that follows the frame which asks for another protocol.
 async fn take_over<S>(mut frames: S) -> Vec<u8>
 where

@@ -456,6 +456,36 @@ async fn a_task_looks_for_more_while_a_thread_hashes_but_not_for_ever() {
     assert_eq!(looks(&pool, b"a few bytes are hashed at once").await, 0);
 }
 
+/// So that its end, which decides of the connection, is known with it.
+#[tokio::test]
+async fn the_last_piece_of_a_frame_waits_for_its_hash() {
+    let pool = pool(1);
+    let (end, until) = mpsc::channel();
+    let mut busy = OffloadedHash::new(&pool);
+    busy.push(Bytes::from_owner(Held(payload(PIECE), until)));
+    let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 4 * PIECE);
+    let input = [head.as_bytes(), &payload(4 * PIECE)].concat();
+    let mut frames = OffloadedRead::new(&input[..], SigningCodec::new(key()), &pool);
+    let (mut received, mut is_signed) = (0, false);
+    let mut take = |event| match event {
+        SigningEvent::Data(data) => received += data.len(),
+        SigningEvent::Signed(_) => is_signed = true,
+        _ => {}
+    };
+    while let Some(Some(event)) = frames.next().now_or_never() {
+        take(event.unwrap());
+    }
+    drop(end);
+    let before = frames.next().await.unwrap().unwrap();
+    assert!(matches!(before, SigningEvent::Data(_)), "{before:?}");
+    take(before);
+    while let Some(event) = frames.next().await {
+        take(event.unwrap());
+    }
+    assert_eq!((received, is_signed), (4 * PIECE, true));
+    assert_eq!(busy.finish().await, PayloadHash::of(&payload(PIECE)));
+}
+
 #[cfg(feature = "verify")]
 mod verifying {
     use std::time::{Duration, SystemTime};

@@ -36,6 +36,7 @@ fn what_was_signed_is_what_both_ends_see() {
         parts.headers["timestamp"].to_str().unwrap(),
     );
     let shown = canonical(&parts, payload);
+    assert_eq!(format!("{shown:?}"), format!("CanonicalParts {{ payload: {payload:?}, .. }}"));
     assert_eq!(shown.to_string(), expected);
     assert_eq!(shown.to_bytes(), expected.as_bytes());
     let signature = key().sign(&shown.string_to_sign()).to_string();

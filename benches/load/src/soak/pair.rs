@@ -129,6 +129,8 @@ impl Pair {
             command.env("FRAMESIGN_SECRETS", file("frames.toml"));
             command.env("FRAMESIGN_REPLAY", "memory");
             command.env("FRAMESIGN_MAX_AGE", AGE).env("FRAMESIGN_SKEW", AGE);
+            // As the image and the units of systemd have it.
+            command.env("MALLOC_ARENA_MAX", "2");
             if let Some(faketime) = &self.faketime {
                 command.env("LD_PRELOAD", faketime).env("FAKETIME_TIMESTAMP_FILE", file("clock"));
                 command.env("FAKETIME_CACHE_DURATION", "1").env("FAKETIME_DISABLE_SHM", "1");
