@@ -156,3 +156,18 @@ impl fmt::Debug for Callers {
         f.debug_list().entries(self.by_name.keys()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn debug_shows_names_alone() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"bob = ['token-of-bob-0001']\nalice = ['token-of-alice-0001']\n").unwrap();
+        let callers = Callers::read(file.path(), None, &mut Warnings::default()).unwrap();
+        assert_eq!(format!("{callers:?}"), r#"["alice", "bob"]"#);
+    }
+}

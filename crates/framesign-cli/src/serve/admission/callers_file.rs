@@ -252,4 +252,17 @@ mod tests {
             assert!(!problem.contains(token), "{problem}");
         }
     }
+
+    #[test]
+    fn a_member_of_another_type_is_told_the_type() {
+        for (member, expected) in [
+            ("rate = '5'", "a whole number of requests"),
+            ("rate = 5\nburst = 5.0", "a whole number of requests"),
+            ("hosts = 'h'", "a list"),
+        ] {
+            let text = format!("[a]\ntokens = ['0123456789abcdef']\n{member}");
+            let problem = parse(text.as_bytes()).err().unwrap().to_string();
+            assert!(problem.contains(&format!("expected {expected}")), "{problem}");
+        }
+    }
 }

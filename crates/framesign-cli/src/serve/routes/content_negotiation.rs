@@ -103,6 +103,16 @@ mod tests {
         assert_eq!(chosen(&["*/*;q=0.1, application/json;q=0"]), Some(TEXT));
     }
 
+    /// RFC 9110 section 12.4.2: `qvalue` is `0` to `1` with digits alone.
+    #[test]
+    fn a_range_without_a_right_quality_does_not_count() {
+        for quality in ["2", "1.1", "1e-1", "-1", "+0.5", "inf", "NaN", ""] {
+            let accept =
+                format!("application/openmetrics-text;q={quality}, application/json;q=0.1");
+            assert_eq!(chosen(&[accept.leak()]), Some(JSON), "{quality}");
+        }
+    }
+
     #[test]
     fn what_is_not_taken_is_not_chosen() {
         assert_eq!(chosen(&["text/html"]), None);

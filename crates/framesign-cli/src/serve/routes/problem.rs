@@ -184,3 +184,17 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_again_is_told_a_whole_number_of_seconds_that_is_enough() {
+        for (pause, expected) in [(0, "0"), (1, "1"), (999, "1"), (1000, "1"), (1001, "2")] {
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many");
+            let answer = problem.retry_after(Duration::from_millis(pause)).into_response();
+            assert_eq!(answer.headers()[header::RETRY_AFTER], expected, "{pause} ms");
+        }
+    }
+}

@@ -10,7 +10,7 @@ mod http2_upstream;
 mod limits;
 mod outbound;
 mod recorder;
-mod redis;
+pub(crate) mod redis;
 mod replay;
 mod spool;
 mod tampering;

@@ -1,4 +1,4 @@
-//! A server that speaks enough of the protocol of Redis for a store of replays.
+//! A server that speaks enough of the protocol of Redis for a store of replays, and for rates.
 
 use std::{
     collections::HashMap,
@@ -22,6 +22,8 @@ pub(crate) struct Redis {
 struct Shared {
     /// The holder of each key.
     entries: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    /// The requests of each name that has a rate.
+    counts: Mutex<HashMap<Vec<u8>, usize>>,
     /// The scripts that are answered before it falls silent.
     answers_left: AtomicUsize,
     is_over: AtomicBool,
@@ -96,9 +98,25 @@ impl Shared {
                 .answers_left
                 .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
                 .is_ok()
-                .then(|| if self.run(script, key, holder) { ":1\r\n" } else { ":0\r\n" }),
+                .then(|| {
+                    if is_rate(key) {
+                        // The interval is in the place of the holder.
+                        return self.count(key, command.last());
+                    }
+                    if self.run(script, key, holder) { ":1\r\n" } else { ":0\r\n" }
+                }),
             _ => Some("+OK\r\n"),
         }
+    }
+
+    /// Counts a request of a name: no time to wait while there are fewer than `burst`, and then more than a
+    /// second.
+    fn count(&self, key: &[u8], burst: Option<&Vec<u8>>) -> &'static str {
+        let burst = String::from_utf8(burst.unwrap().clone()).unwrap().parse().unwrap();
+        let mut counts = self.counts.lock().unwrap();
+        let count = counts.entry(key.to_vec()).or_default();
+        *count += 1;
+        if *count > burst { ":1001\r\n" } else { ":0\r\n" }
     }
 
     /// Does what the scripts of the store do: one takes an entry for a holder, the other gives it back.
@@ -110,6 +128,10 @@ impl Shared {
         let is_held = entries.get(key).is_some_and(|other| other == holder);
         is_held && entries.remove(key).is_some()
     }
+}
+
+fn is_rate(key: &[u8]) -> bool {
+    key.windows(5).any(|word| word == b"rate:")
 }
 
 /// Reads a command as an array of bulk strings; none at the end of the connection.

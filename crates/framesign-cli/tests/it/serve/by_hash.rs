@@ -221,3 +221,21 @@ fn number_of_heads_is_bounded() {
     assert_eq!(answer.status, 413, "{answer:?}");
     service.post("/token", b"lives");
 }
+
+/// Neither what cannot be signed nor what follows a head is waited for, however much is announced.
+#[test]
+fn refusal_is_told_before_the_rest_comes() {
+    let service = start(&[]);
+    for (target, body, expected) in [
+        ("/sign?access_key=nobody", String::new(), (404, Value::Null)),
+        ("/sign", format!("{}!", head()), (422, "trailing-bytes".into())),
+    ] {
+        let mut connection = service.connect();
+        connection.send(format!(
+            "POST {target} HTTP/1.1\r\nHost: h\r\nContent-Type: {BY_DIGEST}\r\n\
+             Content-Length: 1000000\r\n\r\n{body}"
+        ));
+        let answer = connection.answer();
+        assert_eq!((answer.status, answer.json()["kind"].clone()), expected);
+    }
+}

@@ -129,6 +129,37 @@ fn rate_of_a_caller_is_kept_and_the_rest_is_told_when_to_come_again() {
     wait_until(|| status(&service, ALICE) == 200, || "room in the new rate".into());
 }
 
+/// Two replicas, one rate.
+#[cfg(feature = "replay-redis")]
+#[test]
+fn rate_of_a_caller_is_counted_where_replicas_share_it() {
+    use crate::gateway::redis::Redis;
+
+    let (file, redis) = (NamedTempFile::new().unwrap(), Redis::silent_after(12));
+    let text = format!("bob = ['{BOB}']\n[alice]\ntokens = ['{ALICE}']\nrate = 1\nburst = 10\n");
+    fs::write(&file, text).unwrap();
+    let url = redis.url();
+    let start = |url: &str, outage: &str| {
+        let options = ["--replay", url, "--replay-outage", outage, "--replay-timeout", "0.5"];
+        start(&file, &options)
+    };
+    let replicas = [start(&url, "refuse"), start(&url, "refuse")];
+    for number in 0..10 {
+        assert_eq!(status(&replicas[number % 2], ALICE), 200, "{number}");
+    }
+    for replica in &replicas {
+        let answer = ask(replica, &[&format!("Bearer {ALICE}")]);
+        assert_eq!((answer.status, answer.field("retry-after")), (429, Some("2")));
+        // Who has no rate is not counted.
+        assert_eq!(status(replica, BOB), 200);
+    }
+    // While the store does not answer, none is taken, or each replica counts by itself.
+    assert_eq!(status(&replicas[0], ALICE), 503);
+    let alone = start("redis://127.0.0.1:1", "accept");
+    let taken = (0..20).filter(|_| status(&alone, ALICE) == 200).count();
+    assert!((10..20).contains(&taken), "{taken} of 20");
+}
+
 #[test]
 fn place_of_a_caller_that_is_gone_is_given_back() {
     let file = callers();
