@@ -307,4 +307,23 @@ mod tests {
         let longer = differences(b"GET\n", b"GET\n/");
         assert_eq!((longer.len(), longer[0].line, longer[0].ours.clone()), (1, 2, None));
     }
+
+    #[test]
+    fn lines_after_the_payload_hash_have_their_numbers() {
+        let after = "after the payload hash";
+        let found = places(&[OURS, b"\nmore\nlast"].concat());
+        assert_eq!(found, [(8, 2, "payload hash"), (9, 0, after), (10, 0, after)]);
+    }
+
+    #[test]
+    fn lines_of_one_name_are_held_against_each_other_in_order() {
+        let theirs = b"GET\n/a\n\na:1\na:2\nhost:h\nz:9\n\n00";
+        assert_eq!(texts(theirs), [pair("-", "a:2\\n")]);
+    }
+
+    #[test]
+    fn the_last_line_of_a_text_that_ends_in_a_field_is_no_payload_hash() {
+        let found = texts(b"GET\n/a\n\na:1\nhost:h\nz:9");
+        assert_eq!(found, [pair("z:9\\n", "z:9"), pair("\\n", "-"), pair("00", "-")]);
+    }
 }

@@ -165,6 +165,36 @@ mod verifying {
     }
 }
 
+#[cfg(feature = "explain")]
+mod explain {
+    use framesign::explain::{Case, Evidence, Explanation, differences};
+
+    use super::{HEAD, Rules, SECRET, check, credentials, date};
+
+    #[test]
+    fn what_is_explained_shows_no_value() {
+        let frame = [HEAD, SECRET].concat();
+        let case = Case::new(frame.as_bytes(), Rules::strict()).without_field("signature");
+        let case = case.keys(credentials(), date());
+        let shown = format!("{case:?}");
+        check(&shown, &format!("Case {{ frame: {} bytes, rules: Rules {{", frame.len()));
+        let whose = "left_out: Some(\"signature\"), \
+            keys: Some((Credentials { access_key: \"access\", .. }, SigningDate(";
+        assert!(shown.contains(whose), "{shown}");
+
+        let explanation = Explanation::new(&case).unwrap();
+        let [marks, pieces] = [explanation.marks().len(), explanation.pieces().len()];
+        let begins = format!("Explanation {{ marks: {marks}, pieces: {pieces}, string_to_sign: ");
+        check(&format!("{explanation:?}"), &begins);
+
+        let ours = explanation.canonical_request();
+        check(&format!("{:?}", Evidence::parse(ours)), "Evidence(canonical-request)");
+        let theirs = String::from_utf8_lossy(ours).replace("token=", "Token=");
+        let shown = "[Difference { line: 3, byte: 0, part: \"CanonicalQuery\", .. }]";
+        check(&format!("{:?}", differences(ours, theirs.as_bytes())), shown);
+    }
+}
+
 #[cfg(feature = "codec")]
 mod codec {
     use std::task::{Context, Poll, Waker};

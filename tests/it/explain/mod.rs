@@ -3,9 +3,11 @@
 mod explanation;
 mod fault;
 mod faults;
+mod names;
 mod other_side;
 mod random;
 mod repairs;
+mod rewritten;
 
 use framesign::explain::Repair;
 

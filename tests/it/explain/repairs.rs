@@ -3,7 +3,7 @@
 
 use framesign::{
     Credentials, PayloadHash, Rules,
-    explain::{Case, Evidence, Explanation, Repair, Side, find_cause},
+    explain::{Case, Evidence, Explanation, Repair, find_cause},
 };
 
 const FRAME: &str = "PUT /a//b/../c%2Fd/x%7Ey+z/?b=2&a=1&b=1&e&p=a+b&s=a%20b&t=%7E&u=%2541 HTTP/1.1\r\n\
@@ -267,10 +267,4 @@ fn rewritten_values() {
     assert_each_found("field-rewritten", &of_type.map(|value| ("Text/Plain;  v", value)));
     let hosts = ["Test.example:8080", "Test.example:443", "localhost", "127.0.0.1"];
     assert_each_found("field-rewritten", &hosts.map(|host| ("Test.example", host)));
-}
-
-#[test]
-fn sides_have_names() {
-    let names = [Side::Ours, Side::Theirs, Side::Between].map(Side::as_str);
-    assert_eq!(names, ["ours", "theirs", "between"]);
 }
