@@ -99,4 +99,11 @@ mod tests {
         let keys = derived.of("access", date(), &[other]);
         assert!(keys.iter().all(|key| signs(key) != signs(&marked)));
     }
+
+    #[test]
+    fn debug_shows_how_many_are_kept() {
+        let derived = DerivedKeys::new(10);
+        derived.of("access", date(), &[Secret::new("secret").unwrap()]);
+        assert_eq!(format!("{derived:?}"), "DerivedKeys { access_keys: 1, .. }");
+    }
 }

@@ -250,4 +250,13 @@ mod tests {
         assert_eq!(opened.read(1024).unwrap().bytes(), b"the secret");
         assert_eq!(SecretFile::read(&path, 1024).unwrap().bytes(), b"another");
     }
+
+    /// Such an error may come of a disk; here the file is not open to be read.
+    #[test]
+    fn error_of_reading_is_told_as_it_is() {
+        let dir = TempDir::new().unwrap();
+        let (mut opened, path) = opened(&dir, "the secret");
+        opened.file = fs::File::options().append(true).open(path).unwrap();
+        assert!(matches!(opened.read(1024), Err(ReadError::Io(_))));
+    }
 }

@@ -77,7 +77,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use super::Stamp;
+    use super::{GRANULARITY, Stamp};
 
     /// A further change within the granularity of the clock of a file system would not show.
     #[test]
@@ -92,5 +92,23 @@ mod tests {
         assert!(settled.is_still(file.path()));
         File::create(file.path()).unwrap().write_all(b"other").unwrap();
         assert!(!settled.is_still(file.path()));
+    }
+
+    #[test]
+    fn file_is_settled_once_it_is_older_than_the_granularity() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut stamp = Stamp::of(&file.as_file().metadata().unwrap());
+        let modified = stamp.modified.unwrap();
+        for (age, is_settled) in [
+            (Duration::ZERO, false),
+            (GRANULARITY, false),
+            (GRANULARITY + Duration::from_nanos(1), true),
+        ] {
+            stamp.taken = modified + age;
+            assert_eq!(stamp.is_settled(), is_settled, "{age:?}");
+        }
+        // A file of the future says nothing of its age.
+        stamp.taken = modified - Duration::from_secs(3600);
+        assert!(!stamp.is_settled());
     }
 }

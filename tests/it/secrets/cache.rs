@@ -44,6 +44,7 @@ fn kept_keys_sign_as_derived_ones() {
         assert_eq!(signs(&keys(&cache, &claim("access"))), expected);
     }
     assert_eq!(cache.len(), 1);
+    assert!(!cache.is_empty());
 }
 
 #[test]
@@ -152,6 +153,15 @@ fn never_more_is_kept_than_there_is_room_for() {
         }
         assert!(cache.len() >= most / 2, "{} of {most}", cache.len());
     }
+}
+
+#[test]
+fn asking_again_for_what_is_kept_evicts_nothing() {
+    let cache = KeyCache::new(Everyone).max_access_keys(4);
+    for access_key in ["a", "b", "c", "d", "a", "b", "c", "d"] {
+        keys(&cache, &claim(access_key));
+    }
+    assert_eq!(cache.len(), 4);
 }
 
 #[test]

@@ -69,7 +69,10 @@ fn store_is_made_of_a_document_from_elsewhere() {
 mod unix {
     use std::{
         fs,
-        os::unix::{fs::symlink, net::UnixListener},
+        os::unix::{
+            fs::{MetadataExt, symlink},
+            net::UnixListener,
+        },
         path::Path,
         sync::{Arc, Mutex, mpsc},
         thread,
@@ -160,6 +163,10 @@ mod unix {
             let too_open = SecretFile::read(&path, 8).unwrap().too_open();
             assert_eq!(too_open.map(|too_open| too_open.mode()), is_too_open.then_some(mode));
         }
+        // The group may read what root owns.
+        let is_of_root = fs::metadata(&path).unwrap().uid() == 0;
+        set_mode(&path, 0o640);
+        assert_eq!(SecretFile::read(&path, 8).unwrap().too_open().is_none(), is_of_root);
     }
 
     #[test]

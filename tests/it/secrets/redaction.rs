@@ -46,6 +46,34 @@ fn stores_and_caches_show_no_secret() {
 }
 
 #[test]
+fn debug_tells_what_a_value_is() {
+    let store = MemoryStore::new();
+    store.add("access", secret(SECRET)).unwrap();
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("secrets.toml");
+    fs::write(&path, format!("access = ['{SECRET}']")).unwrap();
+    let file = FileStore::open(&path, Duration::from_secs(7)).unwrap();
+    let in_file = format!("FileStore {{ path: {path:?}, interval: 7s, .. }}");
+    for (value, shown) in [
+        (&secret(SECRET) as &dyn Debug, "Secret(..)"),
+        (&store, "MemoryStore { access_keys: 1 }"),
+        (&AnyStore::new(MemoryStore::new()), "AnyStore { .. }"),
+        (&file, &in_file),
+        (&StoreError::new("it is away"), "StoreError(\"it is away\")"),
+    ] {
+        assert_eq!(format!("{value:?}"), shown);
+    }
+}
+
+#[cfg(feature = "remote-keys")]
+#[test]
+fn keys_from_elsewhere_show_their_source_alone() {
+    let keys = framesign::secrets::RemoteKeys::new(MemoryStore::new());
+    let shown = "RemoteKeys { source: MemoryStore { access_keys: 0 }, .. }";
+    assert_eq!(format!("{keys:?}"), shown);
+}
+
+#[test]
 fn file_store_and_its_errors_show_no_secret() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("secrets.toml");

@@ -210,6 +210,28 @@ async fn midnight_passes_under_load_without_a_refusal() {
     assert!(source.asked("access") < 400, "{}", source.asked("access"));
 }
 
+/// Of four, two were used last; the others make room, when there is another one or another day.
+#[tokio::test(start_paused = true)]
+async fn answers_are_kept_for_as_many_access_keys_as_there_is_room_for() {
+    let keys = RemoteKeys::with(Distant::with("access"), Duration::from_secs(1 << 30), 4);
+    assert!(keys.is_empty());
+    for (access_key, date, kept) in [
+        ("a", 1, 1),
+        ("b", 1, 2),
+        ("a", 1, 2),
+        ("c", 1, 3),
+        ("d", 1, 4),
+        ("e", 1, 3),
+        ("f", 1, 4),
+        ("e", 2, 2),
+        ("e", 3, 1),
+        ("e", 2, 1),
+    ] {
+        count(&keys, access_key, day(date)).await;
+        assert_eq!((keys.len(), keys.is_empty()), (kept, false), "{access_key} on day {date}");
+    }
+}
+
 /// What is evicted with its day is gone: the keys of the day before yesterday are asked for again.
 #[tokio::test(start_paused = true)]
 async fn keys_are_kept_for_their_day_and_the_one_beside_it() {
