@@ -116,3 +116,23 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_is_over_leaves_its_place_before_it_is_removed() {
+        let after = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let signature = "0".repeat(64).parse().unwrap();
+        let entry = ReplayEntry::new(b"access", &signature, after(10));
+        let [first, second] = [Holder::new(), Holder::new()];
+        let mut shard = Shard::default();
+        let mut reserve = |holder, now| shard.reserve(&entry, holder, after(now), || true);
+        assert_eq!(reserve(first, 0), Reserved::Held);
+        assert_eq!(reserve(first, 15), Reserved::Held);
+        assert_eq!(reserve(second, 15), Reserved::Taken);
+        assert_eq!(reserve(second, 16), Reserved::Held);
+        assert_eq!(shard.len(), 1);
+    }
+}

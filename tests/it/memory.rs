@@ -188,8 +188,8 @@ fn released_memory_is_given_back() {
         signer.update(head).unwrap();
         signer.finish_reset().unwrap();
         for released in [measure(|| hasher.release()), measure(|| signer.release())] {
-            let (held, given) = (begin.bytes_current, -released.bytes_current);
-            assert!(given > held / 2, "{given} of {held} bytes of {}", shown(head));
+            let left = begin.bytes_current + released.bytes_current;
+            assert!(left < 100, "{left} of {} bytes of {}", begin.bytes_current, shown(head));
         }
     }
 }
