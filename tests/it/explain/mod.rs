@@ -9,7 +9,7 @@ mod random;
 mod repairs;
 mod rewritten;
 
-use framesign::explain::Repair;
+use framesign::explain::{Evidence, Repair};
 
 const PAGE: &str = include_str!("../../../docs/explain.md");
 
@@ -20,4 +20,17 @@ fn page_lists_every_repair_in_its_order() {
     let row =
         |repair: &Repair| format!("| `{repair}` | {} | {} |", repair.section(), repair.text());
     assert_eq!(rows, Repair::ALL.iter().map(row).collect::<Vec<_>>());
+}
+
+#[test]
+fn exactly_64_hexadecimal_digits_are_taken_for_digits() {
+    let digits = "0aF9".repeat(16);
+    for text in [digits.clone(), format!(" {digits}\r\n")] {
+        assert_eq!(Evidence::parse(text.as_bytes()), Evidence::Digits(digits.clone()), "{text:?}");
+    }
+    let not_hexadecimal = digits.replacen('0', "g", 1);
+    for text in [&*"0".repeat(63), &"0".repeat(65), &not_hexadecimal, ""] {
+        let expected = Evidence::CanonicalRequest(text.as_bytes().to_vec());
+        assert_eq!(Evidence::parse(text.as_bytes()), expected, "{text:?}");
+    }
 }

@@ -77,12 +77,12 @@ fn a_path_that_the_frame_lacks_is_no_prefix() {
 /// The search leaves out the first 256 fields one by one.
 #[test]
 fn a_field_that_comes_late_is_named_if_only_we_have_it() {
-    let rules = Rules::strict().limits(Limits::default().max_headers(301));
-    let fields: String = (0..300).map(|number| format!("X-{number:03}: 1\r\n")).collect();
-    let frame = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-    let cause = cause(&frame, rules, "x-299:1\n", "").unwrap();
+    let rules = Rules::strict().limits(Limits::default().max_headers(259));
+    let fields: Vec<_> = (0..258).map(|number| format!("X-{number:03}: 1\r\n")).collect();
+    let frame = format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", fields.concat());
+    let cause = cause(&frame, rules, "x-257:1\n", "").unwrap();
     assert_eq!((cause.repair.as_str(), cause.side), ("field-added", Side::Between));
-    assert!(cause.message.starts_with("field x-299: "), "{cause}");
+    assert!(cause.message.starts_with("field x-257: "), "{cause}");
 }
 
 #[test]
