@@ -326,4 +326,21 @@ mod tests {
         let found = texts(b"GET\n/a\n\na:1\nhost:h\nz:9");
         assert_eq!(found, [pair("z:9\\n", "z:9"), pair("\\n", "-"), pair("00", "-")]);
     }
+
+    #[test]
+    #[ignore = "such lines are counted as if theirs had as many fields as ours"]
+    fn lines_that_ours_lacks_have_their_number_in_theirs() {
+        let found = places(b"GET\n/a\n\nhost:h\nz:9\n\n00\nmore");
+        assert_eq!(found.last(), Some(&(8, 0, "after the payload hash")));
+        let found = differences(b"GET\n/a\n\n", OURS);
+        let lines: Vec<_> = found.iter().map(|found| found.line).collect();
+        assert_eq!(lines, [4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    #[ignore = "lines after our payload hash are not compared"]
+    fn lines_that_theirs_lacks_after_the_payload_hash_differ() {
+        let [ours, theirs] = [&b"\nmore"[..], b"\n"].map(|end| [OURS, end].concat());
+        assert_eq!(differences(&ours, &theirs).len(), 1);
+    }
 }
