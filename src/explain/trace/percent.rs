@@ -31,11 +31,11 @@ impl Unit {
             [b'+', ..] if part == Part::Query => {
                 Self { len: 1, text: b"%20".to_vec(), rule: Some(Rule::PlusInQuery) }
             }
-            _ => Self::recoded(raw, part),
+            _ => Self::recoded(raw),
         }
     }
 
-    fn recoded(raw: &[u8], part: Part) -> Self {
+    fn recoded(raw: &[u8]) -> Self {
         let mut text = Vec::new();
         let Ok(rest) = recode_one(raw, &mut text);
         let len = raw.len() - rest.len();
@@ -44,7 +44,8 @@ impl Unit {
             _ if is_escape(raw) && text.len() == 1 => Some(Rule::Decoded),
             _ if is_escape(raw) => Some(Rule::UpperCaseEscape),
             [b'%', ..] => Some(Rule::LiteralPercent),
-            [b'+', ..] if part == Part::Path => Some(Rule::PlusInPath),
+            // That of a query is a space.
+            [b'+', ..] => Some(Rule::PlusInPath),
             _ => Some(Rule::Encoded),
         };
         Self { len, text, rule }
@@ -61,7 +62,7 @@ pub(super) fn trace(
     writer: &mut PieceWriter,
 ) {
     let mut at = 0;
-    while at < raw.len() {
+    loop {
         let run = kept_len(raw.get(at..).unwrap_or_default(), part);
         writer.put(
             raw.get(at..at + run).unwrap_or_default(),
@@ -83,9 +84,7 @@ pub(super) fn trace(
 fn kept_len(raw: &[u8], part: Part) -> usize {
     let mut len = 0;
     while let Some(rest) = raw.get(len..).filter(|rest| !rest.is_empty()) {
-        let is_plain =
-            |byte: &u8| UNRESERVED.contains(*byte) || (part == Part::Path && *byte == b'/');
-        if rest.first().is_some_and(is_plain) {
+        if rest.first().is_some_and(|byte| UNRESERVED.contains(*byte)) {
             len += 1;
             continue;
         }
