@@ -3,6 +3,7 @@
 mod explanation;
 mod fault;
 mod faults;
+mod forms;
 mod names;
 mod other_side;
 mod random;
