@@ -313,14 +313,46 @@ mod verifying_codec {
 
 #[cfg(feature = "replay")]
 mod replay {
-    use framesign::replay::MemoryReplayStore;
+    use framesign::{
+        replay::MemoryReplayStore,
+        verify::{Claim, Policy, Verifier},
+    };
 
-    use super::check;
+    use super::{
+        SECRET, check, key,
+        verifying::{check_signed, now, signed},
+    };
 
     #[test]
     fn stores_show_how_much_they_hold() {
         let shown = format!("{:?}", MemoryReplayStore::new(7));
         check(&shown, "MemoryReplayStore { max_entries: 7, entries: 0, .. }");
+    }
+
+    /// The name of an entry tells nothing of its frame.
+    #[test]
+    fn entries_show_their_name_and_their_end() {
+        let head = signed();
+        let mut verifier = Verifier::new(&Policy::default(), |_: &Claim| vec![key()], now);
+        verifier.update(&[&head, SECRET.as_bytes()].concat()).unwrap();
+        let entry = verifier.finish().unwrap().replay_entry();
+        let (name, expires_at) = (hex::encode(entry.name()), entry.expires_at());
+        let expected = format!("ReplayEntry {{ name: {name}, expires_at: {expires_at:?} }}");
+        check_signed(&format!("{entry:?}"), &expected, &head);
+    }
+
+    #[cfg(feature = "replay-redis")]
+    #[tokio::test]
+    async fn a_store_in_redis_shows_its_prefix_and_its_time_out() {
+        use std::time::Duration;
+
+        use framesign::replay::{RedisReplayStore, RedisSettings};
+
+        let settings = RedisSettings::new("redis://user:hunter2@127.0.0.1:1").unwrap();
+        let settings = settings.timeout(Duration::from_secs(7));
+        let store = RedisReplayStore::new(&settings).unwrap();
+        let expected = "RedisReplayStore { prefix: \"framesign:replay:\", timeout: 7s, .. }";
+        check(&format!("{store:?}"), expected);
     }
 
     #[cfg(feature = "replay-redis")]

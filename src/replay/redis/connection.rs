@@ -100,3 +100,23 @@ fn choose_tls() {
     // An error says that it is chosen already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::tcp_settings;
+
+    /// What waits for its acknowledgement is given up after four time-outs, none under a second.
+    #[test]
+    fn connection_to_a_server_that_vanished_is_given_up() {
+        for (timeout, seconds) in [(0, 4), (999, 4), (1000, 4), (2500, 10)] {
+            let settings = tcp_settings(Duration::from_millis(timeout));
+            assert!(settings.nodelay());
+            #[cfg(target_os = "linux")]
+            assert_eq!(settings.user_timeout(), Some(Duration::from_secs(seconds)), "{timeout} ms");
+            #[cfg(not(target_os = "linux"))]
+            let _ = seconds;
+        }
+    }
+}

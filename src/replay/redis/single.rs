@@ -72,3 +72,19 @@ fn is_of_login(error: &RedisError) -> bool {
     );
     is_kind || error.code() == Some("NOAUTH")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, ConnectionManagerConfig, SingleConnection};
+
+    /// The second one that met a refusal finds the manager of the first, which may have connected.
+    #[tokio::test]
+    async fn one_refusal_replaces_the_manager_once() {
+        let client = Client::open("redis://127.0.0.1:1").unwrap();
+        let connection = SingleConnection::new(client, ConnectionManagerConfig::new()).unwrap();
+        for (refused, generation) in [(0, 1), (0, 1), (1, 2), (0, 2), (1, 2), (2, 3)] {
+            connection.replace(refused).unwrap();
+            assert_eq!(connection.current().generation, generation);
+        }
+    }
+}

@@ -103,6 +103,19 @@ async fn a_frame_that_came_before_is_refused_at_its_end_if_the_store_is_back_by_
 }
 
 #[tokio::test]
+async fn the_proof_of_another_frame_does_not_record_what_an_outage_left_open() {
+    let (one, other) = (claimed("/one"), claimed("/other"));
+    let store = Recorder::with_fates([Fate::Fails]);
+    let (guard, _) = guard(&store, Outage::Accept);
+    let mut verifier = verifier();
+    verifier.update(&one).unwrap();
+    let check = guard.begin(verifier.pending().unwrap()).await.unwrap();
+    check.finish(&verify(&other).unwrap()).await.unwrap();
+    assert_replayed(take(&guard, &other).await);
+    take(&guard, &one).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_frame_that_is_cut_in_an_outage_is_released() {
     let store = Recorder::with_fates([Fate::Fails]);
     let (guard, _) = guard(&store, Outage::Accept);

@@ -1,6 +1,7 @@
 //! The store in Redis, over a server that answers what a test says.
 
 use std::{
+    collections::HashMap,
     num::NonZeroU32,
     sync::{
         Arc, Mutex,
@@ -9,32 +10,57 @@ use std::{
     time::Duration,
 };
 
-use framesign::replay::{Rate, RedisReplayStore, RedisSettings};
+use framesign::replay::{Outage, Rate, RedisReplayStore, RedisSettings, ReplayGuard};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
+    task, time,
 };
+
+use super::{assert_replayed, claimed, now, verifier, verify};
 
 /// A server that refuses `command` as often as `refusals` says.
 struct Server {
     command: &'static str,
+    /// How it refuses; one that is empty closes the connection.
+    refusal: &'static [u8],
     refusals: AtomicUsize,
+    /// How often `command` came, whether it was refused or not.
+    commands: AtomicUsize,
     connections: AtomicUsize,
     /// What scripts were given.
     asked: Mutex<Vec<Vec<String>>>,
+    /// The holders of keys.
+    held: Mutex<HashMap<String, String>>,
 }
 
 impl Server {
     /// Starts one, and gives its host and port. It ends with the runtime of the test.
     async fn start(command: &'static str, refusals: usize) -> (Arc<Self>, String) {
+        let refusal: &[u8] = if command == "AUTH" {
+            b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+        } else {
+            b"-ERR DB index is out of range\r\n"
+        };
+        Self::start_with(command, refusal, refusals).await
+    }
+
+    async fn start_with(
+        command: &'static str,
+        refusal: &'static [u8],
+        refusals: usize,
+    ) -> (Arc<Self>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let refusals = AtomicUsize::new(refusals);
         let server = Arc::new(Self {
             command,
+            refusal,
             refusals,
+            commands: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             asked: Mutex::default(),
+            held: Mutex::default(),
         });
         let accepting = Arc::clone(&server);
         tokio::spawn(async move {
@@ -50,6 +76,9 @@ impl Server {
     async fn serve(&self, mut stream: BufStream<TcpStream>) {
         while let Some(command) = read_command(&mut stream).await {
             let answer = self.answer(&command);
+            if answer.is_empty() {
+                return;
+            }
             let is_written = stream.write_all(answer).await.is_ok() && stream.flush().await.is_ok();
             if !is_written {
                 return;
@@ -58,29 +87,52 @@ impl Server {
     }
 
     fn answer(&self, command: &[String]) -> &'static [u8] {
-        let is_named = command[0].eq_ignore_ascii_case(self.command);
-        if is_named
-            && self.refusals.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok()
-        {
-            return if self.command == "AUTH" {
-                b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"
-            } else {
-                b"-ERR DB index is out of range\r\n"
-            };
+        if command[0].eq_ignore_ascii_case(self.command) {
+            self.commands.fetch_add(1, SeqCst);
+            let refused = self.refusals.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+            if refused.is_ok() {
+                return self.refusal;
+            }
         }
         match &*command[0] {
             "PING" => b"+PONG\r\n",
             "EVAL" => {
                 // Behind the script: the number of keys, the key, and what it is given.
                 self.asked.lock().unwrap().push(command[2..].to_vec());
-                if self.asked.lock().unwrap().len() == 1 { b":0\r\n" } else { b":1500\r\n" }
+                if command[3].starts_with("framesign:replay:rate:") {
+                    return self.rate();
+                }
+                let is_held = if command[1].contains("'DEL'") {
+                    self.release(&command[3], &command[4])
+                } else {
+                    self.hold(&command[3], &command[4])
+                };
+                if is_held { b":1\r\n" } else { b":0\r\n" }
             }
             _ => b"+OK\r\n",
         }
     }
+
+    /// The first one is within the rate.
+    fn rate(&self) -> &'static [u8] {
+        if self.asked.lock().unwrap().len() == 1 { b":0\r\n" } else { b":1500\r\n" }
+    }
+
+    /// What the script that takes an entry does.
+    fn hold(&self, key: &str, holder: &str) -> bool {
+        let mut held = self.held.lock().unwrap();
+        held.entry(key.to_owned()).or_insert_with(|| holder.to_owned()) == holder
+    }
+
+    /// What the script that releases an entry does.
+    fn release(&self, key: &str, holder: &str) -> bool {
+        let mut held = self.held.lock().unwrap();
+        held.get(key).is_some_and(|found| found == holder) && held.remove(key).is_some()
+    }
 }
 
-/// Reads a command as an array of bulk strings; none at the end of the connection.
+/// Reads a command as an array of bulk strings, in which each byte is a character; none at the end
+/// of the connection.
 async fn read_command(stream: &mut BufStream<TcpStream>) -> Option<Vec<String>> {
     let parts = read_number(stream).await?;
     let mut command = Vec::new();
@@ -88,7 +140,7 @@ async fn read_command(stream: &mut BufStream<TcpStream>) -> Option<Vec<String>> 
         let mut part = vec![0; read_number(stream).await? + 2];
         stream.read_exact(&mut part).await.ok()?;
         part.truncate(part.len() - 2);
-        command.push(String::from_utf8(part).unwrap());
+        command.push(part.into_iter().map(char::from).collect());
     }
     Some(command)
 }
@@ -123,6 +175,86 @@ async fn a_login_that_was_refused_is_made_again() {
         store.ping().await.unwrap();
         assert_eq!(server.connections.load(SeqCst), connections, "{command}");
     }
+}
+
+/// A loss is met by the question that notices it, which is asked again, and once.
+#[tokio::test]
+async fn a_question_is_asked_again_only_if_its_connection_was_lost() {
+    let (close, garbage) = (&b""[..], &b"what?\r\n"[..]);
+    let full = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    let no_login = b"-NOAUTH Authentication required.\r\n";
+    for (refusal, refusals, is_answered, asked, connections) in [
+        (close, 1, true, 2, 2),
+        (close, 2, false, 2, 3),
+        (garbage, 1, true, 2, 2),
+        // What is refused on a connection that stays would be refused again.
+        (full, 1, false, 1, 1),
+        (no_login, 1, false, 1, 2),
+    ] {
+        let case = refusal.escape_ascii();
+        let (server, address) = Server::start_with("PING", refusal, refusals).await;
+        let store = RedisReplayStore::new(&settings(&format!("redis://{address}"))).unwrap();
+        assert_eq!(store.ping().await.is_ok(), is_answered, "{case}");
+        assert_eq!(server.commands.load(SeqCst), asked, "{case}");
+        store.ping().await.unwrap();
+        assert_eq!(server.connections.load(SeqCst), connections, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_is_held_by_one_and_released_if_it_is_not_committed() {
+    let (server, address) = Server::start("", 0).await;
+    let store = RedisReplayStore::new(&settings(&format!("redis://{address}"))).unwrap();
+    let guard = ReplayGuard::new(store, Outage::Refuse).clock(now);
+    let frame = claimed("/");
+    let proof = verify(&frame).unwrap();
+    let begin = async || {
+        let mut verifier = verifier();
+        verifier.update(&frame).unwrap();
+        guard.begin(verifier.pending().unwrap()).await
+    };
+    // Its drop releases it, in a task.
+    let check = begin().await.unwrap();
+    assert_replayed(guard.accept(&proof).await);
+    drop(check);
+    let released = async {
+        while !server.held.lock().unwrap().is_empty() {
+            task::yield_now().await;
+        }
+    };
+    time::timeout(Duration::from_secs(60), released).await.expect("it is released");
+    // An entry that was lost is written again by the commit.
+    let check = begin().await.unwrap();
+    server.held.lock().unwrap().clear();
+    check.finish(&proof).await.unwrap();
+    assert_replayed(begin().await.map(drop));
+    guard.accept(&verify(&claimed("/other")).unwrap()).await.unwrap();
+
+    let asked = server.asked.lock().unwrap().clone();
+    let entry = proof.replay_entry();
+    let key = format!("framesign:replay:{}", hex::encode(entry.name()));
+    // A minute longer than the frame can be verified.
+    let lasts = entry.expires_at().duration_since(now()).unwrap() + Duration::from_secs(60);
+    let lasts = lasts.as_millis().to_string();
+    let holder = |at: usize| asked[at][2].as_str();
+    let expected = [
+        vec!["1", &key, holder(0), &lasts],
+        vec!["1", &key, holder(1), &lasts],
+        vec!["1", &key, holder(0)],
+        vec!["1", &key, holder(3), &lasts],
+        vec!["1", &key, holder(3), &lasts],
+        vec!["1", &key, holder(5), &lasts],
+        vec!["1", &asked[6][1], holder(6), &lasts],
+    ];
+    assert_eq!(asked, expected);
+    let holders: std::collections::HashSet<_> = [0, 1, 3, 5, 6].map(holder).into();
+    assert!(holders.len() == 5 && holders.iter().all(|holder| holder.chars().count() == 16));
+}
+
+#[tokio::test]
+async fn a_store_chooses_tls_unless_the_program_has_chosen() {
+    RedisReplayStore::new(&settings("rediss://127.0.0.1:1")).unwrap();
+    assert!(rustls::crypto::CryptoProvider::get_default().is_some());
 }
 
 #[test]
