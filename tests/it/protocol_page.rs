@@ -45,6 +45,21 @@ fn the_keys_of_the_examples_are_those_of_their_derivation() {
 }
 
 #[test]
+fn defaults_are_those_of_the_page() {
+    let page = page();
+    assert!(page.contains("the head is longer than the limit: 64 KiB unless set"));
+    assert_eq!(framesign::Limits::DEFAULT_MAX_HEAD, 65_536);
+    #[cfg(feature = "verify")]
+    {
+        assert!(page.contains("skew is 15 minutes unless set"));
+        assert_eq!(framesign::verify::Policy::DEFAULT_SPAN.as_secs(), 900);
+    }
+    // Of the layer, by its documentation.
+    #[cfg(feature = "tower")]
+    assert_eq!(framesign::tower::VerifyLayer::<()>::DEFAULT_MAX_BUFFERED_PAYLOAD, 65_536);
+}
+
+#[test]
 fn every_kind_is_in_the_list() {
     let mut kinds: Vec<_> = ErrorKind::ALL.map(ErrorKind::as_str).into();
     kinds.sort_unstable();
