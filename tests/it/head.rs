@@ -40,7 +40,8 @@ fn names_that_begin_alike_are_signed_in_their_order() {
         let line = |last| format!("{start}{last}:{last}\n");
         let fields: String = "gcaebfd".chars().map(line).collect();
         let fields = fields.replace('\n', "\r\n");
-        let parameters: String = "gcaebfd".chars().map(|last| format!("{start}{last}&")).collect();
+        let parameter = |last| format!("{start}{last}");
+        let parameters = "gcaebfd".chars().map(parameter).collect::<Vec<_>>().join("&");
         let head = format!("GET /?{parameters} HTTP/1.1\r\nHost:h\r\n{fields}\r\n");
         let mut reader = HeadReader::new(Rules::strict());
         let head = reader.read(head.as_bytes()).unwrap().unwrap();

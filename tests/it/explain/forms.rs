@@ -15,8 +15,8 @@ fn cause(frame: &str, keys: [&str; 2], evidence: &Evidence) -> Cause {
     let [access_key, secret_key] = keys;
     let keys = Credentials::new(access_key, secret_key).unwrap();
     let case = Case::new(frame.as_bytes(), Rules::lenient()).keys(keys, DATE.parse().unwrap());
-    let cause = find_cause(&case, evidence).unwrap();
-    cause.unwrap_or_else(|| panic!("no cause of {evidence:?}"))
+    let found = find_cause(&case, evidence).unwrap();
+    found.unwrap_or_else(|| panic!("no cause of {evidence:?}"))
 }
 
 fn assert_among(cause: &Cause, expected: &str) {
