@@ -129,8 +129,10 @@ impl Pair {
             command.env("FRAMESIGN_SECRETS", file("frames.toml"));
             command.env("FRAMESIGN_REPLAY", "memory");
             command.env("FRAMESIGN_MAX_AGE", AGE).env("FRAMESIGN_SKEW", AGE);
-            // As the image and the units of systemd have it.
-            command.env("MALLOC_ARENA_MAX", "2");
+            // What glibc keeps for each thread grows with the number of threads that there have been, up to
+            // some 240 KiB each: without it, what grows is what the program holds.
+            let allocator = "glibc.malloc.arena_max=2:glibc.malloc.tcache_count=0";
+            command.env("GLIBC_TUNABLES", allocator);
             if let Some(faketime) = &self.faketime {
                 command.env("LD_PRELOAD", faketime).env("FAKETIME_TIMESTAMP_FILE", file("clock"));
                 command.env("FAKETIME_CACHE_DURATION", "1").env("FAKETIME_DISABLE_SHM", "1");
