@@ -208,3 +208,40 @@ async fn hashed(
         (None, None) => Err(NotSigned::UnknownHash),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, sync::mpsc};
+
+    use futures_util::FutureExt;
+    use tokio::task;
+
+    use super::{Body, MAX_HASHED_IN_PLACE, PayloadHash, hashed};
+
+    /// What is hashed elsewhere waits for a thread that may block, of which there is one here.
+    #[test]
+    fn bytes_above_a_limit_are_hashed_elsewhere() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(1).build().unwrap();
+        let most = MAX_HASHED_IN_PLACE;
+        for (len, is_at_once) in [(0, true), (most, true), (most + 1, false)] {
+            runtime.block_on(async {
+                let (free, until) = mpsc::channel::<()>();
+                let busy = task::spawn_blocking(move || until.recv());
+                let bytes = vec![7; len];
+                let mut hashing = pin!(hashed(Some(Body::from(bytes.clone())), None));
+                let found = hashing.as_mut().now_or_never();
+                assert_eq!(found.is_some(), is_at_once, "{len}");
+                drop(free);
+                busy.await.unwrap().unwrap_err();
+                let found = match found {
+                    Some(found) => found,
+                    None => hashing.await,
+                };
+                let (body, hash) = found.unwrap();
+                assert_eq!(body.unwrap().as_bytes(), Some(&bytes[..]));
+                assert_eq!(hash, PayloadHash::of(&bytes));
+            });
+        }
+    }
+}

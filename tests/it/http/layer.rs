@@ -17,10 +17,11 @@ use framesign::{
     offload::HashPool,
     secrets::{KeyCache, MemoryStore, Secret, SecretStore, StoreError},
     sign_head,
-    tower::VerifyLayer,
+    tower::{ResponseBody, VerifyLayer},
     verify::Policy,
 };
 use http::{Request, Response};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -212,6 +213,16 @@ async fn a_request_without_payload_is_verified_before_the_service_is_called() {
     }
 }
 
+/// Nothing takes its time between the head and the end, so that no secret is revoked meanwhile.
+#[tokio::test]
+async fn the_store_is_asked_once_for_a_request_without_payload() {
+    let live: &[&str] = &["secret"];
+    let server = Server::start(VerifyLayer::new(Answers::of([Some(live)])).clock(now)).await;
+    let mut connection = server.connect().await;
+    connection.send(&sealed("GET /a HTTP/1.1\r\nHost: h\r\n\r\n", b"")).await;
+    assert_eq!(connection.answer().await.status, 200);
+}
+
 #[tokio::test]
 async fn an_unknown_key_can_be_refused_where_the_signature_would_be() {
     let frame = String::from_utf8([put(b"hello"), b"hello".into()].concat()).unwrap();
@@ -250,6 +261,12 @@ async fn a_store_that_fails_is_a_503_without_its_reason() {
 /// Gives one answer a look-up, `None` where it cannot tell.
 struct Answers(Mutex<VecDeque<Option<&'static [&'static str]>>>);
 
+impl Answers {
+    fn of(answers: impl Into<VecDeque<Option<&'static [&'static str]>>>) -> Self {
+        Self(Mutex::new(answers.into()))
+    }
+}
+
 impl SecretStore for Answers {
     async fn secrets(&self, _: &[u8]) -> Result<Vec<Secret>, StoreError> {
         let answer = self.0.lock().unwrap().pop_front().expect("a look-up that is answered");
@@ -268,7 +285,7 @@ async fn a_secret_that_is_revoked_while_a_small_payload_trickles_is_refused() {
         (Some(&["new"][..]), 401, Some("signature")),
         (None, 503, Some("not verified: ")),
     ] {
-        let keys = Arc::new(KeyCache::new(Answers(Mutex::new([Some(live), later].into()))));
+        let keys = Arc::new(KeyCache::new(Answers::of([Some(live), later])));
         let server = Server::start(VerifyLayer::with_keys(keys.clone()).clock(now)).await;
         let mut connection = server.connect().await;
         connection.send(&put(b"hello")).await;
@@ -421,6 +438,34 @@ async fn plain_hyper_serves_behind_the_layer() {
         assert_eq!((answer.status, answer.body.as_str()), (status, body));
     }
     server.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_body_of_an_answer_tells_its_end_and_its_length() {
+    let answer = async |parts, payload: &'static str| {
+        let service = service_fn(move |_: Request<VerifyingBody<Full<Bytes>>>| {
+            let body = Full::<Bytes>::from(payload);
+            async move { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let request = Request::from_parts(parts, Full::default());
+        layer().layer(service).oneshot(request).await.unwrap().into_body()
+    };
+    let mut unsigned = upload(b"");
+    unsigned.headers.remove("dynata-signature");
+    let problem = r#"{"type":"about:blank","title":"Unauthorized","status":401}"#;
+    for (parts, payload, expected) in
+        [(upload(b""), "", ""), (upload(b""), "hello", "hello"), (unsigned, "hello", problem)]
+    {
+        let mut body = answer(parts, payload).await;
+        let left = |body: &ResponseBody<_>| (body.is_end_stream(), body.size_hint().exact());
+        assert_eq!(left(&body), (expected.is_empty(), Some(expected.len() as u64)), "{expected}");
+        if !expected.is_empty() {
+            let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(piece, expected);
+        }
+        assert_eq!(left(&body), (true, Some(0)), "{expected}");
+        assert!(body.frame().await.is_none(), "{expected}");
+    }
 }
 
 /// One that is ready or fails when the test says so.

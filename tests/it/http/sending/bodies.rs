@@ -1,15 +1,17 @@
 //! What is signed of a body, and that nothing else is sent.
 
-use std::{fs, time::Duration};
+use std::{fs, pin::pin, sync::mpsc, time::Duration};
 
 use bytes::Bytes;
 use framesign::{
     ApiMisuse, PayloadHash, SigningError, SigningOptions,
     client::{self, NotSigned, RequestSigner, SignableBody, SignableFile, SignedBody},
 };
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, request::Parts};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
+use tokio::task;
 
 use super::{TestFile, contents, signer};
 use crate::{
@@ -58,6 +60,64 @@ async fn what_is_sent_is_what_was_hashed() {
             assert_eq!(signed.is_end_stream(), len == 0, "{shown}");
             assert_eq!(sent(signed).await.unwrap(), contents, "{shown}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_body_tells_what_is_left_of_it() {
+    let contents = contents(600_000);
+    let file = TestFile::new(&contents);
+    let stream = body(data(contents.chunks(9973)));
+    for source in [
+        SignableBody::from(contents.clone()),
+        SignableFile::new(&file.path).into(),
+        SignableBody::stream(stream, PayloadHash::of(&contents), 600_000),
+    ] {
+        let shown = format!("{source:?}");
+        let (_, mut signed) = signed(&signer(), Method::PUT, source).await.unwrap();
+        let mut left = 600_000;
+        while let Some(frame) = signed.frame().await {
+            left -= frame.unwrap().into_data().unwrap().len() as u64;
+            assert_eq!(signed.size_hint().exact(), Some(left), "{shown}");
+            assert_eq!(format!("{signed:?}"), format!("SignedBody {{ left: {left}, .. }}"));
+        }
+        assert_eq!(left, 0, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_text_or_bytes_is_signed_as_its_bytes() {
+    for source in [
+        SignableBody::from("hello"),
+        String::from("hello").into(),
+        b"hello".to_vec().into(),
+        Bytes::from("hello").into(),
+    ] {
+        let (fields, signed) = signed(&signer(), Method::PUT, source).await.unwrap();
+        assert_eq!(fields["content-digest"], content_digest(b"hello"));
+        assert_eq!(sent(signed).await.unwrap(), b"hello");
+    }
+}
+
+/// What is hashed elsewhere waits for a thread that may block, of which there is one here.
+#[test]
+fn bytes_of_64_kib_at_most_are_hashed_at_once_and_more_of_them_elsewhere() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.max_blocking_threads(1).build().unwrap();
+    for (len, is_at_once) in [(0, true), (64 * 1024, true), (64 * 1024 + 1, false)] {
+        runtime.block_on(async {
+            let (free, until) = mpsc::channel::<()>();
+            let busy = task::spawn_blocking(move || until.recv());
+            let (signer, mut parts) = (signer(), parts(Method::PUT));
+            let mut signing = pin!(signer.sign(&mut parts, contents(len)));
+            let found = signing.as_mut().now_or_never();
+            assert_eq!(found.is_some(), is_at_once, "{len}");
+            drop(free);
+            busy.await.unwrap().unwrap_err();
+            if found.is_none() {
+                assert_eq!(sent(signing.await.unwrap()).await.unwrap(), contents(len));
+            }
+        });
     }
 }
 
@@ -224,6 +284,25 @@ async fn a_file_that_changes_after_it_was_hashed_ends_the_body_in_an_error() {
     assert_eq!(sent(body).await.unwrap(), contents(600_000));
 }
 
+#[tokio::test]
+async fn a_file_of_one_piece_that_changes_after_it_was_hashed_is_not_sent() {
+    let file = TestFile::new(b"hello");
+    let source = SignableFile::new(&file.path);
+    let (_, body) = signed(&signer(), Method::PUT, source).await.unwrap();
+    file.overwrite(b"hellO", file.modified() + SECOND);
+    let error = sent(body).await.unwrap_err();
+    assert!(error.contains("expected a file that stays as it was hashed"), "{error}");
+}
+
+/// The system makes such a file when it is read, and says beforehand that it is empty.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_has_more_than_it_says_is_not_signed() {
+    let error = signed(&signer(), Method::PUT, SignableFile::new("/proc/version")).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("expected a file that stays as it was hashed"), "{error}");
+}
+
 /// The Content-Digest that each of two attempts has, with a change between them.
 async fn digests(change: Change) -> [String; 2] {
     let file = TestFile::new(&contents(1000));
@@ -280,6 +359,13 @@ async fn debug_shows_no_payload_and_no_secret() {
     let shown = format!("{:?}", signer().options(options));
     assert!(shown.contains("access") && !shown.contains("secret"), "{shown}");
     let (_, body) = signed(&signer(), Method::PUT, "hunter2").await.unwrap();
-    let shown = format!("{:?} {body:?}", SignableBody::from("hunter2"));
-    assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
+    assert_eq!(format!("{body:?}"), "SignedBody { left: 7, .. }");
+    assert_eq!(format!("{:?}", SignableBody::from("hunter2")), "Bytes(7)");
+    let stream = || Full::new(Bytes::from("hunter2"));
+    assert_eq!(format!("{:?}", SignableBody::unhashed_stream(stream())), "Stream(None)");
+    let hash = PayloadHash::of(b"hunter2");
+    let shown = format!("{:?}", SignableBody::stream(stream(), hash, 7));
+    assert_eq!(shown, format!("Stream(Some(({hash:?}, 7)))"));
+    let shown = format!("{:?}", SignableBody::from(SignableFile::new("upload.bin")));
+    assert!(shown.starts_with("SignableFile { path: \"upload.bin\", "), "{shown}");
 }

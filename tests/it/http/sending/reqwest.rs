@@ -140,9 +140,11 @@ async fn redirects_to_the_same_origin_are_signed_again() {
 async fn other_redirects_are_handed_on() {
     let other = Receiver::start(&[]).await;
     let stolen = other.url("/stolen");
+    let allowed = Url::parse("http://127.0.0.1:1/").unwrap();
     for (status, location, redirects) in [
         (307, stolen.as_str(), Redirects::same_origin()),
         (308, stolen.as_str(), Redirects::default()),
+        (307, stolen.as_str(), Redirects::same_origin().and_to(&allowed)),
         (307, "/second", Redirects::none()),
         (302, "/second", Redirects::same_origin()),
         (303, "/second", Redirects::same_origin()),

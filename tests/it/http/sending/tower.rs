@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     future::{Ready, ready},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tower::{
-    Layer, ServiceExt,
+    Layer, Service, ServiceExt,
     retry::{self, Retry, RetryLayer},
     service_fn,
 };
@@ -244,6 +245,38 @@ async fn a_file_that_changes_before_it_is_sent_fails_and_nothing_is_accepted() {
     let error = client.oneshot(request).await.unwrap_err();
     assert!(messages(&error).contains("found it changed"), "{}", messages(&error));
     assert!(receiver.payloads().is_empty());
+}
+
+/// A client that is ready or fails when the test says so.
+#[derive(Clone)]
+struct Busy(Poll<Result<(), &'static str>>);
+
+impl Service<Request<SignedBody>> for Busy {
+    type Response = Response<()>;
+    type Error = &'static str;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0
+    }
+
+    fn call(&mut self, _: Request<SignedBody>) -> Self::Future {
+        panic!("it was not ready");
+    }
+}
+
+#[test]
+fn the_layer_is_as_ready_as_the_client_behind_it() {
+    for readiness in [Poll::Pending, Poll::Ready(Ok(())), Poll::Ready(Err("closed"))] {
+        let mut service = SignLayer::new(signer()).layer(Busy(readiness));
+        let cx = &mut Context::from_waker(Waker::noop());
+        let found = Service::<Request<SignableBody>>::poll_ready(&mut service, cx);
+        let found = found.map_err(|error| match error {
+            SendError::Client(error) => error,
+            error => panic!("{error}"),
+        });
+        assert_eq!(found, readiness);
+    }
 }
 
 /// Whatever is a body of ours, with and without a payload.
