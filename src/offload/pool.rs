@@ -340,6 +340,14 @@ mod tests {
         assert_eq!(PoolState { max_queued: 1000, ..pool }.max_queued(), 1000);
     }
 
+    #[test]
+    fn a_queue_is_as_short_as_is_said_and_never_longer_than_that_of_a_pool() {
+        for (bytes, expected) in [(0, 1), (1000, 1000), (usize::MAX, OffloadedHash::LIMIT)] {
+            let pool = HashPool::with_max_queued(1.try_into().unwrap(), bytes).unwrap();
+            assert_eq!(pool.max_queued(), expected, "{bytes}");
+        }
+    }
+
     #[tokio::test]
     async fn a_payload_has_room_for_one_piece_in_any_case() {
         let pool = HashPool::with_max_queued(1.try_into().unwrap(), 0).unwrap();

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use framesign::replay::{Holder, MemoryReplayStore, Outage, ReplayEntry, ReplayGuard, ReplayStore};
+use framesign::replay::{
+    Holder, MemoryReplayStore, Outage, ReplayEntry, ReplayGuard, ReplayStore, ReplayStoreError,
+};
 use futures_util::FutureExt;
 
 use super::{assert_replayed, claimed, entry, now, recorder::Recorder, verifier, verify};
@@ -80,7 +82,7 @@ fn holders() -> [Holder; 2] {
             _: &ReplayEntry,
             holder: Holder,
             _: SystemTime,
-        ) -> Result<bool, framesign::replay::ReplayStoreError> {
+        ) -> Result<bool, ReplayStoreError> {
             self.0.lock().unwrap().push(holder);
             Ok(true)
         }
@@ -90,7 +92,7 @@ fn holders() -> [Holder; 2] {
             _: &ReplayEntry,
             holder: Holder,
             _: SystemTime,
-        ) -> Result<bool, framesign::replay::ReplayStoreError> {
+        ) -> Result<bool, ReplayStoreError> {
             // Those that reserve and commit are asked for both.
             assert_eq!(self.0.lock().unwrap().last(), Some(&holder));
             Ok(true)
@@ -169,4 +171,42 @@ fn what_is_released_over_and_over_leaves_nothing() {
         assert!(store.is_empty());
     }
     assert_eq!(recorder.len(), 0);
+}
+
+/// A store that answers what it is told, and accepts as a store does unless it knows better.
+struct Told {
+    reserve: bool,
+    commit: bool,
+}
+
+impl ReplayStore for Told {
+    async fn reserve(
+        &self,
+        _: &ReplayEntry,
+        _: Holder,
+        _: SystemTime,
+    ) -> Result<bool, ReplayStoreError> {
+        Ok(self.reserve)
+    }
+
+    async fn commit(
+        &self,
+        _: &ReplayEntry,
+        _: Holder,
+        _: SystemTime,
+    ) -> Result<bool, ReplayStoreError> {
+        Ok(self.commit)
+    }
+
+    fn release(&self, _: &ReplayEntry, _: Holder) {}
+}
+
+#[test]
+fn what_is_not_both_reserved_and_committed_is_not_accepted() {
+    let ([holder, _], entry) = (holders(), entry(1));
+    for (reserve, commit) in [(true, true), (true, false), (false, true), (false, false)] {
+        let store = Told { reserve, commit };
+        let accepted = store.accept(&entry, holder, now()).now_or_never().unwrap().unwrap();
+        assert_eq!(accepted, reserve && commit, "{reserve} {commit}");
+    }
 }
