@@ -118,7 +118,13 @@ impl<'a> Search<'a> {
 
     /// Asks if our string to sign or signature is `digits`, which the evidence has in another case.
     pub(super) fn fits_as(&self, digits: &str) -> bool {
-        let evidence = Evidence::Digits(digits.to_owned());
+        let digits = digits.to_owned();
+        // Of the stage that was named, if one was.
+        let evidence = match self.evidence {
+            Evidence::StringToSign(_) => Evidence::StringToSign(digits),
+            Evidence::Signature(_) => Evidence::Signature(digits),
+            _ => Evidence::Digits(digits),
+        };
         let request = self.request.clone();
         Search::new(self.case, &evidence, request, None).is_equal()
     }

@@ -142,6 +142,18 @@ fn hashes_in_upper_case_throughout() {
 }
 
 #[test]
+fn a_stage_in_upper_case_is_not_held_against_another_one() {
+    let (signed, string) = (signature("secret", [DATE, "access"]), string_to_sign(&empty()));
+    let keys = Credentials::new("access", "secret").unwrap();
+    let case = Case::new(FRAME.as_bytes(), Rules::lenient()).keys(keys, DATE.parse().unwrap());
+    let is_found = |evidence: Evidence| find_cause(&case, &evidence).unwrap().is_some();
+    assert!(is_found(Evidence::Signature(upper(&signed))));
+    assert!(is_found(Evidence::StringToSign(upper(&string))));
+    assert!(!is_found(Evidence::StringToSign(upper(&signed))));
+    assert!(!is_found(Evidence::Signature(upper(&string))));
+}
+
+#[test]
 fn keys_and_steps_that_are_mixed_up() {
     let swapped = {
         let date_key = mac(DATE, "secret");
