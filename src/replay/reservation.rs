@@ -1,7 +1,6 @@
 //! An entry that is held, and released unless it is kept.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -50,11 +49,5 @@ impl Drop for Reservation {
         if !*self.is_kept.get_mut() {
             self.store.give_back(&self.entry, self.holder);
         }
-    }
-}
-
-impl fmt::Debug for Reservation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reservation").field("entry", &self.entry).finish_non_exhaustive()
     }
 }

@@ -29,9 +29,14 @@ fn a_reset_drops_the_frame_wherever_it_is() {
     signer.update(HEAD).unwrap();
     let expected = signer.finish_with(PayloadHash::of(b"hello")).unwrap();
     let mut signer = Signer::new(&key());
-    for dropped in [&frame[..0], &frame[..20], HEAD, &frame[..frame.len() - 1], b"no head\n\n"] {
-        // The last one is refused.
-        let _ = signer.update(dropped).is_err();
+    for (dropped, is_refused) in [
+        (&frame[..0], false),
+        (&frame[..20], false),
+        (HEAD, false),
+        (&frame[..frame.len() - 1], false),
+        (b"no head\n\n", true),
+    ] {
+        assert_eq!(signer.update(dropped).is_err(), is_refused);
         signer.reset();
         assert_eq!(signer.progress(), None);
         signer.update(&frame).unwrap();

@@ -1,4 +1,7 @@
-//! What must come of a frame however it is cut.
+//! What must come of a frame however it is cut, and what keeps a thread that hashes busy.
+
+#[cfg(any(feature = "codec", feature = "http"))]
+use std::sync::mpsc;
 
 use framesign::Rules;
 pub(crate) use framesign_test_support::*;
@@ -23,5 +26,23 @@ pub(crate) fn assert_independent_of_cuts(name: &str, rules: &Rules, frame: &[u8]
         let (before, after) = frame.split_at(cut);
         let cut_once = string_to_sign(rules, [before, after]);
         assert_eq!(cut_once, whole, "{name}: cut at {cut}");
+    }
+}
+
+/// Memory whose end holds up the thread that hashed it, until the sender goes.
+#[cfg(any(feature = "codec", feature = "http"))]
+pub(crate) struct Held(pub(crate) Vec<u8>, pub(crate) mpsc::Receiver<()>);
+
+#[cfg(any(feature = "codec", feature = "http"))]
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(any(feature = "codec", feature = "http"))]
+impl Drop for Held {
+    fn drop(&mut self) {
+        assert!(self.1.recv().is_err(), "nothing is sent, but the sender goes");
     }
 }

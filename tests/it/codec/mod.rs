@@ -7,6 +7,8 @@ mod keys;
 #[cfg(feature = "verify")]
 mod last_piece;
 mod offload;
+mod offload_panics;
+mod offloaded_read;
 #[cfg(feature = "replay")]
 mod once;
 mod pipelines;

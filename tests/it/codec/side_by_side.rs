@@ -20,7 +20,10 @@ use framesign::{
 use futures_util::{FutureExt, future::join_all};
 use sha2::{Digest, Sha256};
 
-use super::offload::{Bomb, PANIC, assert_hashes, held, outcome};
+use super::{
+    offload::held,
+    offload_panics::{Bomb, PANIC, assert_hashes, outcome},
+};
 use crate::support::{Numbers, random_chunks};
 
 const PIECE: usize = 64 * 1024;

@@ -21,6 +21,8 @@ use http::{HeaderName, HeaderValue, Method, Request, request::Parts};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, StreamBody};
 
+use crate::support::Held;
+
 /// A time to sign and to verify at.
 pub(crate) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_690_900_000)
@@ -76,21 +78,6 @@ pub(crate) fn busy(pool: &HashPool) -> (OffloadedHash, mpsc::Sender<()>) {
     let mut hash = OffloadedHash::new(pool);
     hash.push(Bytes::from_owner(Held(vec![7; 64 * 1024], until)));
     (hash, end)
-}
-
-/// Memory whose end holds up the thread that hashed it.
-struct Held(Vec<u8>, mpsc::Receiver<()>);
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        assert!(self.1.recv().is_err(), "nothing is sent, but the sender goes");
-    }
 }
 
 /// The bytes that `body` hands on until it waits.
