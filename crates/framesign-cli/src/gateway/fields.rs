@@ -104,6 +104,25 @@ pub(crate) fn join_cookies(fields: &mut HeaderMap) {
     }
 }
 
+/// Joins several equal lengths (RFC 9110 section 8.6) to one. What is none is removed: it stands at an
+/// answer without a body, where nobody else has looked at it.
+pub(crate) fn join_lengths(fields: &mut HeaderMap) {
+    let lines = fields.get_all(header::CONTENT_LENGTH).iter();
+    let members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut lengths = members.map(length);
+    let Some(first) = lengths.next() else { return };
+    match first.filter(|_| lengths.all(|length| length == first)) {
+        Some(length) => drop(fields.insert(header::CONTENT_LENGTH, length.into())),
+        None => drop(fields.remove(header::CONTENT_LENGTH)),
+    }
+}
+
+/// RFC 9110 section 8.6: digits, and nothing else.
+fn length(member: &[u8]) -> Option<u64> {
+    let digits = str::from_utf8(member.trim_ascii()).ok()?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
 /// Removes what would have an upstream take an unsigned request for another one.
 pub(crate) fn remove_overrides(fields: &mut HeaderMap) {
     remove_if(fields, |name| OVERRIDES.contains(&name));
@@ -181,8 +200,8 @@ mod tests {
     use axum::http::{HeaderMap, HeaderName, HeaderValue, Version};
 
     use super::{
-        Client, ForwardedFields, append_via, join_cookies, remove_forwarded, remove_hop_by_hop,
-        remove_overrides, remove_proxy, remove_reserved, set_forwarded,
+        Client, ForwardedFields, append_via, join_cookies, join_lengths, remove_forwarded,
+        remove_hop_by_hop, remove_overrides, remove_proxy, remove_reserved, set_forwarded,
     };
 
     fn fields(lines: &[(&str, &'static str)]) -> HeaderMap {
@@ -257,6 +276,32 @@ mod tests {
         let mut fields = fields(&[("accept", "a"), ("accept", "b")]);
         join_cookies(&mut fields);
         assert_eq!(fields.len(), 2);
+    }
+
+    #[test]
+    fn lengths_are_joined() {
+        for (lines, joined) in [
+            (&["5"][..], Some("5")),
+            (&["5", "5"], Some("5")),
+            (&["5, 5,5"], Some("5")),
+            (&["0 , 0", "0"], Some("0")),
+            (&["5", "6"], None),
+            (&["5, 6"], None),
+            (&["5,"], None),
+            (&["+5"], None),
+            (&[""], None),
+            (&["18446744073709551615"], Some("18446744073709551615")),
+            (&["18446744073709551616"], None),
+        ] {
+            let lines: Vec<_> = lines.iter().map(|line| ("content-length", *line)).collect();
+            let mut fields = fields(&lines);
+            join_lengths(&mut fields);
+            let lengths: Vec<_> = fields.get_all("content-length").iter().collect();
+            assert_eq!(lengths, Vec::from_iter(joined), "{lines:?}");
+        }
+        let mut none = fields(&[("accept", "a")]);
+        join_lengths(&mut none);
+        assert_eq!(names(&none), ["accept"]);
     }
 
     #[test]

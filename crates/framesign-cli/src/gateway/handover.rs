@@ -75,6 +75,7 @@ impl Handover {
         if fields.contains_key(header::TRANSFER_ENCODING) {
             fields.remove(header::CONTENT_LENGTH);
         }
+        fields::join_lengths(fields);
         fields::remove_hop_by_hop(fields);
         response.extensions_mut().insert(OfUpstream);
         Ok(response)

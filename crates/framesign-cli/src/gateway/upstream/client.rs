@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    http::{Request, Response, StatusCode, header},
+    http::{Request, Response, StatusCode, Version, header},
 };
 use http::uri::{Authority, Scheme};
 use hyper::{body::Incoming, ext::on_informational};
@@ -81,17 +81,33 @@ impl Upstream {
             failure = inner.overdue(&progress) => return Err(failure),
         };
         answered.cancel();
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let text = "expected HTTP/1.1, found 101 Switching Protocols";
-            return Err(UpstreamFailure::Broken(text.into()));
-        }
+        check_answer(&response).map_err(UpstreamFailure::Broken)?;
+        // An upstream of HTTP/1.0 would be sent nothing but HTTP/1.0 from then on, which has no chunks.
+        let pool = (response.version() > Version::HTTP_10).then(|| inner.pool.clone());
         let id = request_id.clone();
         let log = move |error: &str| {
             warn!(request_id = id.as_str(), error, "the answer of the upstream broke off");
         };
-        let (pool, idle_timeout) = (inner.pool.clone(), inner.idle_timeout);
+        let idle_timeout = inner.idle_timeout;
         let exchange = Exchange { connection, progress, pool, idle_timeout, is_over };
         Ok(response.map(|body| AnswerBody::new(body, exchange, log)))
+    }
+}
+
+/// Says what an answer may not be: one of another protocol, or with a coding that nobody has asked for
+/// (RFC 9112 section 7.4), which would be left on the body.
+fn check_answer<B>(response: &Response<B>) -> Result<(), String> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err("expected HTTP/1.1, found 101 Switching Protocols".into());
+    }
+    let mut lines = response.headers().get_all(header::TRANSFER_ENCODING).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(coding), None) => {
+            Err(format!("expected Transfer-Encoding chunked, found {coding:?}"))
+        }
+        (Some(_), Some(_)) => Err("expected Transfer-Encoding chunked, found several lines".into()),
     }
 }
 

@@ -14,24 +14,29 @@ use crate::gateway::{
 pub(crate) struct Exchange {
     pub(crate) connection: UpstreamConnection,
     pub(crate) progress: BodyProgress,
-    pub(crate) pool: Pool,
+    /// Where the connection goes after it; `None` if it ends with the answer.
+    pub(crate) pool: Option<Pool>,
     pub(crate) idle_timeout: Duration,
     /// Tells that the answer is over.
     pub(crate) is_over: DropGuard,
 }
 
 impl Exchange {
-    /// Keeps the connection, since the answer has ended. If the upstream has answered early, the rest
+    /// Keeps the connection, if it may be, since the answer has ended. If the upstream has answered early, the rest
     /// of the body goes on, and the connection is kept after that.
     pub(crate) fn finish(self) {
         let Self { connection, progress, pool, idle_timeout, is_over } = self;
         drop(is_over);
+        let keep = move |connection| match pool {
+            Some(pool) => pool.put(connection),
+            None => drop(connection),
+        };
         if progress.is_sent() {
-            return pool.put(connection);
+            return keep(connection);
         }
         task::spawn(async move {
             tokio::select! {
-                () = progress.sent() => pool.put(connection),
+                () = progress.sent() => keep(connection),
                 () = progress.stalled(idle_timeout) => drop(connection),
             }
         });

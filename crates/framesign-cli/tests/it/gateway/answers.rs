@@ -97,10 +97,11 @@ fn answer_streams_piece_by_piece() {
 }
 
 /// The answer of an upstream to a method, and how it frames its body.
-fn answer_to(method: &str, answer: &'static str) -> crate::serve::Answer {
+fn answer_to(method: &str, answer: impl Into<String>) -> crate::serve::Answer {
+    let answer = answer.into();
     let upstream = Recorder::with(move |exchange| {
         exchange.read_body();
-        exchange.send_last(answer)
+        exchange.send_last(&answer)
     });
     let setup = Setup::before(upstream, &[]);
     let mut connection = setup.connect();
@@ -166,4 +167,64 @@ fn large_answer_arrives_byte_for_byte() {
     let answer = setup.answer(Signed::get("/").bytes());
     assert!(answer.body == noise(5_000_000));
     wait_until(|| setup.upstream.received().len() == 1, "one request");
+}
+
+/// RFC 9110 section 8.6: several that are equal count as one.
+#[test]
+fn lengths_of_an_answer_are_one() {
+    for lengths in ["Content-Length: 2\r\nContent-Length: 2", "Content-Length: 2, 2"] {
+        let answer = answer_to("GET", format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\nok"));
+        assert_eq!((answer.field("content-length"), answer.text()), (Some("2"), "ok"), "{lengths}");
+        let head = answer_to("HEAD", format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\n"));
+        assert_eq!(head.field("content-length"), Some("2"), "{lengths}");
+    }
+    for length in ["2, 3", "+2", "two", ""] {
+        let field = format!("Content-Length: {length}\r\n");
+        let answer = answer_to("GET", format!("HTTP/1.1 200 OK\r\n{field}\r\nok"));
+        assert_eq!(answer.status, 502, "{length}");
+        let head = answer_to("HEAD", format!("HTTP/1.1 200 OK\r\n{field}\r\n"));
+        assert_eq!((head.status, head.field("content-length")), (200, None), "{length}");
+    }
+}
+
+#[test]
+fn codings_that_nobody_asked_for_are_not_handed_on() {
+    for codings in [
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding:",
+    ] {
+        let answer =
+            answer_to("GET", format!("HTTP/1.1 200 OK\r\n{codings}\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
+        assert_eq!(answer.status, 502, "{codings}: {answer:?}");
+        assert!(!answer.text().contains("ok"), "{codings}: {answer:?}");
+    }
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    assert_eq!(answer_to("GET", chunked).text(), "ok");
+}
+
+/// A connection with HTTP/1.0 would take no chunks: the second body would be lost.
+#[test]
+fn body_of_unknown_length_comes_after_an_answer_of_http_1_0() {
+    let upstream = Recorder::with(|exchange| {
+        exchange.read_body();
+        exchange.send("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok")
+    });
+    let setup = Setup::before(upstream, &["--unsigned", "PUT /open"]);
+    for _ in 0..3 {
+        let head = "PUT /open HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n";
+        let mut connection = setup.connect();
+        connection.send(format!("{head}\r\n4\r\nbody\r\n0\r\n\r\n"));
+        assert_eq!(connection.answer().text(), "ok");
+    }
+    let received = setup.upstream.received();
+    assert_eq!(received.len(), 3);
+    for request in received {
+        assert_eq!((&request.body[..], request.is_whole), (&b"body"[..], true), "{request:?}");
+    }
+    for raw in setup.upstream.raw() {
+        assert!(raw.starts_with(b"PUT /open HTTP/1.1\r\n"), "{}", raw.escape_ascii());
+    }
 }
