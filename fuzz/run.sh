@@ -14,7 +14,7 @@ fi
 seconds=$1
 shift
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- bodies canonical codec cuts explain gateway oracle strict_httparse uploads verifying
+[ $# -gt 0 ] || set -- answers bodies canonical codec cuts explain gateway oracle strict_httparse uploads verifying
 
 build=${FUZZ_TARGET_DIR:-fuzz/target}
 corpus=$(mktemp -d)

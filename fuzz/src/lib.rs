@@ -17,6 +17,16 @@ mod properties;
 mod stages;
 mod uploads;
 
+/// What the client reads behind the gateway is what the upstream has answered to its requests.
+///
+/// # Panics
+///
+/// Where it is not.
+#[cfg(fuzzing)]
+pub fn answers(input: &[u8]) {
+    gateway::answers::fuzz(input);
+}
+
 /// A body hands on what came, no more than that, and its end only if every check has passed.
 ///
 /// # Panics
@@ -69,7 +79,7 @@ pub fn explain(input: &[u8]) {
 /// Where it is not.
 #[cfg(fuzzing)]
 pub fn gateway(input: &[u8]) {
-    gateway::fuzz(input);
+    gateway::requests::fuzz(input);
 }
 
 /// The library says of every frame what the naive implementation says of it.

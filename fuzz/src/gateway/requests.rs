@@ -1,148 +1,22 @@
-//! What goes through the gateway, read by two parsers: each request that the upstream reads is one of
-//! the client's, and it is signed unless its route needs no signature.
+//! Each request that the upstream reads is one of the client's, and it is signed unless its route needs
+//! no signature.
 
-mod message;
-
-use std::{
-    cell::RefCell,
-    fs,
-    os::unix::{fs::PermissionsExt, net::UnixStream as StdUnixStream},
-    path::PathBuf,
-    rc::Rc,
-    sync::OnceLock,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use framesign::{
     Credentials, PayloadHash, SigningDate, SigningKey, SigningOptions, protocol::canonical_uri,
     sign_head,
 };
-use framesign_cli::fuzz_bridge::InMemoryGateway;
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{UnixListener, UnixStream},
-    runtime,
-    task::{self, LocalSet},
-    time,
-};
 
-use self::message::{Message, lenient, strict};
+use super::{
+    message::{Content, Request, lenient, strict},
+    sockets::{Reply, UNSIGNED, send},
+};
 use crate::{
     naive::{Mutated, verify::Verifier},
     properties::cuts::chunks,
     stages::{ACCESS_KEY, SECRET_KEY},
 };
-
-/// The route that needs no signature, and all below it.
-const UNSIGNED: &str = "/open";
-
-/// What a connection takes at the most. Nobody waits for anything but the next byte.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The file of secrets, and the socket of the upstream.
-fn folder() -> &'static TempDir {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-
-    FOLDER.get_or_init(|| {
-        let folder = TempDir::new().unwrap();
-        let secrets = folder.path().join("secrets.toml");
-        fs::write(&secrets, format!("\"{ACCESS_KEY}\" = [\"{SECRET_KEY}\"]\n")).unwrap();
-        fs::set_permissions(&secrets, fs::Permissions::from_mode(0o600)).unwrap();
-        folder
-    })
-}
-
-/// All bytes of each connection to the upstream.
-type Received = Rc<RefCell<Vec<Vec<u8>>>>;
-
-/// What went through the gateway.
-#[derive(Debug)]
-struct Through {
-    upstream: Vec<Vec<u8>>,
-    client: Vec<u8>,
-}
-
-/// Sends `reads` to a gateway of their own, one after another, and then no more.
-fn send(reads: &[&[u8]]) -> Through {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let socket = folder().path().join("upstream");
-        let received = Received::default();
-        task::spawn_local(upstream(socket.clone(), Rc::clone(&received)));
-        task::yield_now().await;
-        let url = format!("unix:{}", socket.display());
-        let unsigned = format!("* {UNSIGNED}");
-        let secrets = folder().path().join("secrets.toml");
-        let gateway =
-            InMemoryGateway::new(&secrets, &url, &["--unsigned", &unsigned, "--threads", "1"]);
-        let (ours, theirs) = StdUnixStream::pair().unwrap();
-        let client = task::spawn_local(async move { gateway.serve(theirs).await });
-        let answers = time::timeout(PATIENCE, converse(ours, reads)).await;
-        let answers = answers.expect("the connection ends");
-        client.abort();
-        Through { upstream: received.borrow().clone(), client: answers }
-    })
-}
-
-async fn converse(socket: StdUnixStream, reads: &[&[u8]]) -> Vec<u8> {
-    socket.set_nonblocking(true).unwrap();
-    let (mut reader, mut writer) = UnixStream::from_std(socket).unwrap().into_split();
-    let write = async {
-        for read in reads {
-            // The gateway may have ended the connection.
-            if writer.write_all(read).await.is_err() {
-                return;
-            }
-            task::yield_now().await;
-        }
-        let _ = writer.shutdown().await;
-    };
-    let mut answers = Vec::new();
-    let read = async {
-        let mut buffer = [0; 4096];
-        while let Ok(len @ 1..) = reader.read(&mut buffer).await {
-            answers.extend_from_slice(&buffer[..len]);
-        }
-    };
-    tokio::join!(write, read);
-    answers
-}
-
-/// Answers each request with 200, once it is whole.
-async fn upstream(socket: PathBuf, received: Received) {
-    let _ = fs::remove_file(&socket);
-    let listener = UnixListener::bind(socket).unwrap();
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let number = received.borrow().len();
-        received.borrow_mut().push(Vec::new());
-        task::spawn_local(answer(stream, number, Rc::clone(&received)));
-    }
-}
-
-async fn answer(mut stream: UnixStream, number: usize, received: Received) {
-    let (mut answered, mut is_asked) = (0, false);
-    let mut buffer = [0; 4096];
-    while let Ok(len @ 1..) = stream.read(&mut buffer).await {
-        received.borrow_mut()[number].extend_from_slice(&buffer[..len]);
-        let bytes = received.borrow()[number].clone();
-        while let Some((message, after)) = strict::read_one(&bytes[answered..]) {
-            if !message.is_whole {
-                if !is_asked && !message.values("expect").is_empty() {
-                    is_asked = true;
-                    let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
-                }
-                break;
-            }
-            (answered, is_asked) = (bytes.len() - after.len(), false);
-            let answer = b"HTTP/1.1 200 OK\r\nX-Upstream: 1\r\nContent-Length: 0\r\n\r\n";
-            if stream.write_all(answer).await.is_err() {
-                return;
-            }
-        }
-    }
-}
 
 fn verifier(now: SystemTime) -> Verifier {
     let nanoseconds = now.duration_since(UNIX_EPOCH).unwrap().as_nanos();
@@ -158,61 +32,61 @@ fn verifier(now: SystemTime) -> Verifier {
 }
 
 /// The frame that a request of a client is, written as protocol section 7 has it.
-fn frame(message: &Message) -> Vec<u8> {
-    let mut frame = [&message.method[..], b" ", &message.target, b" HTTP/1.1\r\n"].concat();
-    for (name, value) in &message.fields {
+fn frame(request: &Request) -> Vec<u8> {
+    let mut frame = [&request.method[..], b" ", &request.target, b" HTTP/1.1\r\n"].concat();
+    for (name, value) in &request.content.fields {
         frame.extend([name, &b": "[..], value, b"\r\n"].concat());
     }
-    [&frame[..], b"\r\n", &message.body].concat()
+    [&frame[..], b"\r\n", &request.content.body].concat()
 }
 
 /// Whether a request may go through: it is on the route that needs no signature, or signed. If the
 /// upstream has not got all of it, its payload may be cut or another one, but its head is proven.
-fn may_pass(verifier: &Verifier, message: &Message, is_whole: bool) -> bool {
+fn may_pass(verifier: &Verifier, request: &Request, is_whole: bool) -> bool {
     // As the gateway compares it: `/%6fpen` is the same path.
-    let path = canonical_uri(message.path());
+    let path = canonical_uri(request.path());
     let below = path.strip_prefix(UNSIGNED);
     if below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
         return true;
     }
     let verifier = Verifier { requires_digest: !is_whole, ..verifier.clone() };
-    match verifier.verify(&frame(message)) {
+    match verifier.verify(&frame(request)) {
         Ok(()) => true,
         Err(reason) => !is_whole && ["digest", "frame truncated-body"].contains(&&*reason),
     }
 }
 
 /// Whether the upstream has read the request that the client has sent; all of it, if it did so itself.
-fn is_same(client: &Message, upstream: &Message) -> bool {
-    let is_body = if upstream.is_whole {
-        client.is_whole && client.body == upstream.body
-    } else {
-        client.body.starts_with(&upstream.body)
-    };
-    let host = |message: &Message| message.values("host").concat();
-    let own = |message: &Message| message.values("x-own").concat();
-    is_body
+fn is_same(client: &Request, upstream: &Request) -> bool {
+    let (sent, read) = (&client.content, &upstream.content);
+    let host = |content: &Content| content.values("host").concat();
+    let own = |content: &Content| content.values("x-own").concat();
+    read.is_body_of(sent)
         && client.method == upstream.method
         && client.target == upstream.target
-        && host(client).eq_ignore_ascii_case(&host(upstream))
-        && own(client) == own(upstream)
+        && host(sent).eq_ignore_ascii_case(&host(read))
+        && own(sent) == own(read)
 }
 
 /// Holds what the upstream has read to what the client has sent. If `is_plain`, each of `count`
 /// requests goes through.
 fn check(input: &[u8], lengths: &[usize], plain: Option<usize>) {
-    let through = send(&chunks(input, lengths));
+    let through = send(&chunks(input, lengths), |_| {
+        let answer = b"HTTP/1.1 200 OK\r\nX-Upstream: 1\r\nContent-Length: 0\r\n\r\n";
+        Reply { writes: vec![answer.to_vec()], closes: false }
+    });
     let what = || format!("{} {through:?}", input.escape_ascii());
     let verifier = verifier(SystemTime::now());
-    let mut sent = lenient::read(input).into_iter();
-    let received: Vec<Message> =
-        through.upstream.iter().flat_map(|bytes| strict::read(bytes)).collect();
+    let mut sent = lenient::requests(input).into_iter();
+    let received: Vec<Request> =
+        through.upstream.iter().flat_map(|bytes| strict::requests(bytes)).collect();
     let mut whole = 0;
-    for message in &received {
-        let may_pass = |one: &Message| may_pass(&verifier, one, message.is_whole);
+    for request in &received {
+        let is_whole = request.content.is_whole;
+        let may_pass = |one: &Request| may_pass(&verifier, one, is_whole);
         let mut allowed = sent.by_ref().filter(may_pass);
-        assert!(allowed.any(|one| is_same(&one, message)), "{message:?} of {}", what());
-        whole += usize::from(message.is_whole);
+        assert!(allowed.any(|one| is_same(&one, request)), "{request:?} of {}", what());
+        whole += usize::from(is_whole);
     }
     let pattern = b"x-upstream: 1\r\n";
     let answers = through.client.windows(pattern.len()).filter(|bytes| bytes == pattern).count();
@@ -285,10 +159,11 @@ fn is_plain_request(request: &[u8]) -> bool {
         "upgrade",
     ];
 
-    let Some((message, [])) = lenient::read_one(request) else { return false };
-    let is_special = |name: &&str| !message.values(name).is_empty();
+    let Some((message, [])) = lenient::request(request) else { return false };
+    let content = &message.content;
+    let is_special = |name: &&str| !content.values(name).is_empty();
     let is_usual = [&b"GET"[..], b"PUT"].contains(&&message.method[..]);
-    message.is_whole
+    content.is_whole
         && is_usual
         && message.target.starts_with(b"/")
         && !SPECIAL.iter().any(is_special)
