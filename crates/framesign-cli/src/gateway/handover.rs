@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     http::{
-        HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header, request::Parts,
+        HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
+        request::Parts,
     },
 };
 use tracing::warn;
@@ -70,9 +71,11 @@ impl Handover {
         let mut response = response.map(|body| Body::new(HeldBody::new(Body::new(body), held)));
         // RFC 9110 section 2.5: the version is that of whoever sends the message.
         *response.version_mut() = Version::HTTP_11;
+        let status = response.status();
         let fields = response.headers_mut();
-        // RFC 9112 section 6.3: a length beside a transfer coding counts for nothing.
-        if fields.contains_key(header::TRANSFER_ENCODING) {
+        // RFC 9112 section 6.3: a length beside a transfer coding counts for nothing. RFC 9110 section 8.6:
+        // 204 has none.
+        if fields.contains_key(header::TRANSFER_ENCODING) || status == StatusCode::NO_CONTENT {
             fields.remove(header::CONTENT_LENGTH);
         }
         fields::join_lengths(fields);
