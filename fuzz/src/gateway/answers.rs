@@ -21,28 +21,26 @@ impl Exchange {
         self.method == "HEAD"
     }
 
-    /// Whether the answer comes to its end.
-    fn is_whole(&self) -> bool {
+    /// The answer, as a lenient client has it.
+    fn sent(&self) -> Option<lenient::Answer<'_>> {
         lenient::answer(&self.answer, self.is_head())
-            .is_some_and(|answer| answer.response.content.is_whole)
     }
 
     /// Whether the answer ends too early, or has chunks or trailers that may be none to a stricter reader.
     fn can_break_off(&self) -> bool {
-        let answer = lenient::answer(&self.answer, self.is_head());
-        let content = answer.map(|answer| answer.response.content).unwrap_or_default();
+        let Some(sent) = self.sent() else { return true };
+        let content = &sent.response.content;
         !content.is_whole || !content.values("transfer-encoding").is_empty()
     }
 
     /// Whether the upstream closes the connection behind the answer: also if nothing more can come on it,
     /// since somebody would wait for it.
     fn closes(&self) -> bool {
-        let is_until_close = lenient::answer(&self.answer, self.is_head())
-            .is_some_and(|answer| answer.is_until_close);
+        let Some(sent) = self.sent() else { return true };
         // Some readers wait for another end of line behind one that is no more than a line feed.
         let mut ends = self.answer.split(|byte| *byte == b'\n').rev().skip(1);
         let has_bare_line_feed = ends.any(|line| !line.ends_with(b"\r"));
-        self.closes || is_until_close || has_bare_line_feed || !self.is_whole()
+        self.closes || sent.is_until_close || has_bare_line_feed || !sent.response.content.is_whole
     }
 
     /// The request of this number on its connection.
@@ -54,8 +52,7 @@ impl Exchange {
     /// The answer, in writes of these lengths. What is behind an answer comes with it, since nobody can
     /// tell later whether it answers the next request.
     fn reply(&self, lengths: &[usize]) -> Reply {
-        let answer = lenient::answer(&self.answer, self.is_head());
-        let has_more = answer.is_some_and(|answer| !answer.after.is_empty());
+        let has_more = self.sent().is_some_and(|sent| !sent.after.is_empty());
         let writes = chunks(&self.answer, if has_more { &[] } else { lengths });
         Reply { writes: writes.into_iter().map(<[u8]>::to_vec).collect(), closes: self.closes() }
     }
@@ -69,29 +66,39 @@ impl Exchange {
         let Ok(httparse::Status::Complete(_)) = head.parse(&self.answer) else { return false };
         let is_usual = head.version == Some(1)
             && head.code.is_some_and(|code| (200..=599).contains(&code) && code != 205);
-        let Some(answer) = lenient::answer(&self.answer, self.is_head()) else { return false };
-        let content = &answer.response.content;
+        let Some(sent) = self.sent() else { return false };
+        let content = &sent.response.content;
         let [length] = content.values("content-length")[..] else { return false };
         is_usual
             && !self.closes()
-            && answer.after.is_empty()
+            && sent.after.is_empty()
             && length.iter().all(u8::is_ascii_digit)
             && SPECIAL.iter().all(|name| content.values(name).is_empty())
     }
 
     /// Whether `response` is what the upstream has answered.
     fn is_answered_by(&self, response: &Response) -> bool {
-        let Some(answer) = lenient::answer(&self.answer, self.is_head()) else { return false };
-        let (sent, read) = (&answer.response.content, &response.content);
-        let codings = sent.values("transfer-encoding");
+        const OWN: &str = "x-own";
+
+        let Some(sent) = self.sent().map(|sent| sent.response) else { return false };
+        let content = &sent.content;
         // Nobody may ask for another coding, and what it has made of the body cannot be told.
+        let codings = content.values("transfer-encoding");
         let is_understood = codings.iter().all(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        // What Connection names goes no further.
+        let options = content.values("connection").join(&b',');
+        let mut options = options.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let own = if options.any(|option| option.eq_ignore_ascii_case(OWN.as_bytes())) {
+            Vec::new()
+        } else {
+            content.values(OWN)
+        };
         is_understood
             && codings.len() < 2
-            && answer.response.status != 101
-            && answer.response.status == response.status
-            && read.is_body_of(sent)
-            && read.values("x-own") == sent.values("x-own")
+            && sent.status != 101
+            && sent.status == response.status
+            && response.content.is_body_of(content)
+            && response.content.values(OWN) == own
     }
 }
 

@@ -1,5 +1,5 @@
-//! What goes through a gateway, read by two parsers on either side: as leniently as the sender's peer may
-//! read it, and as strictly as RFC 9112 has it.
+//! What goes through a gateway, read by two parsers: what comes to it as leniently as anybody may read it,
+//! and what it writes as strictly as RFC 9112 has it.
 
 pub(crate) mod answers;
 mod message;

@@ -1,5 +1,5 @@
 //! Messages of a connection, read twice: as leniently as anybody may read them, and as strictly as
-//! RFC 9112 has it. The two share no code.
+//! RFC 9112 has it. The two share no code that parses.
 
 pub(crate) mod lenient;
 pub(crate) mod strict;

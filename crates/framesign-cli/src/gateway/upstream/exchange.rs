@@ -22,8 +22,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Keeps the connection, if it may be, since the answer has ended. If the upstream has answered early, the rest
-    /// of the body goes on, and the connection is kept after that.
+    /// Keeps the connection, if it may be, since the answer has ended. If the upstream has answered
+    /// early, the rest of the body goes on, and the connection is kept after that.
     pub(crate) fn finish(self) {
         let Self { connection, progress, pool, idle_timeout, is_over } = self;
         drop(is_over);
