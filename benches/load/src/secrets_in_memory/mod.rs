@@ -23,7 +23,7 @@ use search::{Found, Needles, STACK};
 use crate::{
     Result, Setup,
     process::Server,
-    soak::{ACCESS_KEY, Client, Live, Pair, Tally, Upstream, World},
+    soak::{ACCESS_KEY, Client, Live, Pair, Preloaded, Tally, Upstream, World},
 };
 
 /// The clients, and the pause that each makes.
@@ -55,7 +55,7 @@ impl SecretsInMemory {
         let tally = Arc::new(Tally::default());
         let upstream = runtime.block_on(Upstream::start(Arc::clone(&tally)))?;
         let folder = tempfile::tempdir()?;
-        let pair = Pair::start(setup, 0, folder.path(), None, upstream.address)?;
+        let pair = Pair::start(setup, 0, folder.path(), Preloaded::default(), upstream.address)?;
         let verifier = pair.start_verifier()?;
         let world = World {
             pairs: vec![Arc::clone(&pair)],

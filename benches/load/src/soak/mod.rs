@@ -32,7 +32,7 @@ mod upstream;
 pub(crate) use client::{Client, World};
 use faults::{Faults, WATCHED};
 use memory::Sample;
-pub(crate) use pair::{ACCESS_KEY, Live, Pair};
+pub(crate) use pair::{ACCESS_KEY, Live, Pair, Preloaded};
 pub(crate) use tally::Tally;
 use uploads::Uploader;
 pub(crate) use upstream::Upstream;
@@ -66,6 +66,10 @@ pub(crate) struct Soak {
     /// The library libfaketimeMT.so.1, by which the clock is set; without it that fault is left out
     #[arg(long, value_name = "PATH")]
     faketime: Option<PathBuf>,
+    /// The library made of trim.c, which gives back ten times a second what glibc keeps free; without it
+    /// the memory of a process is that of its highest moment
+    #[arg(long, value_name = "PATH")]
+    trim: Option<PathBuf>,
 }
 
 const CLIENTS: u64 = 24;
@@ -78,10 +82,11 @@ impl Soak {
         let upstream = runtime.block_on(Upstream::start(Arc::clone(&tally)))?;
         let folder = tempfile::tempdir()?;
         let watched = self.disk.as_deref().unwrap_or(folder.path());
-        let faketime = self.faketime.as_deref();
+        let preloaded = Preloaded { faketime: self.faketime.clone(), trim: self.trim.clone() };
+        let killed = folder.path().join("killed");
         let pairs = vec![
-            Pair::start(setup, 0, watched, faketime, upstream.address)?,
-            Pair::start(setup, 1, &folder.path().join("killed"), None, upstream.address)?,
+            Pair::start(setup, 0, watched, preloaded, upstream.address)?,
+            Pair::start(setup, 1, &killed, Preloaded::default(), upstream.address)?,
         ];
         let world = World { pairs, upstream, tally, numbers: Arc::new(AtomicU64::new(0)) };
         let world = Arc::new(world);

@@ -1,6 +1,7 @@
 //! A service and a gateway with the same keys, and the files that they read.
 
 use std::{
+    ffi::OsStr,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -39,6 +40,15 @@ pub(crate) struct Live {
     pub(crate) revoked: Option<(String, String)>,
 }
 
+/// Libraries that are loaded before those of the programs (`LD_PRELOAD`).
+#[derive(Default)]
+pub(crate) struct Preloaded {
+    /// libfaketimeMT, by which the clock is set.
+    pub(crate) faketime: Option<PathBuf>,
+    /// The library made of trim.c.
+    pub(crate) trim: Option<PathBuf>,
+}
+
 /// A service and a gateway.
 pub(crate) struct Pair {
     pub(crate) number: usize,
@@ -46,7 +56,7 @@ pub(crate) struct Pair {
     files: TempDir,
     /// Where uploads and the spool are.
     data: PathBuf,
-    faketime: Option<PathBuf>,
+    preloaded: Preloaded,
     upstream: SocketAddr,
     pub(crate) service: SocketAddr,
     pub(crate) gateway: SocketAddr,
@@ -62,7 +72,7 @@ impl Pair {
         setup: &Setup,
         number: usize,
         data: &Path,
-        faketime: Option<&Path>,
+        preloaded: Preloaded,
         upstream: SocketAddr,
     ) -> Result<Arc<Self>> {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -72,7 +82,7 @@ impl Pair {
             program: setup.framesign.clone(),
             files: tempfile::tempdir()?,
             data: data.to_owned(),
-            faketime: faketime.map(Path::to_owned),
+            preloaded,
             upstream,
             service: any,
             gateway: any,
@@ -133,8 +143,12 @@ impl Pair {
             // some 240 KiB each: without it, what grows is what the program holds.
             let allocator = "glibc.malloc.arena_max=2:glibc.malloc.tcache_count=0";
             command.env("GLIBC_TUNABLES", allocator);
-            if let Some(faketime) = &self.faketime {
-                command.env("LD_PRELOAD", faketime).env("FAKETIME_TIMESTAMP_FILE", file("clock"));
+            let Preloaded { faketime, trim } = &self.preloaded;
+            let libraries = [faketime, trim].into_iter().flatten();
+            let libraries: Vec<_> = libraries.map(|path| path.as_os_str()).collect();
+            command.env("LD_PRELOAD", libraries.join(OsStr::new(" ")));
+            if faketime.is_some() {
+                command.env("FAKETIME_TIMESTAMP_FILE", file("clock"));
                 command.env("FAKETIME_CACHE_DURATION", "1").env("FAKETIME_DISABLE_SHM", "1");
                 command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
             }

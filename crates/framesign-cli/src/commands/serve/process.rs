@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use tokio::{
@@ -137,12 +138,18 @@ fn available_threads() -> io::Result<usize> {
     thread::available_parallelism().map(usize::from)
 }
 
+/// How long a thread for what may block waits for more before it ends. Of those that wait tokio wakes the
+/// one that has waited longest, so that with its ten seconds a little work keeps all threads of a burst
+/// for ever, each with a stack and what the allocator keeps for it.
+const KEEP_ALIVE: Duration = Duration::from_millis(100);
+
 /// One thread serves on its own, without what several need to share work.
 fn runtime(threads: usize) -> io::Result<Runtime> {
-    match threads {
-        1 => Builder::new_current_thread().enable_all().build(),
-        _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
-    }
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).thread_keep_alive(KEEP_ALIVE).enable_all().build()
 }
 
 /// Where it panicked is in the log.

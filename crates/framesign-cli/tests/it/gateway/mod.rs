@@ -110,6 +110,11 @@ impl Setup {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
+    /// The threads that it has.
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.gateway.id())).unwrap().count()
+    }
+
     fn descriptors(&self) -> impl Iterator<Item = PathBuf> {
         let files = fs::read_dir(format!("/proc/{}/fd", self.gateway.id())).unwrap();
         files.filter_map(|file| Some(file.ok()?.path()))

@@ -1,5 +1,7 @@
 //! Bodies that are taken into files first: bounded, and nothing is left of them.
 
+use std::{thread, time::Duration};
+
 use super::{Setup, Signed, complaint, noise, wait_until};
 
 const LARGE: usize = 700_000;
@@ -125,6 +127,30 @@ fn client_that_is_gone_leaves_nothing() {
     drop(first);
     wait_until(|| setup.answer(large.bytes()).status == 200, "room again");
     return_to_start(&setup);
+}
+
+/// Each thread has a stack, and memory that the allocator keeps for it.
+#[test]
+fn threads_of_a_burst_end_although_there_is_a_little_to_do() {
+    let setup = Setup::inbound(&["--spool", ".", "--threads", "2"]);
+    let large = Signed::put("/", noise(LARGE)).unclaimed();
+    let send = || assert_eq!(setup.answer(large.bytes()).status, 200);
+    let before = setup.threads();
+    let burst = || {
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(send);
+            }
+        });
+        setup.threads() >= before + 6
+    };
+    wait_until(burst, "threads to be started");
+    let rest = || {
+        thread::sleep(Duration::from_millis(200));
+        send();
+        setup.threads() <= before + 3
+    };
+    wait_until(rest, "them to end");
 }
 
 #[test]
