@@ -139,8 +139,7 @@ impl Pair {
             command.env("FRAMESIGN_SECRETS", file("frames.toml"));
             command.env("FRAMESIGN_REPLAY", "memory");
             command.env("FRAMESIGN_MAX_AGE", AGE).env("FRAMESIGN_SKEW", AGE);
-            // What glibc keeps for each thread grows with the number of threads that there have been, up to
-            // some 240 KiB each: without it, what grows is what the program holds.
+            // What glibc keeps for each thread, up to some 240 KiB, is not what the program holds.
             let allocator = "glibc.malloc.arena_max=2:glibc.malloc.tcache_count=0";
             command.env("GLIBC_TUNABLES", allocator);
             let Preloaded { faketime, trim } = &self.preloaded;
