@@ -141,12 +141,20 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     runtime.shutdown_background();
     let (mut output, file) = (Output::new(options.json), &options.file);
     match uploaded {
-        Ok(Uploaded { url, bytes, sha256, is_confirmed: confirmed, .. }) => {
-            Ok(output.result(&UploadResult { file, url, bytes, sha256, confirmed })?)
+        Ok((Uploaded { url, bytes, sha256, is_confirmed: confirmed, .. }, state)) => {
+            let exit = output.result(&UploadResult { file, url, bytes, sha256, confirmed })?;
+            // Not before: if it was not told, it can be by --resume.
+            if let Some(state) = state {
+                state.remove();
+            }
+            Ok(exit)
         }
         Err(failure) => Ok(output.failure(file, &failure)?),
     }
 }
+
+/// An upload that is complete, and its state if it has one, to be removed when that was told.
+type Ended = (Uploaded, Option<Arc<StateFile>>);
 
 /// Uploads the file, or goes on with an upload of it that was broken off.
 async fn upload(
@@ -154,11 +162,11 @@ async fn upload(
     url: &Uri,
     access_key: &str,
     client: Client,
-) -> Result<Uploaded, UploadFailure> {
+) -> Result<Ended, UploadFailure> {
     let mut source = open(&options.file)?;
     let state = match (options.file.path(), source.stamp()) {
         (Some(path), Some(stamp)) => {
-            Some(StateFile::new(path, url, access_key, stamp.to_string())?)
+            Some(Arc::new(StateFile::new(path, url, access_key, stamp.to_string())?))
         }
         _ if options.resume => return Err(UploadFailure::Pipe),
         _ => None,
@@ -199,13 +207,13 @@ fn open(file: &Input) -> io::Result<Source> {
 struct Watch {
     file: Input,
     progress: Mutex<ProgressBar>,
-    state: Option<StateFile>,
+    state: Option<Arc<StateFile>>,
     /// Whether there is a state of this upload.
     has_state: AtomicBool,
 }
 
 impl Watch {
-    fn new(file: &Input, length: Option<u64>, state: Option<StateFile>) -> Self {
+    fn new(file: &Input, length: Option<u64>, state: Option<Arc<StateFile>>) -> Self {
         let progress = Mutex::new(ProgressBar::new(file, length));
         Self { file: file.clone(), progress, state, has_state: AtomicBool::new(false) }
     }
@@ -252,29 +260,39 @@ impl Watch {
         self.progress().suspend(|| complain(format_args!("{file}: warning: {problem}")));
     }
 
-    /// Removes the state of an upload that nobody can go on with.
-    fn end(&self, result: Result<Uploaded, UploadError>) -> Result<Uploaded, UploadFailure> {
-        let has_state = self.has_state.load(Ordering::Relaxed);
-        let is_kept = has_state && result.as_ref().is_err_and(UploadError::can_be_resumed);
-        if !is_kept {
-            self.forget();
+    /// Hands on the state of an upload that is complete, and removes that of one that nobody can go on
+    /// with.
+    fn end(&self, result: Result<Uploaded, UploadError>) -> Result<Ended, UploadFailure> {
+        match result {
+            Ok(uploaded) => {
+                if !uploaded.is_confirmed {
+                    self.warn(
+                        &"the server named no hash of the whole; compare the one that is printed with \
+                          that of what it has",
+                    );
+                }
+                Ok((uploaded, self.take_state()))
+            }
+            Err(error) => {
+                let is_kept = self.has_state.load(Ordering::Relaxed) && error.can_be_resumed();
+                if !is_kept {
+                    self.forget();
+                }
+                Err(UploadFailure::Upload { error, is_kept })
+            }
         }
-        if result.as_ref().is_ok_and(|uploaded| !uploaded.is_confirmed) {
-            self.warn(
-                &"the server named no hash of the whole; compare the one that is printed with that \
-                  of what it has",
-            );
-        }
-        result.map_err(|error| UploadFailure::Upload { error, is_kept })
     }
 
-    /// Removes the state of an upload that has ended, if there is one.
+    /// Removes the state of an upload, if there is one.
     fn forget(&self) {
-        if let Some(state) = &self.state
-            && self.has_state.swap(false, Ordering::Relaxed)
-        {
+        if let Some(state) = self.take_state() {
             state.remove();
         }
+    }
+
+    /// The state of this upload, if there is one, which counts as gone from here on.
+    fn take_state(&self) -> Option<Arc<StateFile>> {
+        if self.has_state.swap(false, Ordering::Relaxed) { self.state.clone() } else { None }
     }
 
     fn progress(&self) -> MutexGuard<'_, ProgressBar> {

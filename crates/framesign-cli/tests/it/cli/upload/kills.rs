@@ -27,6 +27,7 @@ fn command_that_is_killed_at_any_moment_sends_at_most_one_part_again() {
         let name = format!("file-{names}");
         names += 1;
         let (url, visible, before) = (wire.url(&name), receiver.path(&name), wire.passed());
+        let result = format!("{}  {url}\n", sha256(&content));
         let mut runs = 0;
         loop {
             runs += 1;
@@ -36,10 +37,12 @@ fn command_that_is_killed_at_any_moment_sends_at_most_one_part_again() {
                 // It comes to its end.
                 let run = Run::of(&mut command);
                 assert_eq!(run.code, 0, "{run:?}");
-                assert_eq!(run.out, format!("{}  {url}\n", sha256(&content)));
+                assert_eq!(run.out, result);
                 break;
             }
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let out = home.path().join("out");
+            command.stdin(Stdio::null()).stderr(Stdio::null());
+            command.stdout(fs::File::create(&out).unwrap());
             let mut child = command.spawn().unwrap();
             thread::sleep(Duration::from_micros(numbers.below(300_000) as u64));
             let has_ended = child.try_wait().unwrap().is_some();
@@ -52,6 +55,11 @@ fn command_that_is_killed_at_any_moment_sends_at_most_one_part_again() {
             killed += 1;
             // It is visible as a whole, or not at all.
             assert!(!visible.exists() || fs::read(&visible).unwrap() == content);
+            if visible.exists() && states(home.path()).is_empty() {
+                // It was killed between its last step and its end: then it has told the result.
+                assert_eq!(fs::read_to_string(&out).unwrap(), result);
+                break;
+            }
         }
         assert!(fs::read(&visible).unwrap() == content, "{name}");
         assert!(states(home.path()).is_empty(), "{name}");

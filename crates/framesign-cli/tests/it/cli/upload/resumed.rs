@@ -1,6 +1,6 @@
 //! `--resume`, and the file with the state of an upload.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio};
 
 use tempfile::TempDir;
 
@@ -170,6 +170,23 @@ fn upload_that_the_server_has_lost_begins_anew() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.err.contains("warning: the server does not know the upload any more"), "{run:?}");
     broken.assert_complete();
+}
+
+/// As the help says of failed output. Nobody could ask for the hash any more if the state were gone.
+#[test]
+fn result_that_was_not_printed_is_told_by_resume() {
+    let (receiver, home) = (Receiver::start(&[]), tempfile::tempdir().unwrap());
+    let (path, content) = file(&home, "source", 2 * PART);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = upload(home.path());
+    command.arg(&path).arg(receiver.url("f")).stdin(Stdio::null()).stdout(full);
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(fs::read(receiver.path("f")).unwrap() == content);
+    assert_eq!(states(home.path()).len(), 1);
+    let run = Run::of(upload(home.path()).arg("--resume").arg(&path).arg(receiver.url("f")));
+    assert_eq!(run.done(), format!("{}  {}\n", sha256(&content), receiver.url("f")));
+    assert!(states(home.path()).is_empty());
 }
 
 #[test]
