@@ -29,7 +29,7 @@ bench: ## Measures throughput and latency of the library
 load: ## Measures the service under load, beside a reference; benches/README.md has the other figures
 	cargo run --release --package framesign-load -- requests
 
-fuzz: ## Runs each fuzz target for ten seconds, or for FUZZ_SECONDS
+fuzz: ## Runs each fuzz target for five seconds, or for FUZZ_SECONDS
 	.ci/run fuzz
 
 serve: secrets ## Runs the service on 127.0.0.1:8080, with the secrets in secrets/

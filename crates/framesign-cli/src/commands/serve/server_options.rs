@@ -53,8 +53,8 @@ pub(crate) struct ListeningOptions {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: ListenAddress,
 
-    /// Have /health, /livez, /readyz, /metrics and /openapi.json here and nowhere else, without TLS
-    /// and open to all
+    /// Have /health, /livez, /readyz and /metrics, and /openapi.json of `serve`, here and nowhere
+    /// else, without TLS and open to all
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) admin_listen: Option<SocketAddr>,
 

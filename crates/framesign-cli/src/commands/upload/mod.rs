@@ -104,9 +104,9 @@ With --json the line is {\"file\":…,\"url\":…,\"bytes\":…,\"sha256\":…,\
 or {\"file\":…,\"error\":{\"kind\":…,\"message\":…}}. The kinds are io, input, changed, refused, gone,
 too-large, part-size, without-parts, digest, protocol and unavailable.
 
-Exit status: 0 uploaded, 1 the server refused it, names another hash, or the file changed since the
-upload began, 2 wrong usage or configuration,
-3 input or output failed, or the server does not answer: run it again with --resume.";
+Exit status: 0 uploaded, 1 the server refused it, names another hash, or the file is another than
+the one to resume, 2 wrong usage or configuration, 3 input or output failed, the file changed while
+it was sent, or the server does not answer. Where the error says so, --resume goes on.";
 
 /// The result, as it is told.
 #[derive(Serialize)]
