@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, BufWriter, StdoutLock, Write},
+    io::{self, BufWriter, ErrorKind, StdoutLock, Write},
 };
 
 use serde::Serialize;
@@ -28,9 +28,13 @@ pub(crate) trait Failure: fmt::Display {
 }
 
 /// Standard output, flushed after each result so that a reader sees it at once.
+///
+/// A reader that leaves (`framesign … | head`) has seen enough: that is no error, and the exit code
+/// says what it would have read.
 pub(crate) struct Output {
     writer: BufWriter<StdoutLock<'static>>,
     is_json: bool,
+    is_closed: bool,
 }
 
 /// The failure of a file, as JSON.
@@ -50,30 +54,42 @@ struct Error<'a> {
 
 impl Output {
     pub(crate) fn new(is_json: bool) -> Self {
-        Self { writer: BufWriter::new(io::stdout().lock()), is_json }
+        Self { writer: BufWriter::new(io::stdout().lock()), is_json, is_closed: false }
+    }
+
+    /// Whether the reader has left.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Writes a result: as an object on a line, or as text that ends its lines itself.
-    pub(crate) fn result<T: Serialize + fmt::Display>(&mut self, result: &T) -> io::Result<Exit> {
-        if self.is_json {
-            self.json(result)?;
-        } else {
-            write!(self.writer, "{result}")?;
-        }
-        self.writer.flush()?;
-        Ok(Exit::Done)
+    pub(crate) fn result<T: Serialize + fmt::Display>(&mut self, result: &T) -> io::Result<()> {
+        let written =
+            if self.is_json { self.json(result) } else { write!(self.writer, "{result}") };
+        self.end(written)
     }
 
     /// Says why `file` has no result, and returns how to end.
     pub(crate) fn failure(&mut self, file: &Input, failure: &impl Failure) -> io::Result<Exit> {
         if self.is_json {
             let (kind, message, offset) = (failure.kind(), failure.to_string(), failure.offset());
-            self.json(&Failed { file, error: Error { kind, message, offset } })?;
-            self.writer.flush()?;
+            let written = self.json(&Failed { file, error: Error { kind, message, offset } });
+            self.end(written)?;
         } else {
             complain(format_args!("{file}: {failure}"));
         }
         Ok(failure.exit())
+    }
+
+    /// Ends what was written, if the reader is still there.
+    fn end(&mut self, written: io::Result<()>) -> io::Result<()> {
+        match written.and_then(|()| self.writer.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(())
+            }
+            ended => ended,
+        }
     }
 
     fn json(&mut self, object: &impl Serialize) -> io::Result<()> {

@@ -138,16 +138,18 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let mut output = Output::new(options.signing.json);
     let mut worst = Exit::Done;
     for file in &options.files {
-        let exit = match sign(file, &rules, options.payload_hash, &signer) {
+        match sign(file, &rules, options.payload_hash, &signer) {
             Ok((signature, string_to_sign)) => output.result(&SignResult {
                 file,
                 signature,
                 string_to_sign,
                 is_one_of_several: options.files.len() > 1,
-            }),
-            Err(failure) => output.failure(file, &failure),
-        };
-        worst = worst.max(exit?);
+            })?,
+            Err(failure) => worst = worst.max(output.failure(file, &failure)?),
+        }
+        if output.is_closed() {
+            break;
+        }
     }
     Ok(worst)
 }

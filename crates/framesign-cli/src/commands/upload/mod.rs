@@ -7,10 +7,7 @@ mod state;
 use std::{
     fmt, io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -24,7 +21,7 @@ use tokio::runtime::Builder;
 use self::{
     failure::UploadFailure,
     http_client::{http_client, is_of_certificate},
-    state::StateFile,
+    state::{Kept, StateFile},
 };
 use crate::{
     exit::{Exit, FatalError, complain},
@@ -142,19 +139,24 @@ pub(crate) fn run(options: &Options) -> Result<Exit, FatalError> {
     let (mut output, file) = (Output::new(options.json), &options.file);
     match uploaded {
         Ok((Uploaded { url, bytes, sha256, is_confirmed: confirmed, .. }, state)) => {
-            let exit = output.result(&UploadResult { file, url, bytes, sha256, confirmed })?;
+            output.result(&UploadResult { file, url, bytes, sha256, confirmed })?;
+            if output.is_closed() {
+                let how = if state.is_some() { "; --resume prints it again" } else { "" };
+                complain(format_args!("{file}: it is uploaded, but nobody reads the result{how}"));
+                return Ok(Exit::Failed);
+            }
             // Not before: if it was not told, it can be by --resume.
             if let Some(state) = state {
                 state.remove();
             }
-            Ok(exit)
+            Ok(Exit::Done)
         }
         Err(failure) => Ok(output.failure(file, &failure)?),
     }
 }
 
 /// An upload that is complete, and its state if it has one, to be removed when that was told.
-type Ended = (Uploaded, Option<Arc<StateFile>>);
+type Ended = (Uploaded, Option<Kept>);
 
 /// Uploads the file, or goes on with an upload of it that was broken off.
 async fn upload(
@@ -166,7 +168,7 @@ async fn upload(
     let mut source = open(&options.file)?;
     let state = match (options.file.path(), source.stamp()) {
         (Some(path), Some(stamp)) => {
-            Some(Arc::new(StateFile::new(path, url, access_key, stamp.to_string())?))
+            Some(StateFile::new(path, url, access_key, stamp.to_string())?)
         }
         _ if options.resume => return Err(UploadFailure::Pipe),
         _ => None,
@@ -182,8 +184,9 @@ async fn upload(
         if !state.is_of_source(&saved) {
             return Err(UploadFailure::ChangedSince(path.to_owned()));
         }
-        watch.has_state.store(true, Ordering::Relaxed);
-        match client.resume(source, url, &saved.upload()?).await {
+        let upload = saved.upload()?;
+        watch.keep(state.of(&upload));
+        match client.resume(source, url, &upload).await {
             Err(UploadError::Gone) => {
                 watch.warn(&"the server does not know the upload any more; it begins anew");
                 watch.forget();
@@ -207,15 +210,15 @@ fn open(file: &Input) -> io::Result<Source> {
 struct Watch {
     file: Input,
     progress: Mutex<ProgressBar>,
-    state: Option<Arc<StateFile>>,
-    /// Whether there is a state of this upload.
-    has_state: AtomicBool,
+    state: Option<StateFile>,
+    /// The state of this upload, if there is one.
+    kept: Mutex<Option<Kept>>,
 }
 
 impl Watch {
-    fn new(file: &Input, length: Option<u64>, state: Option<Arc<StateFile>>) -> Self {
+    fn new(file: &Input, length: Option<u64>, state: Option<StateFile>) -> Self {
         let progress = Mutex::new(ProgressBar::new(file, length));
-        Self { file: file.clone(), progress, state, has_state: AtomicBool::new(false) }
+        Self { file: file.clone(), progress, state, kept: Mutex::new(None) }
     }
 
     fn observe(&self, event: &Event<'_>) {
@@ -248,7 +251,7 @@ impl Watch {
     fn save(&self, upload: &Uri) {
         let Some(state) = &self.state else { return };
         match state.save(upload) {
-            Ok(()) => self.has_state.store(true, Ordering::Relaxed),
+            Ok(kept) => self.keep(kept),
             Err(error) => self.warn(&format_args!("it cannot be resumed: {error}")),
         }
     }
@@ -271,28 +274,33 @@ impl Watch {
                           that of what it has",
                     );
                 }
-                Ok((uploaded, self.take_state()))
+                Ok((uploaded, self.kept().take()))
             }
-            Err(error) => {
-                let is_kept = self.has_state.load(Ordering::Relaxed) && error.can_be_resumed();
-                if !is_kept {
-                    self.forget();
-                }
+            Err(error) if error.can_be_resumed() => {
+                let is_kept = self.kept().as_ref().is_some_and(Kept::is_there);
                 Err(UploadFailure::Upload { error, is_kept })
             }
+            Err(error) => {
+                self.forget();
+                Err(UploadFailure::Upload { error, is_kept: false })
+            }
         }
+    }
+
+    fn keep(&self, kept: Kept) {
+        *self.kept() = Some(kept);
     }
 
     /// Removes the state of an upload, if there is one.
     fn forget(&self) {
-        if let Some(state) = self.take_state() {
-            state.remove();
+        if let Some(kept) = self.kept().take() {
+            kept.remove();
         }
     }
 
-    /// The state of this upload, if there is one, which counts as gone from here on.
-    fn take_state(&self) -> Option<Arc<StateFile>> {
-        if self.has_state.swap(false, Ordering::Relaxed) { self.state.clone() } else { None }
+    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+        // It is replaced as a whole.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn progress(&self) -> MutexGuard<'_, ProgressBar> {

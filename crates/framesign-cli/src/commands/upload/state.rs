@@ -11,7 +11,9 @@ use std::{
     ffi::OsString,
     fmt, fs,
     io::{self, ErrorKind, Write},
+    iter,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use framesign::PayloadHash;
@@ -36,7 +38,7 @@ pub(super) struct State {
 }
 
 /// The places where the state of an upload can be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct StateFile {
     /// In the folder of the source.
     beside: PathBuf,
@@ -45,6 +47,14 @@ pub(super) struct StateFile {
     url: String,
     access_key: String,
     source: String,
+}
+
+/// The state of one upload. Another process that uploads the same file may have put its own there.
+#[derive(Debug)]
+pub(super) struct Kept {
+    file: StateFile,
+    /// The URL of the upload resource.
+    upload: String,
 }
 
 impl StateFile {
@@ -70,23 +80,35 @@ impl StateFile {
         Ok(Self { beside, of_user, url, access_key: access_key.to_owned(), source })
     }
 
-    /// The state of an upload to this URL with this access key, if there is one, and where it is.
+    /// The last state of an upload to this URL with this access key, if there is one, and where it
+    /// is.
     ///
     /// Others may write to the folder of the source. So what cannot be the state that this user wrote
     /// is none: `warn` is told of it, and it neither stops the upload nor hides a state elsewhere.
     pub(super) fn load(&self, warn: impl Fn(&dyn fmt::Display)) -> Option<(State, &Path)> {
-        for path in [Some(&self.beside), self.of_user.as_ref()].into_iter().flatten() {
-            match read(path) {
-                Ok(Some(state)) if state.url == self.url && state.access_key == self.access_key => {
-                    return Some((state, path));
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    warn(&format_args!("{}: {error}; it is not used", path.display()));
-                }
+        let of_this = |path| match read(path) {
+            Ok(Some((state, written))) => {
+                let is_of_this = state.url == self.url && state.access_key == self.access_key;
+                is_of_this.then_some((written, state, path))
             }
-        }
-        None
+            Ok(None) => None,
+            Err(error) => {
+                warn(&format_args!("{}: {error}; it is not used", path.display()));
+                None
+            }
+        };
+        // One beside the source stays where the folder can be read only by now.
+        let last = self.places().filter_map(of_this).max_by_key(|(written, ..)| *written);
+        last.map(|(_, state, path)| (state, path))
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Path> {
+        iter::once(&*self.beside).chain(self.of_user.as_deref())
+    }
+
+    /// The state, as one of this upload.
+    pub(super) fn of(&self, upload: &Uri) -> Kept {
+        Kept { file: self.clone(), upload: upload.to_string() }
     }
 
     /// Whether the state is of the file as it is now.
@@ -95,7 +117,7 @@ impl StateFile {
     }
 
     /// Writes the state of an upload, in one step.
-    pub(super) fn save(&self, upload: &Uri) -> io::Result<()> {
+    pub(super) fn save(&self, upload: &Uri) -> io::Result<Kept> {
         let state = State {
             url: self.url.clone(),
             access_key: self.access_key.clone(),
@@ -103,17 +125,28 @@ impl StateFile {
             upload: upload.to_string(),
         };
         let text = serde_json::to_vec(&state)?;
-        let Err(beside) = replace(&self.beside, &text) else { return Ok(()) };
-        let Some(of_user) = &self.of_user else { return Err(beside) };
-        of_user.parent().map_or(Ok(()), create_private)?;
-        replace(of_user, &text)
+        if let Err(beside) = replace(&self.beside, &text) {
+            let Some(of_user) = &self.of_user else { return Err(beside) };
+            of_user.parent().map_or(Ok(()), create_private)?;
+            replace(of_user, &text)?;
+        }
+        Ok(self.of(upload))
+    }
+}
+
+impl Kept {
+    /// Whether it is still there, and `--resume` goes on with this upload.
+    pub(super) fn is_there(&self) -> bool {
+        self.file.load(|_| {}).is_some_and(|(state, _)| state.upload == self.upload)
     }
 
-    /// Removes the state, wherever it is.
-    pub(super) fn remove(&self) {
-        for path in [Some(&self.beside), self.of_user.as_ref()].into_iter().flatten() {
-            // What is left of a state is found not to be of use when it is resumed.
-            let _ = fs::remove_file(path);
+    /// Removes the state, wherever it is, but for that of another upload.
+    pub(super) fn remove(self) {
+        for path in self.file.places() {
+            if read(path).ok().flatten().is_none_or(|(state, _)| state.upload == self.upload) {
+                // What is left of a state is found not to be of use when it is resumed.
+                let _ = fs::remove_file(path);
+            }
         }
     }
 }
@@ -125,7 +158,8 @@ impl State {
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<State>> {
+/// The state in a file, and when it was written.
+fn read(path: &Path) -> io::Result<Option<(State, SystemTime)>> {
     use io::Read;
 
     let file = match open(path) {
@@ -133,14 +167,15 @@ fn read(path: &Path) -> io::Result<Option<State>> {
         Err(error) if is_link(&error) => return Err(not_own()),
         file => file?,
     };
-    if !is_own(&file.metadata()?) {
+    let metadata = file.metadata()?;
+    if !is_own(&metadata) {
         return Err(not_own());
     }
     let mut text = Vec::new();
     file.take(MAX_LEN).read_to_end(&mut text)?;
     let state: State = serde_json::from_slice(&text).map_err(|_| unreadable())?;
     state.upload()?;
-    Ok(Some(state))
+    Ok(Some((state, metadata.modified()?)))
 }
 
 /// Opens a file for reading: not what a symbolic link names, and without waiting for the other end

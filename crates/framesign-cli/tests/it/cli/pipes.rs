@@ -26,19 +26,41 @@ fn end_of(mut child: Child) -> Run {
     Run::from(child.wait_with_output().unwrap())
 }
 
+/// Runs a command whose reader leaves before there is something to read.
+fn unread(arguments: &[&str], frame: &[u8]) -> Run {
+    let mut command = super::bare();
+    command.env("FRAMESIGN_ACCESS_KEY", "a").env("FRAMESIGN_SECRET_KEY", "s").args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    // Only now is there something to print.
+    child.stdin.take().unwrap().write_all(frame).unwrap();
+    end_of(child)
+}
+
 #[test]
 fn broken_pipe_is_a_clean_end() {
+    let frame = std::fs::read(crate::support::repository().join(example(1))).unwrap();
     for arguments in [&["sign", "-", "-"][..], &["explain"], &["sign", "--json"]] {
-        let mut command = framesign(arguments[0]);
-        command.args(&arguments[1..]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        drop(child.stdout.take());
-        // Only now is there something to print.
-        let frame = std::fs::read(crate::support::repository().join(example(1))).unwrap();
-        child.stdin.take().unwrap().write_all(&frame).unwrap();
-        let run = end_of(child);
+        let run = unread(arguments, &frame);
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn broken_pipe_does_not_make_a_refusal_a_success() {
+    let example = example(1);
+    for (arguments, code) in [
+        // Nothing in it is signed.
+        (&["verify"][..], 1),
+        (&["verify", "--json"], 1),
+        (&["sign", "--json"], 1),
+        (&["sign", "--json", "-", &example], 1),
+        (&["sign", "--json", "no/such/file", "-"], 3),
+        (&["explain", "--json"], 1),
+    ] {
+        let run = unread(arguments, BAD_FRAME);
+        assert_eq!((run.code, run.err.as_str()), (code, ""), "{arguments:?}");
     }
 }
 

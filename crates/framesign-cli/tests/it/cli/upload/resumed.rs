@@ -189,6 +189,39 @@ fn result_that_was_not_printed_is_told_by_resume() {
     assert!(states(home.path()).is_empty());
 }
 
+/// A reader that has left is not told either.
+#[test]
+fn result_that_nobody_read_is_told_by_resume() {
+    let (receiver, home) = (Receiver::start(&[]), tempfile::tempdir().unwrap());
+    let (path, content) = file(&home, "source", 2 * PART);
+    for json in [&[][..], &["--json"]] {
+        let url = receiver.url(if json.is_empty() { "f" } else { "g" });
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = upload(home.path());
+        command.args(json).arg(&path).arg(&url).stdin(Stdio::null()).stdout(writer);
+        let output = command.stderr(Stdio::piped()).output().unwrap();
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{complaint}");
+        assert!(complaint.ends_with("nobody reads the result; --resume prints it again\n"));
+        let run = Run::of(upload(home.path()).arg("--resume").arg(&path).arg(&url));
+        assert_eq!(run.done(), format!("{}  {url}\n", sha256(&content)));
+        assert!(states(home.path()).is_empty());
+    }
+}
+
+#[test]
+fn refusal_that_nobody_reads_is_one() {
+    let (receiver, home) = (Receiver::start(&[]), tempfile::tempdir().unwrap());
+    let (path, _) = file(&home, "source", 10);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = upload(home.path());
+    command.args(["--json", "--access-key", "somebody-else"]).arg(&path).arg(receiver.url("f"));
+    let output = command.stdin(Stdio::null()).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
 #[test]
 fn pipe_cannot_be_resumed() {
     let home = tempfile::tempdir().unwrap();

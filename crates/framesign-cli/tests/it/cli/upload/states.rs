@@ -174,3 +174,61 @@ fn state_of_the_user_counts_beside_what_is_none() {
         assert!(!of_user.exists(), "{what}");
     }
 }
+
+#[test]
+fn last_state_counts() {
+    for is_last in [true, false] {
+        let broken = BrokenOff::new("source");
+        let (state, of_user) = (broken.state(), of_user(&broken));
+        fs::create_dir_all(of_user.parent().unwrap()).unwrap();
+        fs::copy(&state, &of_user).unwrap();
+        // One of an upload of what the file was before, which a folder that is read-only by now keeps.
+        let mut of_before: serde_json::Value =
+            serde_json::from_slice(&fs::read(&state).unwrap()).unwrap();
+        of_before["source"] = "before".into();
+        of_before["upload"] = format!("{}/uploads/before", broken.wire.url("")).into();
+        fs::write(&state, of_before.to_string()).unwrap();
+        let offset = std::time::Duration::from_secs(60);
+        let now = of_user.metadata().unwrap().modified().unwrap();
+        let written = if is_last { now - offset } else { now + offset };
+        fs::File::options().write(true).open(&state).unwrap().set_modified(written).unwrap();
+        let run = broken.resume();
+        if is_last {
+            assert_eq!(run.code, 0, "{run:?}");
+            // That of another upload is left to it.
+            assert_eq!((of_user.exists(), states(broken.home.path()).len()), (false, 1));
+        } else {
+            assert!(run.complaint(1).contains("found it changed"));
+            assert!(of_user.exists());
+        }
+    }
+}
+
+#[test]
+fn state_of_another_process_is_left_to_it() {
+    // While this one uploads, another one puts its own state at the same place, and ends.
+    for (patched, code) in
+        [("201 Created\r\nUpload-Complete: ?1", 0), ("507 Insufficient Storage", 1)]
+    {
+        let home = tempfile::tempdir().unwrap();
+        let (path, content) = file(&home, "f", 10);
+        let folder = home.path().to_owned();
+        let (address, _requests) = answering(move |method| match method {
+            "OPTIONS" => "200 OK\r\nUpload-Limit: max-age=60",
+            "POST" => "201 Created\r\nLocation: /uploads/1",
+            _ => {
+                let state = &states(&folder)[0];
+                let text = fs::read_to_string(state).unwrap();
+                fs::write(state, text.replace("/uploads/1", "/uploads/2")).unwrap();
+                patched
+            }
+        });
+        let url = format!("http://{address}/files/f");
+        let run = Run::of(upload(home.path()).arg(&path).arg(&url));
+        assert_eq!(run.code, code, "{run:?}");
+        let text = fs::read_to_string(&states(home.path())[0]).unwrap();
+        assert!(text.contains("/uploads/2"), "{text}");
+        assert!(!run.err.contains("--resume goes on with it"), "{run:?}");
+        assert!(code != 0 || run.out.starts_with(&sha256(&content)), "{run:?}");
+    }
+}
