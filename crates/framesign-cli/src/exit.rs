@@ -56,7 +56,7 @@ impl FatalError {
                 complain(self);
                 Exit::Misused
             }
-            // The reader has seen enough (`framesign … | head`): a clean end.
+            // The reader has seen enough (`framesign man | head`): a clean end.
             Self::Output(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Done,
             Self::Output(_) => {
                 complain(self);

@@ -1,6 +1,8 @@
 //! The file that says where an upload is while it lasts, for `--resume`.
 //!
-//! It is written once, when the upload is created, and removed when its result was printed. How
+//! It is written once, when the upload is created, and removed when its result was printed. Another
+//! process that uploads the same file to the same place puts its own state there, and no process
+//! removes that of another. How
 //! many bytes the server has is not in it: the server knows better, since an answer can be lost.
 //! Nor is the state of the hash: what the server has is read again instead. So the hash of the
 //! whole is one of what is in the file now, and a prefix that was changed without a trace is found,
