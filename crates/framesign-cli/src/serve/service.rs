@@ -34,7 +34,7 @@ pub(crate) struct Listeners {
 /// Serves `app` until `shutdown` resolves, and lets requests finish then. If it resolves a second time
 /// before they have, the service ends at once. `shutdown` returns what the log calls its cause.
 ///
-/// Calls `before_cut` before requests are cut, each of which writes a line of the log.
+/// Calls `before_cut` before requests are cut, each of which writes a line of the log if it has none.
 ///
 /// Returns [`Exit::Failed`] if the end was forced, or if requests were cut at the deadline.
 pub(crate) async fn run(
@@ -107,14 +107,14 @@ async fn end_traces(state: &ServerState) {
     }
 }
 
-/// Cuts the requests that have no answer, so that each has its line in the log. Returns how many
-/// there were.
+/// Cuts the requests whose answers have not ended; each that has none gets its line in the log. Returns
+/// how many there were.
 async fn cut(state: &ServerState, drain: &Drain, before_cut: impl Fn()) -> usize {
     state.readiness.start_cutting();
     before_cut();
     let requests = drain.cut().await;
     if requests > 0 {
-        error!("{requests} requests were cut off without an answer");
+        error!("{requests} requests were cut off without a whole answer");
     }
     requests
 }

@@ -25,6 +25,7 @@ use tracing::debug;
 use crate::serve::{
     net::{
         bound_listener::Socket,
+        counted_body::CountedBody,
         drain::{Cut, Drain},
         endpoint::PeerAddress,
         http,
@@ -127,9 +128,9 @@ impl Server {
             let in_progress = (begun.start_request(), requests.request());
             let answer = answer(&app, &peer, request);
             async move {
-                let answer = answer.await;
-                drop(in_progress);
-                answer
+                let Ok(answer) = answer.await;
+                // A client may be sending its body still, and waits for the rest of its answer.
+                Ok::<_, Infallible>(answer.map(|body| CountedBody::new(body, in_progress)))
             }
         });
         let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
@@ -162,8 +163,7 @@ impl Server {
             let answer = requests.unless_cut(answer(&app, &peer, request));
             async move {
                 let Ok(answer) = answer.await?;
-                drop(counted);
-                Ok::<_, Cut>(until_written(answer, in_progress))
+                Ok::<_, Cut>(until_written(answer, in_progress, counted))
             }
         });
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
@@ -174,6 +174,8 @@ impl Server {
             () = idle_timer.unwritten_for(limits.idle_timeout) => {
                 return debug!(peer = %address, "the client does not read its answers");
             }
+            // Answers that have begun are dropped with it.
+            () = drain.wait_for_cut() => return,
         };
         note_end(address, ended);
     }

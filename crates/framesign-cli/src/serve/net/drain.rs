@@ -44,7 +44,7 @@ impl Drain {
         }
     }
 
-    /// Counts a request until the token is dropped.
+    /// Counts a request until the token is dropped, with the last of its answer.
     pub(crate) fn request(&self) -> TaskTrackerToken {
         self.requests.token()
     }
@@ -88,8 +88,8 @@ impl Drain {
         time::timeout(deadline, self.connections.wait()).await.is_ok()
     }
 
-    /// Cuts the requests that have no answer, waits until each has noticed, and says how many there
-    /// were.
+    /// Cuts the requests whose answers have not ended, waits until each has noticed, and says how many
+    /// there were.
     pub(crate) async fn cut(&self) -> usize {
         self.asked.cancel();
         let requests = self.requests.len();

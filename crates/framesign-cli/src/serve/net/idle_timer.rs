@@ -41,7 +41,7 @@ impl Default for IdleState {
     }
 }
 
-/// A request, until its answer was handed over.
+/// A request, until its answer has ended: with HTTP/1.1 until all of it was handed over.
 #[derive(Debug)]
 pub(crate) struct RequestGuard(IdleTimer);
 

@@ -3,6 +3,7 @@
 mod accept;
 pub(crate) mod bound_listener;
 pub(crate) mod connection;
+pub(crate) mod counted_body;
 pub(crate) mod drain;
 pub(crate) mod endpoint;
 mod http;

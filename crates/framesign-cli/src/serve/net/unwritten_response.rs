@@ -15,33 +15,44 @@ use axum::{
     http::Response,
 };
 use hyper::body::{Frame, SizeHint};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::serve::net::idle_timer::{RequestGuard, UnwrittenResponse};
 
-/// Has the request be in progress until all of its `answer` is written.
-pub(crate) fn until_written(answer: Response<Body>, request: RequestGuard) -> Response<Body> {
+/// Has the request be in progress, and `counted`, until all of its `answer` is written.
+pub(crate) fn until_written(
+    answer: Response<Body>,
+    request: RequestGuard,
+    counted: TaskTrackerToken,
+) -> Response<Body> {
     // Heads wait for no window.
     if answer.body().is_end_stream() {
         return answer;
     }
-    let unwritten = Arc::new(request.answered());
+    let unwritten = Arc::new(Unwritten { response: request.answered(), _counted: counted });
     answer.map(|body| Body::new(UnwrittenBody { body, unwritten }))
 }
 
 struct UnwrittenBody {
     body: Body,
-    unwritten: Arc<UnwrittenResponse>,
+    unwritten: Arc<Unwritten>,
+}
+
+/// What lasts until the last byte of an answer is written.
+struct Unwritten {
+    response: UnwrittenResponse,
+    _counted: TaskTrackerToken,
 }
 
 /// Bytes that are dropped when they are written.
 struct UnwrittenBytes {
     bytes: Bytes,
-    unwritten: Arc<UnwrittenResponse>,
+    unwritten: Arc<Unwritten>,
 }
 
 impl Drop for UnwrittenBytes {
     fn drop(&mut self) {
-        self.unwritten.written();
+        self.unwritten.response.written();
     }
 }
 
@@ -55,8 +66,8 @@ impl HttpBody for UnwrittenBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         match frame {
-            Poll::Pending => self.unwritten.wait_for_source(),
-            Poll::Ready(_) => self.unwritten.wait_for_client(),
+            Poll::Pending => self.unwritten.response.wait_for_source(),
+            Poll::Ready(_) => self.unwritten.response.wait_for_client(),
         }
         let owned = |bytes| {
             let unwritten = Arc::clone(&self.unwritten);
@@ -86,14 +97,15 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::until_written;
-    use crate::serve::net::idle_timer::IdleTimer;
+    use crate::serve::net::{drain::Drain, idle_timer::IdleTimer};
 
     #[tokio::test]
     async fn request_is_in_progress_until_the_last_byte_is_dropped() {
         let idle_timer = IdleTimer::default();
         idle_timer.begin_no_more();
         let answer = Response::new(Body::from("answer"));
-        let mut body = until_written(answer, idle_timer.start_request()).into_body();
+        let request = idle_timer.start_request();
+        let mut body = until_written(answer, request, Drain::default().request()).into_body();
         let mut bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(bytes, "answer");
         drop(body);
@@ -108,7 +120,8 @@ mod tests {
     fn answer_without_a_body_is_written_with_its_head() {
         let idle_timer = IdleTimer::default();
         idle_timer.begin_no_more();
-        let answer = until_written(Response::new(Body::empty()), idle_timer.start_request());
+        let (answer, request) = (Response::new(Body::empty()), idle_timer.start_request());
+        let answer = until_written(answer, request, Drain::default().request());
         assert!(idle_timer.has_ended());
         drop(answer);
     }

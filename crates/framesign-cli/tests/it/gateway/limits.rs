@@ -101,23 +101,6 @@ fn requests_at_a_time_are_counted_for_all_and_for_each_access_key() {
 }
 
 #[test]
-fn shutdown_lets_an_upload_finish() {
-    let setup = Setup::inbound(&[]);
-    let request = Signed::put("/", noise(LEN));
-    let mut connection = setup.connect();
-    connection.send(request.head());
-    connection.send(&request.body()[..LEN / 2]);
-    wait_until(|| !setup.upstream.received().is_empty(), "the upload to begin");
-    setup.gateway.terminate();
-    setup.gateway.wait_for_log("the service ends when its requests have");
-    connection.send(&request.body()[LEN / 2..]);
-    assert_eq!(connection.answer().status, 200);
-    let Setup { gateway, upstream, .. } = setup;
-    assert_eq!(gateway.wait().0, 0);
-    assert!(upstream.only().body == noise(LEN));
-}
-
-#[test]
 fn secrets_are_read_again() {
     let setup = Setup::inbound(&[]);
     let secrets = setup.folder.path().join("secrets.toml");

@@ -12,6 +12,7 @@ mod outbound;
 mod recorder;
 pub(crate) mod redis;
 mod replay;
+mod shutdown;
 mod spool;
 mod tampering;
 mod tls;

@@ -30,13 +30,13 @@ use super::{
 type Content = BoxBody<Bytes, Infallible>;
 
 /// A client, and what its connection comes to.
-pub(super) struct Client {
+pub(crate) struct Client {
     requests: http2::SendRequest<Content>,
     ended: JoinHandle<hyper::Result<()>>,
 }
 
 impl Client {
-    pub(super) async fn connect(service: &Service, authority: &Authority) -> Self {
+    pub(crate) async fn connect(service: &Service, authority: &Authority) -> Self {
         Self::with(service, authority, &http2::Builder::new(TokioExecutor::new())).await
     }
 
@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Sends a request, and gives the answer without reading its body.
-    fn begin<B>(
+    pub(crate) fn begin<B>(
         &mut self,
         method: &str,
         path: &str,
@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// Waits until the service ends the connection.
-    async fn wait_for_end(self) {
+    pub(crate) async fn wait_for_end(self) {
         let _ = timeout(PATIENCE, self.ended).await.unwrap();
     }
 }

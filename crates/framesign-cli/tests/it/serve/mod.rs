@@ -11,7 +11,7 @@ mod core_dumps;
 pub(crate) mod documents;
 mod files;
 mod frames;
-mod http2;
+pub(crate) mod http2;
 mod keys;
 mod limits;
 mod logs;
