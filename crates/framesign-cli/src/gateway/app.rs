@@ -137,8 +137,9 @@ async fn answer(
     checks::check(&request)?;
     let permit = gateway.server.request_permit()?;
     let (version, request_id) = (request.version(), RequestId::of(&request));
-    let request = request.map(|body| ClientBody::new(body, Arc::clone(&gateway.server)));
+    let mut request = request.map(|body| ClientBody::new(body, Arc::clone(&gateway.server)));
     let end = request.body().end();
+    request.extensions_mut().insert(end.clone());
     let answer = match &gateway.way {
         Way::In(inbound) => inbound.answer(request).await,
         Way::Out(outbound) => outbound.answer(request).await,

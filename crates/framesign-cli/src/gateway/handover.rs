@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::{
     gateway::{
-        body::held::HeldBody,
+        body::{client::BodyEnd, held::HeldBody},
         fields,
         upstream::{client::Upstream, failure::UpstreamFailure},
     },
@@ -101,9 +101,13 @@ pub(crate) fn request_id(parts: &Parts) -> RequestId {
     parts.extensions.get().cloned().unwrap_or_else(RequestId::made)
 }
 
-/// Logs that the upstream has not answered, and returns what the client is told.
-pub(crate) fn failed(failure: &UpstreamFailure, request_id: &RequestId) -> Problem {
-    warn!(request_id = request_id.as_str(), "{failure}");
+/// What the client is told if the upstream has not answered. That is logged, unless it was the body of
+/// the client that broke off.
+pub(crate) fn failed(failure: &UpstreamFailure, parts: &Parts) -> Problem {
+    if let Some(failure) = parts.extensions.get().and_then(BodyEnd::failure) {
+        return failure.problem();
+    }
+    warn!(request_id = request_id(parts).as_str(), "{failure}");
     failure.problem()
 }
 

@@ -68,6 +68,7 @@ impl Outbound {
     ) -> Result<Response<Body>, Problem> {
         let (parts, body) = request.into_parts();
         self.browser.check(&parts)?;
+        body.check_length().map_err(BodyFailure::problem)?;
         let request_id = handover::request_id(&parts);
         let Signable { body, len, claim } = self.signable(&parts.headers, body).await?;
         let mut head = self.handover.head(&parts, Some(len));
@@ -83,7 +84,7 @@ impl Outbound {
         answer.map_err(|failure| match claim.and_then(|claim| claim.failure()) {
             // The request was cut here, and not by the peer.
             Some(failure) => Problem::new(StatusCode::BAD_REQUEST, failure.to_string()).closing(),
-            None => failed(&failure, &request_id),
+            None => failed(&failure, &parts),
         })
     }
 

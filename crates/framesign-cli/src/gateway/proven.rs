@@ -24,7 +24,7 @@ use tracing::{info, warn};
 
 use crate::{
     gateway::{
-        body::client::ClientBody,
+        body::client::{BodyFailure, ClientBody},
         fields::{self, ForwardedFields},
         handover::{self, Handover, failed},
         spool::{self, Spool, SpoolError, Taking},
@@ -79,17 +79,18 @@ impl Proven {
         let _ = self.0.keys.store().reload();
     }
 
-    /// Hands on a request that nothing is verified of.
+    /// Hands on a request that nothing is verified of, whose length nothing else has looked at.
     pub(crate) async fn hand_on_unsigned(
         &self,
         parts: &Parts,
         body: ClientBody,
     ) -> Result<Response<Body>, Problem> {
+        body.check_length().map_err(BodyFailure::problem)?;
         let mut request = self.request(parts, Body::new(body), false, None);
         fields::remove_overrides(request.headers_mut());
         let request_id = handover::request_id(parts);
         let answer = self.0.handover.send(request, &request_id, ()).await;
-        answer.map_err(|failure| failed(&failure, &request_id))
+        answer.map_err(|failure| failed(&failure, parts))
     }
 
     async fn hand_on_signed(
@@ -121,7 +122,7 @@ impl Proven {
             }
             _ => {}
         }
-        answer.map_err(|failure| failed(&failure, &request_id))
+        answer.map_err(|failure| failed(&failure, &parts))
     }
 
     /// The body, and whether it was read to its end: into a file, or by the layer.

@@ -68,6 +68,15 @@ impl ClientBody {
         Self { body, server, timer, waiting_since: None, rate: MinRate::default(), seen: 0, end }
     }
 
+    /// Refuses the body before any of it has come, if its head says that it will be too long.
+    pub(crate) fn check_length(&self) -> Result<(), BodyFailure> {
+        let len = self.body.size_hint().lower();
+        match self.server.limits.max_body.filter(|most| len > *most) {
+            Some(most) => Err(self.fail(BodyFailure::TooLong(most))),
+            None => Ok(()),
+        }
+    }
+
     /// The handle to ask how it ended.
     pub(crate) fn end(&self) -> BodyEnd {
         self.end.clone()

@@ -2,6 +2,8 @@
 
 use std::{thread, time::Duration};
 
+use framesign::PayloadHash;
+
 use super::{HOST, Recorder, Setup, Signed, noise, wait_until};
 use crate::serve::Answer;
 
@@ -28,6 +30,39 @@ fn client_that_stands_still_is_cut() {
     }
     wait_until(|| setup.upstream.received().len() == 2, "both that stream to be heard of");
     assert!(setup.upstream.whole().is_empty());
+    assert_upstream_is_not_blamed(&setup);
+}
+
+/// What a client has done is no fault of the upstream.
+fn assert_upstream_is_not_blamed(setup: &Setup) {
+    let log = setup.gateway.log();
+    assert!(!log.contains("upstream broke off"), "{log}");
+}
+
+/// The head of a request that local programs send to be signed.
+fn unsigned_head(len: usize, fields: &str) -> String {
+    format!("PUT /open HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {len}\r\n\r\n")
+}
+
+fn claim(body: &[u8]) -> String {
+    format!("Content-Digest: {}\r\n", PayloadHash::of(body).content_digest())
+}
+
+#[test]
+fn client_whose_body_breaks_off_on_its_way_to_be_signed_is_told_so() {
+    let setup = Setup::outbound(&["--idle-timeout", "0.3"]);
+    let head = unsigned_head(LEN, &claim(&noise(LEN)));
+    for (is_gone, status) in [(false, 408), (true, 400)] {
+        let mut connection = setup.connect();
+        connection.send(&head);
+        connection.send(noise(500));
+        if is_gone {
+            connection.finish_sending();
+        }
+        let answer = connection.answer();
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    assert_upstream_is_not_blamed(&setup);
 }
 
 #[test]
@@ -64,6 +99,36 @@ fn body_that_is_too_long_is_refused_on_every_route() {
         (413, "expected a body of at most 1000 bytes")
     );
     assert_eq!(setup.upstream.whole().len(), 1);
+    assert_upstream_is_not_blamed(&setup);
+}
+
+/// Sends the head and a part of the body.
+fn answer_to_a_part(setup: &Setup, head: &str) -> Answer {
+    let mut connection = setup.connect();
+    connection.send(head);
+    connection.send(noise(500));
+    connection.answer()
+}
+
+#[test]
+fn length_over_the_limit_is_refused_at_the_head_where_nothing_is_verified() {
+    // Who waits for the rest waits for no longer.
+    let options = ["--max-body", "1000", "--idle-timeout", "0.3"];
+    let outbound = Setup::outbound(&options);
+    let inbound = Setup::inbound(&[&options[..], &["--unsigned", "* /open"]].concat());
+    let unsigned = unsigned_head(LEN, "").replace("localhost", HOST);
+    for (setup, head) in [
+        (&outbound, unsigned_head(LEN, "")),
+        (&outbound, unsigned_head(LEN, &claim(&noise(LEN)))),
+        (&inbound, unsigned),
+    ] {
+        let answer = answer_to_a_part(setup, &head);
+        assert_eq!(answer.status, 413, "{answer:?}");
+        assert_eq!(detail(&answer), "expected a body of at most 1000 bytes");
+        assert!(setup.upstream.received().is_empty());
+    }
+    let whole = [unsigned_head(1000, "").as_bytes(), &noise(1000)].concat();
+    assert_eq!(outbound.answer(whole).status, 200);
 }
 
 /// An upstream that answers when it is told to.
