@@ -45,6 +45,7 @@ const MAX_QUEUED: usize = 48 * 1024;
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) server: Arc<ServerState>,
+    upstream: Upstream,
     has_spool: bool,
     way: Way,
 }
@@ -79,7 +80,8 @@ impl Gateway {
                 let guard = replay::guard(inbound.replay.as_ref(), environment, replays, warnings)?;
                 // Whoever sends signs: there are no callers with rates.
                 let guard = guard.map(|(guard, _)| guard);
-                let handover = Handover { server: Arc::clone(&server), upstream, host };
+                let handover =
+                    Handover { server: Arc::clone(&server), upstream: upstream.clone(), host };
                 let hash_pool = settings.server.hash_pool(MAX_QUEUED)?;
                 let inbound = Inbound::new(*inbound, handover, &hash_pool, guard, spool, claimed)?;
                 Way::In(Box::new(inbound))
@@ -92,11 +94,12 @@ impl Gateway {
                     [host.as_ref().map(HeaderValue::as_bytes), Some(authority.as_str().as_bytes())];
                 let browser =
                     BrowserCheck::new(&settings.server.listen, hosts.into_iter().flatten());
-                let handover = Handover { server: Arc::clone(&server), upstream, host };
+                let handover =
+                    Handover { server: Arc::clone(&server), upstream: upstream.clone(), host };
                 Way::Out(Box::new(Outbound::new(source, handover, browser, spool, claimed)?))
             }
         };
-        Ok(Self { server, has_spool: settings.spool.is_some(), way })
+        Ok(Self { server, upstream, has_spool: settings.spool.is_some(), way })
     }
 
     /// Reads certificates and keys again. What cannot be read stays as it was.
@@ -105,6 +108,7 @@ impl Gateway {
             Way::In(inbound) => inbound.reload(),
             Way::Out(outbound) => outbound.reload(),
         }
+        self.upstream.reload(&self.server.metrics);
         self.server.reload();
     }
 

@@ -1,6 +1,6 @@
 //! Sends requests to the upstream.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use axum::{
     body::Body,
@@ -28,7 +28,10 @@ use crate::{
             pool::Pool,
         },
     },
-    serve::middleware::request_id::RequestId,
+    serve::{
+        metrics::counters::Metrics, middleware::request_id::RequestId,
+        state::reloadable::Reloadable,
+    },
 };
 
 /// The upstream. A clone is the same one.
@@ -36,24 +39,36 @@ use crate::{
 pub(crate) struct Upstream(Arc<Inner>);
 
 struct Inner {
-    connector: Connector,
-    pool: Pool,
+    connections: Reloadable<Connections>,
+    settings: UpstreamSettings,
     scheme: Scheme,
     authority: Authority,
-    response_timeout: Duration,
-    idle_timeout: Duration,
+}
+
+/// Makes connections and keeps them, but not for longer than it trusts the same authorities.
+#[derive(Debug)]
+struct Connections {
+    connector: Connector,
+    pool: Pool,
 }
 
 impl Upstream {
     pub(crate) fn new(settings: &UpstreamSettings) -> Result<Self, FatalError> {
         Ok(Self(Arc::new(Inner {
-            connector: Connector::new(settings)?,
-            pool: Pool::new(settings.keep_alive),
+            connections: Reloadable::new(Connections::new(settings)?),
+            settings: settings.clone(),
             scheme: settings.url.scheme(),
             authority: settings.url.authority(),
-            response_timeout: settings.response_timeout,
-            idle_timeout: settings.idle_timeout,
         })))
+    }
+
+    /// Reads the authorities of its certificate again, if it has one.
+    pub(crate) fn reload(&self, metrics: &Metrics) {
+        let Inner { connections, settings, .. } = &*self.0;
+        if settings.url.is_tls() {
+            let what = "authorities of the upstream";
+            connections.reload(what, metrics, |_, _| Connections::new(settings));
+        }
     }
 
     /// The host of the upstream's URL.
@@ -69,6 +84,7 @@ impl Upstream {
         request_id: &RequestId,
     ) -> Result<Response<AnswerBody>, UpstreamFailure> {
         let inner = &*self.0;
+        let connections = inner.connections.current();
         let (answered, over) = (CancellationToken::new(), CancellationToken::new());
         // Dropped with the answer, or with this future.
         let is_over = over.clone().drop_guard();
@@ -77,18 +93,18 @@ impl Upstream {
         let request = request.map(|body| OutgoingBody::new(body, gate, progress.clone()));
         let (response, connection) = tokio::select! {
             biased;
-            exchanged = inner.exchange(request, &progress) => exchanged?,
+            exchanged = inner.exchange(&connections, request, &progress) => exchanged?,
             failure = inner.overdue(&progress) => return Err(failure),
         };
         answered.cancel();
         check_answer(&response).map_err(UpstreamFailure::Broken)?;
         // An upstream of HTTP/1.0 would be sent nothing but HTTP/1.0 from then on, which has no chunks.
-        let pool = (response.version() > Version::HTTP_10).then(|| inner.pool.clone());
+        let pool = (response.version() > Version::HTTP_10).then(|| connections.pool.clone());
         let id = request_id.clone();
         let log = move |error: &str| {
             warn!(request_id = id.as_str(), error, "the answer of the upstream broke off");
         };
-        let idle_timeout = inner.idle_timeout;
+        let idle_timeout = inner.settings.idle_timeout;
         let exchange = Exchange { connection, progress, pool, idle_timeout, is_over };
         Ok(response.map(|body| AnswerBody::new(body, exchange, log)))
     }
@@ -130,14 +146,27 @@ fn expect_continue(
     Some(gate)
 }
 
+impl Connections {
+    fn new(settings: &UpstreamSettings) -> Result<Self, FatalError> {
+        Ok(Self { connector: Connector::new(settings)?, pool: Pool::new(settings.keep_alive) })
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        self.pool.close();
+    }
+}
+
 impl Inner {
     /// Sends `request` on a connection that is there, or on a new one.
     async fn exchange(
         &self,
+        connections: &Connections,
         mut request: Request<OutgoingBody>,
         progress: &BodyProgress,
     ) -> Result<(Response<Incoming>, UpstreamConnection), UpstreamFailure> {
-        while let Some(mut connection) = self.pool.take() {
+        while let Some(mut connection) = connections.pool.take() {
             match self.send_on(&mut connection, request, progress).await {
                 Ok(response) => return Ok((response, connection)),
                 // The upstream had closed it: not a byte of the request was written.
@@ -145,7 +174,7 @@ impl Inner {
                 Err(Unanswered::Failed(failure)) => return Err(failure),
             }
         }
-        let mut connection = UpstreamConnection::open(&self.connector).await?;
+        let mut connection = UpstreamConnection::open(&connections.connector).await?;
         match self.send_on(&mut connection, request, progress).await {
             Ok(response) => Ok((response, connection)),
             Err(Unanswered::Unsent(_)) => {
@@ -171,10 +200,10 @@ impl Inner {
     async fn overdue(&self, progress: &BodyProgress) -> UpstreamFailure {
         tokio::select! {
             () = progress.sent() => {
-                time::sleep(self.response_timeout).await;
+                time::sleep(self.settings.response_timeout).await;
                 UpstreamFailure::NoAnswer
             }
-            () = progress.stalled(self.idle_timeout) => {
+            () = progress.stalled(self.settings.idle_timeout) => {
                 UpstreamFailure::TooSlow("expected the upstream to read, which it did not".into())
             }
         }

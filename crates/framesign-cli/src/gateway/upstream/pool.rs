@@ -25,6 +25,8 @@ struct Idle {
     connections: Vec<(UpstreamConnection, Instant)>,
     /// Whether a task waits for these moments.
     is_watched: bool,
+    /// Whether it keeps none any more.
+    is_closed: bool,
 }
 
 impl Pool {
@@ -48,11 +50,21 @@ impl Pool {
             return;
         }
         let mut idle = self.idle();
+        if idle.is_closed {
+            return;
+        }
         idle.connections.push((connection, Instant::now() + self.keep_alive));
         if !idle.is_watched {
             idle.is_watched = true;
             task::spawn(self.clone().close_in_time());
         }
+    }
+
+    /// Closes its connections, and keeps none any more.
+    pub(crate) fn close(&self) {
+        let mut idle = self.idle();
+        idle.is_closed = true;
+        idle.connections.clear();
     }
 
     /// Closes connections when their time is over, until there are none.

@@ -14,7 +14,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::ServerName};
 use tokio_rustls::TlsConnector;
 
-use super::{ACCESS_KEY, HOST, Recorder, SECRET_KEY, Setup, Signed, complaint, gateway, noise};
+use super::{
+    ACCESS_KEY, HOST, Recorder, SECRET_KEY, Setup, Signed, complaint, gateway, noise, wait_until,
+};
 use crate::serve::{
     Service,
     certificates::{Authority, Files, NAME, connect},
@@ -122,7 +124,7 @@ fn signatures_hold_over_http_2() {
     assert_eq!(received[2].target, "/a%20b?c=d&e");
 }
 
-/// An upstream over TLS that answers one request with 200.
+/// An upstream over TLS that answers requests with 200.
 fn upstream_over_tls(authority: &Authority) -> std::net::SocketAddr {
     let identity = authority.identity();
     let chain = vec![rustls::pki_types::CertificateDer::from(identity.der().to_vec())];
@@ -137,26 +139,29 @@ fn upstream_over_tls(authority: &Authority) -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        let session = ServerConnection::new(Arc::new(config)).unwrap();
-        answer_one(StreamOwned::new(session, stream));
+        let config = Arc::new(config);
+        for stream in listener.incoming() {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(session, stream.unwrap());
+            thread::spawn(move || while answer_one(&mut stream) {});
+        }
     });
     address
 }
 
-/// Reads a request of no body, and answers.
-fn answer_one(mut stream: impl Read + Write) {
+/// Reads a request of no body, and answers. Returns whether one came.
+fn answer_one(mut stream: impl Read + Write) -> bool {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte) {
             Ok(1) => head.push(byte[0]),
-            // The gateway does not trust the certificate.
-            _ => return,
+            // The gateway does not trust the certificate, or has no further request.
+            _ => return false,
         }
     }
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    let _ = stream.flush();
+    stream.flush().is_ok()
 }
 
 #[test]
@@ -172,6 +177,35 @@ fn upstream_over_tls_has_a_certificate_that_is_trusted() {
         let gateway = Service::run(&mut super::inbound(&folder, &url, &options));
         assert_eq!(gateway.request(Signed::get("/").bytes()).status, status);
     }
+}
+
+#[test]
+fn authorities_of_the_upstream_are_read_again() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let address = upstream_over_tls(&authority);
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, other.pem()).unwrap();
+    let url = format!("https://{NAME}:{}", address.port());
+    let options = ["--upstream-ca", ca.to_str().unwrap(), "--upstream-keep-alive", "86400"];
+    let gateway = Service::run(&mut super::inbound(&folder, &url, &options));
+    let status = || gateway.request(Signed::get("/").bytes()).status;
+    let reload = |pem: &str, message: &str| {
+        let count = || gateway.log().matches(message).count();
+        let before = count();
+        std::fs::write(&ca, pem).unwrap();
+        gateway.hangup();
+        wait_until(|| count() > before, message);
+    };
+    assert_eq!(status(), 502);
+    reload(&authority.pem(), "authorities of the upstream were read again");
+    assert_eq!(status(), 200);
+    // What cannot be read changes nothing.
+    reload("nothing", "authorities of the upstream could not be read again");
+    assert_eq!(status(), 200);
+    // Nor does a connection that was kept outlast the trust in it.
+    reload(&other.pem(), "authorities of the upstream were read again");
+    assert_eq!(status(), 502);
 }
 
 #[test]
