@@ -189,6 +189,8 @@ fn authorities_of_the_upstream_are_read_again() {
     let url = format!("https://{NAME}:{}", address.port());
     let options = ["--upstream-ca", ca.to_str().unwrap(), "--upstream-keep-alive", "86400"];
     let gateway = Service::run(&mut super::inbound(&folder, &url, &options));
+    let open_files = || std::fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap().count();
+    let files = open_files();
     let status = || gateway.request(Signed::get("/").bytes()).status;
     let reload = |pem: &str, message: &str| {
         let count = || gateway.log().matches(message).count();
@@ -205,6 +207,7 @@ fn authorities_of_the_upstream_are_read_again() {
     assert_eq!(status(), 200);
     // Nor does a connection that was kept outlast the trust in it.
     reload(&other.pem(), "authorities of the upstream were read again");
+    wait_until(|| open_files() <= files, "the connection to be closed");
     assert_eq!(status(), 502);
 }
 
