@@ -23,7 +23,7 @@ use super::{
     uploads::{OpenUpload, Uploads},
 };
 
-/// How often the claim is looked at while a store is waited for.
+/// How often the claim is looked at while a store or a sender is waited for.
 const CLAIM_LOOK: Duration = Duration::from_secs(5);
 
 /// Receives the `length` bytes of a part. What has come is not counted yet: the record stays as it
@@ -51,7 +51,9 @@ where
         Err(problem) => Err(problem),
     };
     if let Err(problem) = result {
-        // Nothing of this request may be written once the next one is.
+        // Nothing of this request may be written once the next one is, of whichever process. A claim
+        // that cannot be kept does not end the wait.
+        let _ = keeping_claim(uploads, upload, writer.written()).await;
         let _ = writer.written().await;
         return Err(problem);
     }
@@ -97,13 +99,7 @@ where
     let mut piece = BytesMut::with_capacity(size);
     let mut rate = MinRate::begin();
     loop {
-        let frame = tokio::select! {
-            frame = time::timeout(uploads.limits.idle_timeout, body.frame()) => frame,
-            () = upload.turn.ended() => return Err(taken_over()),
-        };
-        let Some(frame) = frame.map_err(|_| too_slow())? else { break };
-        // A refusal is answered by the layer around all this.
-        let data = frame.map_err(|_| cut())?.into_data().unwrap_or_default();
+        let Some(data) = next_data(uploads, upload, &mut body).await? else { break };
         rate.check(data.len(), &uploads.limits)?;
         uploads.keep_claim(upload).await?;
         writer.hash.push(&data).await;
@@ -124,6 +120,29 @@ where
         keeping_claim(uploads, upload, writer.push(piece.freeze())).await?;
     }
     Ok(())
+}
+
+/// Waits for what comes next, and keeps the claim meanwhile. `None` at the end.
+async fn next_data<B>(
+    uploads: &Uploads,
+    upload: &mut OpenUpload,
+    body: &mut VerifyingBody<B>,
+) -> Result<Option<Bytes>, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let mut frame = pin!(time::timeout(uploads.limits.idle_timeout, body.frame()));
+    let frame = loop {
+        tokio::select! {
+            frame = &mut frame => break frame.map_err(|_| too_slow())?,
+            () = upload.turn.ended() => return Err(taken_over()),
+            () = time::sleep(CLAIM_LOOK) => uploads.keep_claim(upload).await?,
+        }
+    };
+    // A refusal is answered by the layer around all this.
+    let frame = frame.transpose().map_err(|_| cut())?;
+    Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
 /// The running hash of the whole.

@@ -1,15 +1,25 @@
 //! Two replicas with one upload, each of which is held back before any of its calls to the objects
 //! while the other goes on.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    convert::Infallible,
+    io,
+    time::{Duration, SystemTime},
+};
 
+use bytes::Bytes;
+use framesign_upload::server::Limits;
+use futures_util::{StreamExt, stream};
+use http::Request;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tokio::{
     task::{self, JoinHandle},
     time::{self, Instant},
 };
 
 use super::{
-    client::{Call, Server, now},
+    client::{ALICE, Call, Server, bytes, now},
     ending::{delete_data, make_whole},
     failing::{Faults, Pause, objects_fail},
     faults::limits,
@@ -166,26 +176,77 @@ async fn upload_that_is_being_received_is_not_cancelled_by_another_replica() {
     assert_eq!(kept.files().await, ["f"]);
 }
 
+/// A replica whose clock goes on with that of tokio.
+fn clocked(kept: &Kept, faults: Faults, begun: Instant) -> Server {
+    let limits = Limits { idle_timeout: Duration::from_secs(200), ..limits() };
+    let store = objects_fail(kept, faults);
+    Server::clocked(store, limits, now(), move || now() + begun.elapsed())
+}
+
 #[tokio::test(start_paused = true)]
 async fn claim_is_kept_while_the_store_is_slow() {
-    let kept = objects();
+    let (kept, begun) = (objects(), Instant::now());
     let path = Server::of(&kept).call(Call::create("f", b"", false)).await.location();
-    let begun = Instant::now();
-    let clocked = |faults| {
-        let store = objects_fail(&kept, faults);
-        Server::clocked(store, limits(), now(), move || now() + begun.elapsed())
-    };
     // The content is written, which takes far longer than a claim.
     let (pause, part) = (Pause::before(2), Call::part(&path, 0, b"slow", true));
-    let first = clocked(Faults::pausing(&pause));
+    let first = clocked(&kept, Faults::pausing(&pause), begun);
     let running = task::spawn(async move { first.call(part).await });
     pause.reached().await;
     time::sleep(Duration::from_secs(100)).await;
-    let second = clocked(Faults::none());
+    let second = clocked(&kept, Faults::none(), begun);
     second.call(Call::part(&path, 0, b"other", true)).await.expect(409);
     pause.end();
     running.await.unwrap().expect(201);
     assert_eq!(kept.read("f").await, b"slow");
+}
+
+/// What it still writes would replace what another one has written at the same place.
+#[tokio::test(start_paused = true)]
+async fn claim_is_kept_until_a_part_that_was_cut_writes_no_more() {
+    let (kept, begun) = (objects(), Instant::now());
+    let path = Server::of(&kept).call(Call::create("f", b"", false)).await.location();
+    let pause = Pause::before(2);
+    let first = clocked(&kept, Faults::pausing(&pause), begun);
+    let whole = bytes(4 * PIECE);
+    let head = Call::part(&path, 0, &whole, false).head(ALICE, &Call::options());
+    let piece = Frame::data(Bytes::copy_from_slice(&whole[..PIECE]));
+    let cut = stream::iter([Ok(piece), Err(io::Error::other("the connection is lost"))]);
+    let request = Request::from_parts(head, StreamBody::new(cut));
+    let running = task::spawn(async move { first.send_body(request).await });
+    pause.reached().await;
+    time::sleep(Duration::from_secs(100)).await;
+    let second = clocked(&kept, Faults::none(), begun);
+    let other = vec![7; 4 * PIECE];
+    second.call(Call::part(&path, 0, &other, true)).await.expect(409);
+    pause.end();
+    running.await.unwrap().expect(400);
+    second.call(Call::part(&path, 0, &other, true)).await.expect(201);
+    assert!(kept.read("f").await == other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn claim_is_kept_while_the_sender_is_silent() {
+    let (kept, begun) = (objects(), Instant::now());
+    let path = Server::of(&kept).call(Call::create("f", b"", false)).await.location();
+    let first = clocked(&kept, Faults::none(), begun);
+    let whole = bytes(4 * PIECE);
+    let head = Call::part(&path, 0, &whole, true).head(ALICE, &Call::options());
+    let [piece, rest] = [&whole[..PIECE], &whole[PIECE..]].map(Bytes::copy_from_slice);
+    let late = stream::once(async {
+        time::sleep(Duration::from_secs(150)).await;
+        Ok::<_, Infallible>(Frame::data(rest))
+    });
+    let content = stream::iter([Ok(Frame::data(piece))]).chain(late).boxed();
+    let request = Request::from_parts(head, StreamBody::new(content));
+    let second = clocked(&kept, Faults::none(), begun);
+    let meanwhile = async {
+        time::sleep(Duration::from_secs(100)).await;
+        second.call(Call::part(&path, 0, b"other", true)).await
+    };
+    let (answer, other) = tokio::join!(first.send_any(request), meanwhile);
+    other.expect(409);
+    answer.expect(201);
+    assert!(kept.read("f").await == whole);
 }
 
 #[tokio::test]
