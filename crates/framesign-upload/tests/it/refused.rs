@@ -336,6 +336,24 @@ async fn hash_that_is_claimed_anew_must_be_the_same() {
     }
 }
 
+/// Only a creation and the last part speak of the whole.
+#[tokio::test]
+async fn hash_with_a_part_that_is_not_the_last_claims_nothing() {
+    for kept in Kept::all() {
+        let (server, whole) = (Server::of(&kept), bytes(200));
+        for (name, claims) in [("claimed", true), ("unclaimed", false)] {
+            let path = server.call(Call::create(name, b"", false)).await.location();
+            let middle = Call::part(&path, 0, &whole[..100], false);
+            let of_itself = repr_digest(&whole[..100]);
+            server.call(middle.field("repr-digest", of_itself)).await.expect(204);
+            let last = Call::part(&path, 100, &whole[100..], true);
+            let claiming = last.clone().field("repr-digest", repr_digest(&whole));
+            server.call(if claims { claiming } else { last }).await.expect(201);
+            assert!(kept.read(name).await == whole);
+        }
+    }
+}
+
 #[tokio::test]
 async fn bytes_of_a_refused_part_are_never_in_the_file() {
     let [directory, _] = Kept::all();

@@ -42,7 +42,7 @@ where
             return Err(Problem::mismatching_offset(upload.record.offset, offset));
         }
         let length = self.check(&upload.record, is_last)?;
-        let claimed = self.claimed(&upload.record)?;
+        let claimed = self.claimed(&upload.record, is_last)?;
         self.uploads.claim(&mut upload).await?;
         let uploads = self.uploads;
         match self.receive(&mut upload, Terms { is_last, length, claimed }).await {
@@ -110,9 +110,11 @@ where
         Ok(length)
     }
 
-    /// The hash of the whole that is claimed, by this request or before.
-    fn claimed(&self, record: &Record) -> Result<Option<Hash>, Problem> {
-        match (record.claimed, claimed(&self.fields)) {
+    /// The hash of the whole that is claimed, by this request or before. A part that is not the last
+    /// does not speak of the whole.
+    fn claimed(&self, record: &Record, is_last: bool) -> Result<Option<Hash>, Problem> {
+        let now = if is_last { claimed(&self.fields) } else { None };
+        match (record.claimed, now) {
             (Some(before), Some(now)) if before != now => {
                 let detail = "expected the Repr-Digest of the creation, found another one";
                 Err(Problem::bad_request(detail).complete(false))
