@@ -195,6 +195,27 @@ async fn lost_answer_to_the_last_part_can_be_had_again() {
 }
 
 #[tokio::test]
+async fn repeated_last_part_that_claims_something_else_is_refused() {
+    for kept in Kept::all() {
+        let server = Server::of(&kept);
+        let path = server.call(Call::create("f", b"abc", false)).await.location();
+        server.call(Call::part(&path, 3, b"de", true)).await.expect(201);
+        let again = Call::part(&path, 5, &[], true);
+        let claiming = |content, length| {
+            again.clone().field("repr-digest", repr_digest(content)).field("upload-length", length)
+        };
+        server.call(claiming(b"abcde", 5)).await.expect(201);
+        let answer = server.call(claiming(b"other", 5)).await.expect(400);
+        assert!(answer.text().contains("Repr-Digest"), "{answer:?}");
+        let answer = server.call(claiming(b"abcde", 6)).await.expect(400);
+        assert!(answer.text().contains("#inconsistent-upload-length"), "{answer:?}");
+        // What is complete stays so.
+        server.call(again).await.expect(201);
+        assert_eq!(kept.read("f").await, b"abcde");
+    }
+}
+
+#[tokio::test]
 async fn cancellation_leaves_nothing() {
     for kept in Kept::all() {
         let server = Server::of(&kept);

@@ -60,7 +60,7 @@ where
     }
 
     /// Answers a part of an upload that is complete. The last one may come again, empty, if its
-    /// answer was lost.
+    /// answer was lost. What it says of the whole must be so.
     fn again(
         &self,
         record: &Record,
@@ -70,10 +70,14 @@ where
         if offset != record.offset {
             return Err(Problem::mismatching_offset(record.offset, offset));
         }
-        if is_last && self.content_length == 0 {
-            return Ok(completed(record));
+        if !is_last || self.content_length > 0 {
+            return Err(Problem::completed());
         }
-        Err(Problem::completed())
+        agreed([record.length, integer(&self.fields, &UPLOAD_LENGTH), None])?;
+        if claimed(&self.fields).is_some_and(|Hash(claimed)| claimed != record.digest()) {
+            return Err(other_hash());
+        }
+        Ok(completed(record))
     }
 
     fn check_type(&self) -> Result<(), Problem> {
