@@ -6,7 +6,7 @@ use framesign_upload::server::Swept;
 use object_store::{ObjectStoreExt, multipart::MultipartStore, path::Path as ObjectPath};
 
 use super::{
-    client::{Call, Server, bytes, now},
+    client::{ALICE, Call, Server, bytes, now},
     failing::{Faults, Open, calls_fail, objects_fail},
     faults::limits,
     stores::{Kept, PIECE},
@@ -166,5 +166,44 @@ async fn creation_whose_record_is_made_and_whose_answer_is_lost_does_not_count()
         let server = Server::shared(calls_fail(&kept, Faults::at(2, 1, true)), limits(), now());
         server.call(Call::create("f", b"", false)).await.expect(503);
         assert_eq!(kept.rest().await, [""; 0]);
+    }
+}
+
+/// Its object is made without the multipart upload, which may hold bytes of a part that was refused.
+#[tokio::test]
+async fn file_without_content_leaves_no_multipart_upload() {
+    for kept in Kept::all() {
+        let server = Server::shared(objects_fail(&kept, Faults::none()), limits(), now());
+        server.call(Call::create("at-once", b"", true)).await.expect(201);
+        let path = server.call(Call::create("refused", b"", false)).await.location();
+        let part = Call::part(&path, 0, &bytes(2 * PIECE), false);
+        let other = part.in_frames(ALICE, vec![vec![0; 2 * PIECE]]);
+        server.send(other).await.expect(401);
+        server.call(Call::part(&path, 0, b"", true)).await.expect(201);
+        assert_eq!(kept.files().await, ["at-once", "refused"]);
+        assert_eq!(kept.multiparts().await, [""; 0]);
+    }
+}
+
+/// Whichever call fails, and whatever answer is lost: it ends, and is empty.
+#[tokio::test]
+async fn file_without_content_leaves_no_multipart_upload_when_calls_fail() {
+    for (call, is_answer) in (0..24).flat_map(|call| [(call, false), (call, true)]) {
+        for kept in Kept::all() {
+            let seen = format!("{call}, {is_answer}");
+            let server = Server::shared(objects_fail(&kept, Faults::none()), limits(), now());
+            let path = server.call(Call::create("f", b"", false)).await.location();
+            drop(server);
+            let faults = Faults::at(call, 2, is_answer);
+            let server = Server::shared(objects_fail(&kept, faults), limits(), now());
+            let status = server.call(Call::part(&path, 0, b"", true)).await.status;
+            assert!([201, 503].contains(&status.as_u16()), "{seen}: {status}");
+            drop(server);
+            let later = now() + Duration::from_secs(40);
+            let server = Server::shared(objects_fail(&kept, Faults::none()), limits(), later);
+            server.call(Call::part(&path, 0, b"", true)).await.expect(201);
+            assert_eq!(kept.read("f").await, b"", "{seen}");
+            assert_eq!(kept.multiparts().await, [""; 0], "{seen}");
+        }
     }
 }

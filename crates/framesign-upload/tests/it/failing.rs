@@ -176,7 +176,8 @@ impl<S: Store> Store for FailingStore<S> {
 }
 
 /// Objects in memory whose calls fail. As in S3, to abort a multipart upload that is gone is "not
-/// found", and to complete one as well; and parts that are not listed do not count.
+/// found", and to complete one as well; and parts that are not listed do not count. Each multipart
+/// upload that has not ended is there as an object.
 #[derive(Debug)]
 struct FailingObjects {
     objects: InMemory,
@@ -192,6 +193,17 @@ impl FailingObjects {
             call.await?;
         }
         Err(Error::Generic { store: "test", source: "a fault of the test".into() })
+    }
+
+    async fn begin_noted(&self, at: &Path) -> Result<MultipartId> {
+        let id = self.objects.create_multipart(at).await?;
+        self.objects.put(&multipart(&id), PutPayload::new()).await?;
+        Ok(id)
+    }
+
+    async fn abort_noted(&self, at: &Path, id: &MultipartId) -> Result<()> {
+        self.objects.abort_multipart(at, id).await?;
+        self.objects.delete(&multipart(id)).await
     }
 
     async fn put_listed(
@@ -213,6 +225,7 @@ impl FailingObjects {
         id: &MultipartId,
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
+        self.objects.delete(&multipart(id)).await?;
         if self.objects.head(&part(id, parts.len())).await.is_err() {
             return self.objects.complete_multipart(at, id, parts).await;
         }
@@ -229,6 +242,11 @@ impl FailingObjects {
 /// Where a part is kept, so that it can be listed.
 fn part(id: &MultipartId, index: usize) -> Path {
     Path::from(format!("parts/{id}/{index}"))
+}
+
+/// Notes a multipart upload that has not ended.
+fn multipart(id: &MultipartId) -> Path {
+    Path::from(format!("multiparts/{id}"))
 }
 
 fn gone<T>(result: Result<T>) -> Result<T> {
@@ -306,7 +324,7 @@ impl ObjectStore for FailingObjects {
 #[async_trait]
 impl MultipartStore for FailingObjects {
     async fn create_multipart(&self, at: &Path) -> Result<MultipartId> {
-        self.run(self.objects.create_multipart(at)).await
+        self.run(self.begin_noted(at)).await
     }
 
     async fn put_part(
@@ -329,7 +347,7 @@ impl MultipartStore for FailingObjects {
     }
 
     async fn abort_multipart(&self, at: &Path, id: &MultipartId) -> Result<()> {
-        gone(self.run(self.objects.abort_multipart(at, id)).await)
+        gone(self.run(self.abort_noted(at, id)).await)
     }
 }
 

@@ -72,6 +72,14 @@ impl Kept {
             }
         }
     }
+
+    /// The multipart uploads of [`objects_fail`](super::failing::objects_fail) that have not ended.
+    pub(crate) async fn multiparts(&self) -> Vec<String> {
+        match self {
+            Self::Directory(_) => Vec::new(),
+            Self::Objects(objects) => paths(objects, "multiparts").await,
+        }
+    }
 }
 
 async fn paths(objects: &InMemory, prefix: &str) -> Vec<String> {

@@ -257,6 +257,10 @@ impl Objects {
         let Place { name, handle, .. } = whole.place();
         let path = self.file(name);
         if whole.tags().is_empty() {
+            // It takes no part, and would stay for ever with those of requests that were refused.
+            if let Some(id) = handle {
+                absent(self.backend.abort_multipart(&path, id).await)?;
+            }
             let mode = PutOptions::from(PutMode::Create);
             return self.backend.put_opts(&path, PutPayload::new(), mode).await.map(|_| ());
         }
