@@ -21,15 +21,19 @@ use crate::protocol::{SigningDate, SigningKey};
 /// ```text
 ///            ┌─────────── asked again, beside ◄───────────┐
 ///            ▼                                            │
-///   ● ──► asked ──answer──► fresh ──refresh time──► used all the same
+///   ● ──► asked ──answer──► fresh ──refresh time──► used all the same ──refresh time──► waited for
 ///            └──no answer──► failed ──retry time──► asked again
 /// ```
 ///
-/// - **An answer counts for the refresh time**, a minute unless set, without the source being asked:
-///   so long may a revoked access key go on to be known. After that it is used all the same, while
-///   the source is asked again beside.
+/// - **An answer counts for the refresh time**, a minute unless set, without the source being asked.
+///   For as long again it is used all the same, while the source is asked beside. One that is older
+///   is not used: the frame waits for the source. So a revoked access key is known for at most twice
+///   the refresh time after the source has last answered, however seldom it is used; and so long is
+///   a new one unknown, if it was asked for before.
 /// - **The source may be away.** What it has answered is used until it answers again, or until its day
-///   is over. What it never answered is a [`StoreError`], and it is asked again after a second.
+///   is over; and no frame waits for that, if a question about an access key that has keys failed
+///   within the last refresh time and none was answered since. What it never answered is a
+///   [`StoreError`], and it is asked again after a second.
 /// - **One question at a time** for an access key and a date: whoever comes meanwhile waits for the
 ///   same answer. Of all access keys at most 16 questions are under way.
 /// - **Bounded**: the answers for 10,000 access keys are kept unless set otherwise, those used last,
@@ -54,6 +58,8 @@ struct Shared<S> {
     refresh: Duration,
     questions: Semaphore,
     answers: Mutex<Answers>,
+    /// When the source could not tell of an access key that has keys, unless it has answered since.
+    failed_at: Mutex<Option<Instant>>,
 }
 
 impl<S: KeySource> RemoteKeys<S> {
@@ -77,6 +83,7 @@ impl<S: KeySource> RemoteKeys<S> {
             refresh,
             questions: Semaphore::new(MAX_QUESTIONS),
             answers: Mutex::new(Answers::new(max_access_keys)),
+            failed_at: Mutex::default(),
         }))
     }
 
@@ -121,9 +128,9 @@ impl<S: KeySource + 'static> KeySource for RemoteKeys<S> {
         let entry = self.0.entry(access_key, date);
         match entry.answer() {
             Some(answer) if answer.is_fresh() => answer.result(),
-            Some(Answer { keys: Ok(keys), .. }) => {
+            Some(answer) if self.0.is_usable(&answer) => {
                 self.ask_beside(entry, access_key, date);
-                Ok(keys)
+                answer.result()
             }
             _ => self.0.ask(&entry, access_key, date).await,
         }
@@ -164,7 +171,23 @@ impl<S: KeySource> Shared<S> {
         // It is never closed.
         let _permit = self.questions.acquire().await;
         let keys = self.source.keys(access_key.as_bytes(), date).await;
-        entry.replace(keys.map_err(|error| error.into_inner().to_string().into()), self.refresh)
+        let is_told = keys.is_ok();
+        let keys = keys.map_err(|error| error.into_inner().to_string().into());
+        let answer = entry.replace(keys, self.refresh);
+        if is_told {
+            *lock(&self.failed_at) = None;
+        } else if answer.has_keys() {
+            // Not of a stranger: anybody could name one that the source fails for.
+            *lock(&self.failed_at) = Some(Instant::now());
+        }
+        answer
+    }
+
+    /// Returns whether an answer that is not fresh is used all the same: for the refresh time, and
+    /// while the source is away. Then a wait would only hold frames up.
+    fn is_usable(&self, answer: &Answer) -> bool {
+        let is_away = || lock(&self.failed_at).is_some_and(|at| at.elapsed() < self.refresh);
+        answer.keys.is_ok() && (answer.is_within(self.refresh) || is_away())
     }
 
     fn entry(&self, access_key: &str, date: SigningDate) -> Arc<Entry> {
@@ -174,10 +197,14 @@ impl<S: KeySource> Shared<S> {
         entry
     }
 
-    // Nothing that can panic half-way runs under the lock.
     fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.answers)
     }
+}
+
+// Nothing that can panic half-way runs under a lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is known of an access key for a date.
@@ -192,12 +219,23 @@ struct Entry {
 struct Answer {
     /// The keys, or why the source could not tell.
     keys: Result<Vec<SigningKey>, Arc<str>>,
-    fresh_until: Instant,
+    since: Instant,
+    /// The time for which it is fresh.
+    lasts: Duration,
 }
 
 impl Answer {
     fn is_fresh(&self) -> bool {
-        Instant::now() < self.fresh_until
+        self.is_within(Duration::ZERO)
+    }
+
+    /// Returns whether it is fresh, or has not been for less than `longer`.
+    fn is_within(&self, longer: Duration) -> bool {
+        self.since.elapsed() < self.lasts.saturating_add(longer)
+    }
+
+    fn has_keys(&self) -> bool {
+        self.keys.as_ref().is_ok_and(|keys| !keys.is_empty())
     }
 
     fn result(self) -> Result<Vec<SigningKey>, StoreError> {
@@ -207,20 +245,16 @@ impl Answer {
 
 impl Entry {
     fn answer(&self) -> Option<Answer> {
-        self.lock().clone()
+        lock(&self.answer).clone()
     }
 
     /// Keeps what the source has answered. If it could not tell, what it has answered before stays.
     fn replace(&self, keys: Result<Vec<SigningKey>, Arc<str>>, refresh: Duration) -> Answer {
-        let mut answer = self.lock();
+        let mut answer = lock(&self.answer);
         let before = answer.take().and_then(|answer| answer.keys.ok());
         let lasts = if keys.is_ok() { refresh } else { RETRY };
         let keys = keys.or_else(|error| before.ok_or(error));
-        answer.insert(Answer { keys, fresh_until: Instant::now() + lasts }).clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Answer>> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+        answer.insert(Answer { keys, since: Instant::now(), lasts }).clone()
     }
 }
 

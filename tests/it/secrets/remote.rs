@@ -16,7 +16,7 @@ use framesign::{
 use futures_util::future::join_all;
 use tokio::time;
 
-/// A source that takes its time, can be away, and counts.
+/// A source that takes its time, can be away, and counts. It fails for one access key alone.
 #[derive(Clone, Default)]
 struct Distant(Arc<Inner>);
 
@@ -42,7 +42,7 @@ impl KeySource for Distant {
         self.0.most_under_way.fetch_max(under_way, Relaxed);
         time::sleep(TAKES).await;
         self.0.under_way.fetch_sub(1, Relaxed);
-        if self.0.is_away.load(Relaxed) {
+        if self.0.is_away.load(Relaxed) || access_key == b"failing" {
             return Err(StoreError::new("the source is away"));
         }
         self.0.store.keys(access_key, date).await
@@ -119,6 +119,67 @@ async fn answer_counts_for_the_refresh_time_and_is_used_while_it_is_refreshed() 
     assert_eq!((counts, before.elapsed()), (vec![1; 10], Duration::ZERO));
     settle().await;
     assert_eq!((count(&keys, "access", day(1)).await, source.asked("access")), (0, 2));
+}
+
+/// Nobody came for hours: then neither a revoked access key nor a stranger is answered from memory.
+#[tokio::test(start_paused = true)]
+async fn answer_older_than_two_refresh_times_is_used_no_more() {
+    for (idle, expected) in [(119_999, [1, 0]), (120_000, [0, 1]), (8 * 3_600_000, [0, 1])] {
+        let source = Distant::with("access");
+        let keys = RemoteKeys::new(source.clone());
+        let counts = async || {
+            join_all(["access", "stranger"].map(|access_key| count(&keys, access_key, day(1))))
+                .await
+        };
+        assert_eq!(counts().await, [1, 0]);
+        source.0.store.revoke("access");
+        source.0.store.add("stranger", secret()).unwrap();
+        time::sleep(Duration::from_millis(idle)).await;
+        assert_eq!(counts().await, expected, "after {idle} ms");
+    }
+}
+
+/// So many access keys that a round of questions takes longer than their answers are used.
+#[tokio::test(start_paused = true)]
+async fn source_that_is_away_holds_up_no_access_key_that_is_known() {
+    let names: Vec<_> = (0..1000).map(|number| format!("access {number}")).collect();
+    let source = Distant::default();
+    for name in &names {
+        source.0.store.add(name, secret()).unwrap();
+    }
+    let keys = RemoteKeys::with(source.clone(), Duration::from_secs(4), 10_000);
+    let ask = async || join_all(names.iter().map(|name| keys.keys(name.as_bytes(), day(1)))).await;
+    ask().await;
+    source.set_away(true);
+    for second in 0..40 {
+        time::sleep(Duration::from_secs(1)).await;
+        let before = time::Instant::now();
+        assert!(ask().await.into_iter().all(|found| found.unwrap().len() == 1));
+        assert_eq!(before.elapsed(), Duration::ZERO, "second {second}");
+    }
+}
+
+/// Whoever has a revoked key could name one that the source fails for.
+#[tokio::test(start_paused = true)]
+async fn source_that_fails_for_a_stranger_is_not_away() {
+    let source = Distant::with("access");
+    let keys = RemoteKeys::new(source.clone());
+    assert_eq!(count(&keys, "access", day(1)).await, 1);
+    source.0.store.revoke("access");
+    time::sleep(Duration::from_secs(3600)).await;
+    assert!(keys.keys(b"failing", day(1)).await.is_err());
+    assert_eq!(count(&keys, "access", day(1)).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refresh_time_has_no_greatest() {
+    let source = Distant::with("access");
+    let keys = RemoteKeys::with(source.clone(), Duration::MAX, 10);
+    for _ in 0..2 {
+        assert_eq!(count(&keys, "access", day(1)).await, 1);
+        time::sleep(Duration::from_secs(1 << 30)).await;
+    }
+    assert_eq!(source.asked("access"), 1);
 }
 
 #[tokio::test(start_paused = true)]
