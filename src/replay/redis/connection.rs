@@ -90,7 +90,7 @@ fn certificates(settings: &RedisSettings) -> TlsCertificates {
 fn tcp_settings(timeout: Duration) -> TcpSettings {
     let settings = TcpSettings::default().set_nodelay(true);
     #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(timeout.max(Duration::from_secs(1)) * 4);
+    let settings = settings.set_user_timeout(timeout.max(Duration::from_secs(1)).saturating_mul(4));
     settings
 }
 
@@ -105,7 +105,7 @@ fn choose_tls() {
 mod tests {
     use std::time::Duration;
 
-    use super::tcp_settings;
+    use super::{Connection, RedisSettings, tcp_settings};
 
     /// What waits for its acknowledgement is given up after four time-outs, none under a second.
     #[test]
@@ -117,6 +117,14 @@ mod tests {
             assert_eq!(settings.user_timeout(), Some(Duration::from_secs(seconds)), "{timeout} ms");
             #[cfg(not(target_os = "linux"))]
             let _ = seconds;
+        }
+    }
+
+    #[tokio::test]
+    async fn time_out_has_no_greatest() {
+        for url in ["redis://127.0.0.1:1", "redis-cluster://127.0.0.1:1"] {
+            let settings = RedisSettings::new(url).unwrap().timeout(Duration::MAX);
+            assert!(Connection::new(&settings).is_ok(), "{url}");
         }
     }
 }
