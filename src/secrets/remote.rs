@@ -35,7 +35,8 @@ use crate::protocol::{SigningDate, SigningKey};
 ///   within the last refresh time and none was answered since. What it never answered is a
 ///   [`StoreError`], and it is asked again after a second.
 /// - **One question at a time** for an access key and a date: whoever comes meanwhile waits for the
-///   same answer. Of all access keys at most 16 questions are under way.
+///   same answer. At most 16 questions are under way of access keys that have keys, and 16 of others: so
+///   names that nobody knows hold up none that is known.
 /// - **Bounded**: the answers for 10,000 access keys are kept unless set otherwise, those used last,
 ///   each for the last date asked for and the days beside it. That an access key is unknown is an
 ///   answer too. One of over 1,024 bytes is unknown without a question.
@@ -56,7 +57,10 @@ pub struct RemoteKeys<S>(Arc<Shared<S>>);
 struct Shared<S> {
     source: S,
     refresh: Duration,
-    questions: Semaphore,
+    /// For access keys that have keys.
+    of_known: Semaphore,
+    /// For all others, which anybody can name.
+    of_strangers: Semaphore,
     answers: Mutex<Answers>,
     /// When the source could not tell of an access key that has keys, unless it has answered since.
     failed_at: Mutex<Option<Instant>>,
@@ -81,7 +85,8 @@ impl<S: KeySource> RemoteKeys<S> {
         Self(Arc::new(Shared {
             source,
             refresh,
-            questions: Semaphore::new(MAX_QUESTIONS),
+            of_known: Semaphore::new(MAX_QUESTIONS),
+            of_strangers: Semaphore::new(MAX_QUESTIONS),
             answers: Mutex::new(Answers::new(max_access_keys)),
             failed_at: Mutex::default(),
         }))
@@ -106,7 +111,7 @@ impl<S: KeySource> RemoteKeys<S> {
     }
 }
 
-/// The most questions that are under way.
+/// The most questions that are under way of access keys that are known, and of others.
 const MAX_QUESTIONS: usize = 16;
 
 /// The time until a source that gave no answer is asked again.
@@ -168,8 +173,10 @@ impl<S: KeySource> Shared<S> {
         date: SigningDate,
         _asking: OwnedMutexGuard<()>,
     ) -> Answer {
+        let is_known = entry.answer().is_some_and(|answer| answer.has_keys());
+        let questions = if is_known { &self.of_known } else { &self.of_strangers };
         // It is never closed.
-        let _permit = self.questions.acquire().await;
+        let _permit = questions.acquire().await;
         let keys = self.source.keys(access_key.as_bytes(), date).await;
         let is_told = keys.is_ok();
         let keys = keys.map_err(|error| error.into_inner().to_string().into());

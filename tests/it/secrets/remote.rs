@@ -159,6 +159,38 @@ async fn source_that_is_away_holds_up_no_access_key_that_is_known() {
     }
 }
 
+/// Each stranger's question waits for its turn while the source is away.
+#[tokio::test(start_paused = true)]
+async fn strangers_hold_up_no_access_key_that_is_known() {
+    let source = Distant::with("access");
+    let keys = RemoteKeys::with(source.clone(), Duration::from_secs(4), 10_000);
+    assert_eq!(count(&keys, "access", day(1)).await, 1);
+    source.set_away(true);
+    let flood = async {
+        for number in 0.. {
+            let ask = |stranger| {
+                let name = format!("stranger {number} {stranger}");
+                let keys = &keys;
+                async move { keys.keys(name.as_bytes(), day(1)).await }
+            };
+            // For 10 seconds.
+            join_all((0..1600).map(ask)).await;
+        }
+    };
+    let known = async {
+        for second in 0..60 {
+            time::sleep(Duration::from_secs(1)).await;
+            let before = time::Instant::now();
+            assert_eq!(keys.keys(b"access", day(1)).await.unwrap().len(), 1);
+            assert_eq!(before.elapsed(), Duration::ZERO, "second {second}");
+        }
+    };
+    tokio::select! {
+        () = flood => {}
+        () = known => {}
+    }
+}
+
 /// Whoever has a revoked key could name one that the source fails for.
 #[tokio::test(start_paused = true)]
 async fn source_that_fails_for_a_stranger_is_not_away() {

@@ -54,6 +54,9 @@ impl Handover {
             fields.insert(header::HOST, host);
         }
         *request.headers_mut() = fields;
+        if let Some(end) = parts.extensions.get::<BodyEnd>() {
+            request.extensions_mut().insert(end.clone());
+        }
         request
     }
 

@@ -51,10 +51,7 @@ where
         Err(problem) => Err(problem),
     };
     if let Err(problem) = result {
-        // Nothing of this request may be written once the next one is, of whichever process. A claim
-        // that cannot be kept does not end the wait.
-        let _ = keeping_claim(uploads, upload, writer.written()).await;
-        let _ = writer.written().await;
+        settle(uploads, upload, &mut writer).await;
         return Err(problem);
     }
     Ok(writer.into_part(length).await)
@@ -72,6 +69,18 @@ async fn keeping_claim<T>(
         tokio::select! {
             done = &mut call => return Ok(done?),
             () = time::sleep(CLAIM_LOOK) => uploads.keep_claim(upload).await?,
+        }
+    }
+}
+
+/// Waits until nothing of a part that has failed is being written. Nothing of it may be written once
+/// the next request is, of whichever process: so a claim that could not be kept is tried again.
+async fn settle(uploads: &Uploads, upload: &mut OpenUpload, writer: &mut Writer) {
+    let mut written = pin!(writer.written());
+    loop {
+        tokio::select! {
+            _ = &mut written => return,
+            () = time::sleep(CLAIM_LOOK) => drop(uploads.keep_claim(upload).await),
         }
     }
 }

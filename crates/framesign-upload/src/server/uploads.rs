@@ -284,15 +284,19 @@ impl Uploads {
         record.claimed_elsewhere(&self.holder, self.now()).filter(|_| self.is_shared())
     }
 
-    /// Claims it again, if half of the time is over.
+    /// Claims it again, if half of the time is over. If that fails, the claim is what it was.
     pub(super) async fn keep_claim(&self, upload: &mut OpenUpload) -> Result<(), Problem> {
         let half = self.now() + CLAIM / 2;
         let is_due = |claim: &Claim| claim.until < milliseconds(half);
         if !upload.record.claim.as_ref().is_some_and(is_due) {
             return Ok(());
         }
-        upload.record.claim = Some(self.new_claim());
-        self.save(upload).await
+        let before = upload.record.claim.replace(self.new_claim());
+        let saved = self.save(upload).await;
+        if saved.is_err() {
+            upload.record.claim = before;
+        }
+        saved
     }
 
     /// Gives the claim back. If that fails it ends by itself.

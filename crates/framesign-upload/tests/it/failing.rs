@@ -74,7 +74,12 @@ impl Faults {
 
     /// No fault, but a call to the objects that waits.
     pub(super) fn pausing(pause: &Pause) -> Self {
-        Self { pause: Some(pause.clone()), ..Self::none() }
+        Self::none().and_pausing(pause)
+    }
+
+    /// These faults, and a call to the objects that waits.
+    pub(super) fn and_pausing(self, pause: &Pause) -> Self {
+        Self { pause: Some(pause.clone()), ..self }
     }
 
     /// Counts a call, and waits if it is the one that is held back. Returns whether it fails.

@@ -203,10 +203,17 @@ async fn claim_is_kept_while_the_store_is_slow() {
 /// What it still writes would replace what another one has written at the same place.
 #[tokio::test(start_paused = true)]
 async fn claim_is_kept_until_a_part_that_was_cut_writes_no_more() {
+    for faults in [Faults::none(), Faults::at(3, 1, false), Faults::at(4, 3, false)] {
+        part_that_was_cut_is_waited_for(faults).await;
+    }
+}
+
+/// What fails meanwhile is the renewal of the claim.
+async fn part_that_was_cut_is_waited_for(faults: Faults) {
     let (kept, begun) = (objects(), Instant::now());
     let path = Server::of(&kept).call(Call::create("f", b"", false)).await.location();
     let pause = Pause::before(2);
-    let first = clocked(&kept, Faults::pausing(&pause), begun);
+    let first = clocked(&kept, faults.and_pausing(&pause), begun);
     let whole = bytes(4 * PIECE);
     let head = Call::part(&path, 0, &whole, false).head(ALICE, &Call::options());
     let piece = Frame::data(Bytes::copy_from_slice(&whole[..PIECE]));

@@ -145,7 +145,9 @@ impl Kept {
     /// Removes the state, wherever it is, but for that of another upload.
     pub(super) fn remove(self) {
         for path in self.file.places() {
-            if read(path).ok().flatten().is_none_or(|(state, _)| state.upload == self.upload) {
+            if read(path)
+                .is_ok_and(|read| read.is_some_and(|(state, _)| state.upload == self.upload))
+            {
                 // What is left of a state is found not to be of use when it is resumed.
                 let _ = fs::remove_file(path);
             }

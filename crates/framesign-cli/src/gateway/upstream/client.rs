@@ -17,6 +17,7 @@ use crate::{
     gateway::{
         body::{
             answer::AnswerBody,
+            client::BodyEnd,
             outgoing::{BodyProgress, ContinueGate, OutgoingBody},
         },
         settings::UpstreamSettings,
@@ -67,7 +68,12 @@ impl Upstream {
         let Inner { connections, settings, .. } = &*self.0;
         if settings.url.is_tls() {
             let what = "authorities of the upstream";
-            connections.reload(what, metrics, |_, _| Connections::new(settings));
+            connections.reload(what, metrics, |before, _| {
+                let connections = Connections::new(settings)?;
+                // Requests that hold them still keep none open.
+                before.pool.close();
+                Ok(connections)
+            });
         }
     }
 
@@ -90,6 +96,7 @@ impl Upstream {
         let is_over = over.clone().drop_guard();
         let gate = expect_continue(&mut request, &answered, over);
         let progress = BodyProgress::default();
+        let end = request.extensions_mut().remove::<BodyEnd>();
         let request = request.map(|body| OutgoingBody::new(body, gate, progress.clone()));
         let (response, connection) = tokio::select! {
             biased;
@@ -102,7 +109,10 @@ impl Upstream {
         let pool = (response.version() > Version::HTTP_10).then(|| connections.pool.clone());
         let id = request_id.clone();
         let log = move |error: &str| {
-            warn!(request_id = id.as_str(), error, "the answer of the upstream broke off");
+            // If the client broke off, the rest of the answer had nobody to go to.
+            if end.is_none_or(|end| end.failure().is_none()) {
+                warn!(request_id = id.as_str(), error, "the answer of the upstream broke off");
+            }
         };
         let idle_timeout = inner.settings.idle_timeout;
         let exchange = Exchange { connection, progress, pool, idle_timeout, is_over };
@@ -149,12 +159,6 @@ fn expect_continue(
 impl Connections {
     fn new(settings: &UpstreamSettings) -> Result<Self, FatalError> {
         Ok(Self { connector: Connector::new(settings)?, pool: Pool::new(settings.keep_alive) })
-    }
-}
-
-impl Drop for Connections {
-    fn drop(&mut self) {
-        self.pool.close();
     }
 }
 

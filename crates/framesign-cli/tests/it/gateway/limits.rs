@@ -102,6 +102,26 @@ fn body_that_is_too_long_is_refused_on_every_route() {
     assert_upstream_is_not_blamed(&setup);
 }
 
+/// A body may turn out too long when the upstream has begun to answer already.
+#[test]
+fn upstream_is_not_blamed_for_a_body_that_is_too_long_after_its_answer_has_begun() {
+    let upstream = Recorder::with(|exchange| {
+        exchange.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+        exchange.read_body();
+        exchange.send("0\r\n\r\n")
+    });
+    let setup = Setup::before(upstream, &["--max-body", "1000", "--unsigned", "* /open"]);
+    let mut connection = setup.connect();
+    connection.send(format!(
+        "POST /open HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+    ));
+    assert_eq!(connection.head().status, 200);
+    connection.send(format!("3e8\r\n{}\r\n0\r\n\r\n", "x".repeat(1000)));
+    let rest = connection.rest();
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "{rest:?}");
+    assert_upstream_is_not_blamed(&setup);
+}
+
 /// Sends the head and a part of the body.
 fn answer_to_a_part(setup: &Setup, head: &str) -> Answer {
     let mut connection = setup.connect();

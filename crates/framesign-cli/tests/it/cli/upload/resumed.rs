@@ -43,8 +43,12 @@ impl BrokenOff {
         states.remove(0)
     }
 
-    pub(super) fn assert_complete(&self) {
+    pub(super) fn assert_received(&self) {
         assert!(fs::read(self.receiver.path("f")).unwrap() == self.content);
+    }
+
+    pub(super) fn assert_complete(&self) {
+        self.assert_received();
         assert!(states(self.home.path()).is_empty());
     }
 }
