@@ -102,6 +102,7 @@ class Failures(Case):
             (past, 0, 0.5),
             ("soon", 0, 0.5),
             ("-1", 0, 0.5),
+            ("Mon, 01 Jan 99999999999 00:00:00 GMT", 0, 0.5),
             ("", 0, 0.5),
         ):
             with self.subTest(value=value), ReferenceServer() as server:

@@ -73,7 +73,7 @@ class Answer:
             return float(value)
         try:
             time = email.utils.parsedate_to_datetime(value)
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             return None
         return max(0, time.replace(tzinfo=time.tzinfo or timezone.utc).timestamp() - now)
 
