@@ -13,7 +13,7 @@ from support import CREDENTIALS
 from framesign import RequestSigner, SigningError, httpx_auth, requests_auth, sha256_of
 
 SIGNER = RequestSigner(CREDENTIALS, methods=["PATCH"])
-TARGETS = ["/", "/a//b/../%2f%41%7e;x+y", "/q?b=1&a=x+y%2Bz&&k&=v&b=2"]
+TARGETS = ["/", "//a", "/a//b/../%2f%41%7e;x+y", "/q?b=1&a=x+y%2Bz&&k&=v&b=2"]
 FIELDS = {"X-Note": "two  words", "Accept": "text/*"}
 
 
