@@ -15,7 +15,7 @@ def upload(session, path, url):
         # Everything that the session adds is added here: its own fields, cookies, Authorization.
         request = session.prepare_request(requests.Request("PUT", url, data=file))
         # All but Host, which the library below would add.
-        request.headers["Host"] = urlsplit(request.url).netloc.rpartition("@")[2]
+        request.headers.setdefault("Host", urlsplit(request.url).netloc.rpartition("@")[2])
         fields = request.headers.items()
         request.headers.update(signed_fields(request.method, request.path_url, fields, sha256))
         # A redirect would send the signature to another target.

@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
+import pickle
+import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import httpx
 import requests
 from reference_server import ReferenceServer
-from support import CREDENTIALS
+from support import CREDENTIALS, ROOT
 
 from framesign import RequestSigner, SigningError, httpx_auth, requests_auth, sha256_of
 
@@ -65,6 +68,19 @@ class Integration:
         self.assertEqual(self.send_and_follow("/moved").status_code, 401)
         self.assertEqual(self.server.refusals, ["signature"])
 
+    def test_the_host_of_the_caller_is_sent_and_signed(self):
+        fields = self.fields_of(self.send("GET", "/", None, {"Host": "virtual.test"}))
+        self.assertEqual(fields["host"], "virtual.test")
+
+    def test_a_redirect_to_another_server_gets_no_signature_that_holds_there(self):
+        with ReferenceServer() as other:
+            self.server.before = lambda request: (307, [("Location", other.url + request.path)])
+            for fields in ({}, {"Host": "virtual.test"}):
+                self.assertEqual(self.send_and_follow("/", fields).status_code, 401)
+            hosts = [request.fields["Host"] for request in other.requests]
+            self.assertEqual(hosts, [other.url.removeprefix("http://")] * 2)
+            self.assertEqual(other.refusals, ["signature"] * 2)
+
 
 class Requests(Integration, unittest.TestCase):
     def setUp(self):
@@ -80,8 +96,8 @@ class Requests(Integration, unittest.TestCase):
     def send_file(self, method, target, file):
         return self.send(method, target, file, {})
 
-    def send_and_follow(self, target):
-        return self.send("GET", target, None, {}, allow_redirects=True)
+    def send_and_follow(self, target, fields=None):
+        return self.send("GET", target, None, fields, allow_redirects=True)
 
     def test_the_same_request_is_signed_again(self):
         request = requests.Request("PUT", self.server.url, data=b"hello")
@@ -92,6 +108,27 @@ class Requests(Integration, unittest.TestCase):
         self.assertGreaterEqual(changed, {"dynata-nonce", "dynata-signature"})
         self.assertLessEqual(changed, {"dynata-nonce", "dynata-signature", "timestamp", "dynata-date"})
         self.fields_of(self.session.send(prepared))
+
+    def test_the_host_of_the_caller_is_kept_when_the_request_is_signed_again(self):
+        location = "http://another.test/"
+        self.server.before = lambda _: (307, [("Location", location)]) if self.server.count("GET") == 1 else None
+        request = requests.Request("GET", self.server.url, headers={"Host": "virtual.test"})
+        prepared = self.session.prepare_request(request)
+        # The redirect that may follow is made of the fields of this request.
+        self.session.send(prepared, allow_redirects=False)
+        self.session.auth(prepared)
+        self.assertEqual(self.fields_of(self.session.send(prepared))["host"], "virtual.test")
+
+    def test_the_host_follows_the_url_when_the_request_is_signed_again(self):
+        prepared = self.session.prepare_request(requests.Request("GET", "http://another.test/"))
+        prepared.url = self.server.url + "/"
+        self.session.auth(prepared)
+        host = self.server.url.removeprefix("http://")
+        self.assertEqual(self.fields_of(self.session.send(prepared))["host"], host)
+
+    def test_an_answer_to_a_signed_request_can_be_pickled(self):
+        answer = pickle.loads(pickle.dumps(self.send("GET", "/", None, {})))
+        self.assertIn("dynata-signature", answer.request.headers)
 
     def test_a_request_that_somebody_else_signed_is_an_error(self):
         with self.assertRaisesRegex(SigningError, "already"):
@@ -120,6 +157,19 @@ class Requests(Integration, unittest.TestCase):
         url = self.server.url.replace("//", "//user:password@") + "/"
         answer = self.session.get(url)
         self.assertNotIn("@", self.fields_of(answer)["host"])
+
+
+class Example(unittest.TestCase):
+    @unittest.skipUnless(hasattr(hashlib, "file_digest"), "the example needs Python 3.11")
+    def test_the_host_of_the_caller_is_sent_and_signed(self):
+        keys = {"FRAMESIGN_ACCESS_KEY": CREDENTIALS.access_key, "FRAMESIGN_SECRET_KEY": CREDENTIALS.secret_key}
+        with mock.patch("sys.path", [str(ROOT / "examples/clients"), *sys.path]), mock.patch.dict("os.environ", keys):
+            from upload_requests import upload
+
+            with ReferenceServer() as server, requests.Session() as session:
+                session.headers["Host"] = "virtual.test"
+                self.assertEqual(upload(session, __file__, f"{server.url}/files/it").status_code, 201)
+                self.assertEqual([request.fields["Host"] for request in server.requests], ["virtual.test"])
 
 
 class Signers(unittest.TestCase):
@@ -154,8 +204,8 @@ class Httpx(Integration, unittest.TestCase):
         length = {"Content-Length": str(1_000_000)}
         return self.send(method, target, file, length, extensions=extensions)
 
-    def send_and_follow(self, target):
-        return self.send("GET", target, None, {}, follow_redirects=True)
+    def send_and_follow(self, target, fields=None):
+        return self.send("GET", target, None, fields, follow_redirects=True)
 
     def test_a_request_is_signed_again_when_it_is_sent_again(self):
         request = self.client.build_request("PUT", self.server.url, content=b"hello")

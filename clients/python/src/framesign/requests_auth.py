@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import weakref
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from requests.auth import AuthBase
-from requests.models import PreparedRequest
+from requests.models import PreparedRequest, Response
 
 from .errors import SigningError
 from .signing import EMPTY_SHA256, Added, RequestSigner, require_signer, sha256_of
@@ -18,13 +18,16 @@ class SigningAuth(AuthBase):
     """Signs each request when it has been prepared: its default fields and cookies are signed with it.
 
     It makes explicit what urllib3 would add, and drops `Connection: keep-alive`, which proxies drop. A
-    prepared request that is signed again, to be sent again, has its fields replaced. A redirect is
-    followed with the old signature, which its target refuses: send with `allow_redirects=False`.
+    Host that the caller gave stays. A prepared request that is signed again, to be sent again, has its
+    fields replaced. A redirect is followed with the old signature, which its target refuses: send with
+    `allow_redirects=False`.
     """
 
     def __init__(self, signer: RequestSigner) -> None:
         self._signer = require_signer(signer)
         self._added: weakref.WeakKeyDictionary[PreparedRequest, Added] = weakref.WeakKeyDictionary()
+        # Those that the callers gave, since a redirect drops them.
+        self._hosts: weakref.WeakKeyDictionary[PreparedRequest, str] = weakref.WeakKeyDictionary()
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         """Signs a prepared request, which `requests` hands over last."""
@@ -33,18 +36,38 @@ class SigningAuth(AuthBase):
         if "Transfer-Encoding" in r.headers:
             raise SigningError("the body has no known length: give bytes or a file, chunks are refused")
         sha256 = _sha256_of_body(r)
-        r.headers["Host"] = urlsplit(r.url).netloc.rpartition("@")[2]
+        self._remove_added(r)
+        if "Host" in r.headers:
+            self._hosts[r] = r.headers["Host"]
+        host = self._hosts.get(r) or urlsplit(r.url).netloc.rpartition("@")[2]
+        self._add(r, [("Host", host)])
         r.headers.setdefault("Accept-Encoding", "identity")
         r.headers.setdefault("User-Agent", "framesign-python")
         if r.headers.get("Connection", "").lower() == "keep-alive":
             del r.headers["Connection"]
-        before = self._added.get(r, [])
-        added = self._signer.sign(r.method, r.path_url, r.headers.items(), sha256, before)
-        for name, _ in before:
-            r.headers.pop(name, None)
-        r.headers.update(added)
-        self._added[r] = added
+        self._add(r, self._signer.sign(r.method, r.path_url, r.headers.items(), sha256))
+        if _drop_host not in r.hooks["response"]:
+            r.hooks["response"].append(_drop_host)
         return r
+
+    def _add(self, r: PreparedRequest, fields: Added) -> None:
+        r.headers.update(fields)
+        self._added.setdefault(r, []).extend(fields)
+
+    def _remove_added(self, r: PreparedRequest) -> None:
+        """Removes what was added when it was signed before, unless the caller has changed it since."""
+        for name, value in self._added.pop(r, []):
+            if r.headers.get(name) == value:
+                del r.headers[name]
+
+
+def _drop_host(answer: Response, *_: Any, **__: Any) -> None:
+    """A redirect keeps the fields of its request. With Host, the signature would hold at another server too."""
+    if not answer.is_redirect:
+        return
+    location = urljoin(answer.url, answer.headers["Location"])
+    if urlsplit(location).netloc != urlsplit(answer.url).netloc:
+        answer.request.headers.pop("Host", None)
 
 
 def _set_length_of_empty_file(r: PreparedRequest) -> None:
