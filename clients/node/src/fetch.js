@@ -31,12 +31,12 @@ export function signedFetch(signer, { fetch = globalThis.fetch, viaProxy = false
     const probe = body.isStream ? undefined : body.sent;
     const request = new Request(input, { ...init, body: probe, keepalive: false });
     const url = new URL(request.url);
-    const headers = explicitFields(request, body);
+    const headers = explicitFields(request, body, viaProxy);
     const forced = [
       ["host", url.host],
       ["sec-fetch-mode", request.mode],
     ];
-    if (!viaProxy) forced.push(["connection", "keep-alive"]);
+    if (!viaProxy && !headers.has("connection")) forced.push(["connection", "keep-alive"]);
     // This one is added to whatever is there.
     if (headers.has("range")) forced.push(["accept-encoding", "identity"]);
     // An empty body has a length with these methods alone.
@@ -80,9 +80,14 @@ function withType(body) {
   return new Blob([body.toString()], { type: `${type};charset=UTF-8` });
 }
 
-/** The fields of a request, with those that fetch would add where they are missing. */
-function explicitFields({ headers: given, cache }, body) {
+/** The fields of a request, with those that fetch would add where they are missing, less those it replaces. */
+function explicitFields({ headers: given, cache }, body, viaProxy) {
   const headers = new Headers(given);
+  headers.delete("sec-fetch-mode");
+  // Of the options of a connection, fetch sends `close` or `keep-alive`, in lower case.
+  const closes = /(^|,)\s*close\s*(,|$)/i.test(headers.get("connection") ?? "");
+  headers.delete("connection");
+  if (closes && !viaProxy) headers.set("connection", "close");
   const add = (name, value) => headers.has(name) || headers.set(name, value);
   for (const [name, value] of Object.entries(DEFAULTS)) add(name, value);
   if (headers.has("range")) headers.delete("accept-encoding");

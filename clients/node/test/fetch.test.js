@@ -33,7 +33,7 @@ test("methods, targets and bodies", () =>
       new Blob(["x"]),
     ];
     for (const method of ["GET", "DELETE", "POST", "PUT", "PATCH", "OPTIONS"]) {
-      for (const target of ["/", "/a//b/../%2f%41%7e;x+y", "/q?b=1&a=x+y%2Bz&&k&=v&b=2"]) {
+      for (const target of ["/", "//a", "/a//b/../%2f%41%7e;x+y", "/q?b=1&a=x+y%2Bz&&k&=v&b=2"]) {
         for (const body of method === "GET" ? [undefined] : bodies) {
           const seen = await send(server, target, { method, body, headers: { "x-note": "two  words" } });
           const size = body?.byteLength ?? body?.size ?? Buffer.byteLength(body?.toString() ?? "");
@@ -69,6 +69,24 @@ test("what fetch adds for other fields and options is signed", () =>
       { referrerPolicy: "unsafe-url" },
     ];
     for (const init of inits) await send(server, "/", init);
+  }));
+
+test("what fetch replaces is signed as it is sent", () =>
+  new ReferenceServer().run(async (server) => {
+    for (const [name, given, sent] of [
+      ["connection", "close", "close"],
+      ["connection", "Close", "close"],
+      ["connection", "close, x", "close"],
+      ["connection", "Keep-Alive", "keep-alive"],
+      ["sec-fetch-mode", "navigate", "cors"],
+    ]) {
+      const seen = await send(server, "/", { headers: { [name]: given } });
+      assert.deepEqual(
+        seen.fields.filter(([found]) => found.toLowerCase() === name).map(([, value]) => value),
+        [sent],
+        given,
+      );
+    }
   }));
 
 test("a file and a stream are not held", () =>
@@ -119,5 +137,8 @@ test("Connection is left out for a proxy", () =>
   new ReferenceServer().run(async (server) => {
     // Without a proxy, fetch sends it all the same, and nobody has signed it.
     const viaProxy = signedFetch(new RequestSigner(CREDENTIALS), { viaProxy: true });
-    assert.equal((await viaProxy(server.url)).status, 401);
+    for (const connection of [undefined, "close", "keep-alive"]) {
+      const headers = connection ? { connection } : {};
+      assert.equal((await viaProxy(server.url, { headers })).status, 401);
+    }
   }));
