@@ -114,12 +114,21 @@ export class SignedConnection {
       });
       request.on("error", (cause) => {
         if (cause.name === "AbortError" || cause instanceof SourceError) reject(cause);
-        else if (request.socket?.authorizationError) reject(untrusted(cause));
+        else if (isOfCertificate(cause, request.socket)) reject(untrusted(cause));
         else if (!response) reject(new BrokenConnection(cause.message, { cause }));
       });
     });
     return answered.finally(() => clearTimeout(timer));
   }
+}
+
+/**
+ * Whether an error is the one that TLS has found in a certificate. With `rejectUnauthorized: false` the socket
+ * has it too, and goes on; other errors may follow.
+ */
+function isOfCertificate(cause, socket) {
+  const found = socket?.authorizationError;
+  return Boolean(found) && found === (cause.code ?? cause.message);
 }
 
 /** Another attempt would find the same certificate. */

@@ -28,16 +28,34 @@ import {
   stream,
 } from "./uploads.js";
 
-test("a certificate that is not trusted is not tried again", async (context) => {
-  const request = context.mock.method(https, "request", () => {
-    const socket = { authorizationError: "DEPTH_ZERO_SELF_SIGNED_CERT" };
+/** Has requests fail on a connection whose certificate was found to be wrong. */
+function failingOverTls(context, authorizationError, cause) {
+  return context.mock.method(https, "request", () => {
+    const socket = { authorizationError };
     const request = Object.assign(new PassThrough(), { socket, removeHeader() {}, setTimeout() {} });
-    setImmediate(() => request.destroy(new Error("self-signed certificate")));
+    setImmediate(() => request.destroy(cause));
     return request;
   });
-  const error = await errorOf({ target: "https://127.0.0.1:1/files/it" }, "not trusted (self-signed certificate)");
-  assert.equal(error.canBeResumed, true);
-  assert.equal(request.mock.callCount(), 1);
+}
+
+test("a certificate that is not trusted is not tried again", async (context) => {
+  const selfSigned = Object.assign(new Error("self-signed certificate"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+  // An error of a `checkServerIdentity` of one's own need not have a code.
+  for (const cause of [selfSigned, new Error("not the pinned one")]) {
+    const request = failingOverTls(context, cause.code ?? cause.message, cause);
+    const error = await errorOf({ target: "https://127.0.0.1:1/files/it" }, `not trusted (${cause.message})`);
+    assert.equal(error.canBeResumed, true);
+    assert.equal(request.mock.callCount(), 1);
+    request.mock.restore();
+  }
+});
+
+test("a connection that breaks is tried again, also if its certificate is not asked for", async (context) => {
+  const cause = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+  const request = failingOverTls(context, "DEPTH_ZERO_SELF_SIGNED_CERT", cause);
+  const options = { retries: 2, tls: { rejectUnauthorized: false } };
+  await errorOf({ target: "https://127.0.0.1:1/files/it" }, "no answer of the server: socket hang up", options);
+  assert.equal(request.mock.callCount(), 3);
 });
 
 test("what passes is sent again and signed anew", async () => {
