@@ -16,6 +16,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
     runtime,
+    signal::unix::{SignalKind, signal},
     task::{self, LocalSet},
     time,
 };
@@ -54,6 +55,9 @@ type Replies = Rc<dyn Fn(&Request) -> Reply>;
 pub(crate) fn send(reads: &[&[u8]], replies: impl Fn(&Request) -> Reply + 'static) -> Through {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
+        // A write to a peer that is gone is an error, as in every program of Rust. Programs of the fuzzer
+        // begin in C++, where it ends the process. tokio keeps the handler.
+        let _ = signal(SignalKind::pipe()).unwrap();
         let socket = folder().path().join("upstream");
         let received = Received::default();
         task::spawn_local(upstream(socket.clone(), Rc::clone(&received), Rc::new(replies)));
