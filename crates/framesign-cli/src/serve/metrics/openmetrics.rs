@@ -12,6 +12,8 @@ use crate::serve::{
 };
 
 const HTTP_REQUESTS: &str = "framesign_http_requests";
+/// The status of a request that has failed here.
+const FAILED: &str = "500";
 const DURATION: &str = "framesign_http_request_duration_seconds";
 
 const CALLER_REQUESTS: &str = "framesign_caller_requests";
@@ -79,15 +81,22 @@ impl Text {
     fn requests(&mut self, metrics: &Metrics) -> fmt::Result {
         self.family(HTTP_REQUESTS, "counter", "Requests by route and status")?;
         for route in metrics.routes() {
-            for (status, count) in metrics.of(route).statuses() {
-                let route = route.as_str();
-                writeln!(
-                    self.0,
-                    "{HTTP_REQUESTS}_total{{route=\"{route}\",status=\"{status}\"}} {count}"
-                )?;
+            let (name, numbers) = (route.as_str(), metrics.of(route));
+            for (status, count) in numbers.statuses() {
+                self.request(name, &status, count)?;
+            }
+            // Prometheus sees a counter grow only if it has seen it before: without this the alert on 500
+            // would miss the first one.
+            if numbers.statuses().all(|(status, _)| status != FAILED) {
+                self.request(name, FAILED, 0)?;
             }
         }
         Ok(())
+    }
+
+    fn request(&mut self, route: &str, status: &str, count: u64) -> fmt::Result {
+        let labels = format_args!("route=\"{route}\",status=\"{status}\"");
+        writeln!(self.0, "{HTTP_REQUESTS}_total{{{labels}}} {count}")
     }
 
     fn durations(&mut self, metrics: &Metrics) -> fmt::Result {

@@ -72,6 +72,8 @@ fn requests_are_counted_by_route_and_status() {
     };
     assert_eq!([of("token", "200"), of("token", "405"), of("token", "406")], ["2", "1", "1"]);
     assert_eq!([of("sign", "422"), of("other", "404"), of("metrics", "200")], ["1"; 3]);
+    // An alert on the first one needs a 0 before it.
+    assert_eq!([of("sign", "500"), of("token", "500")], ["0"; 2]);
 }
 
 #[test]
