@@ -13,7 +13,7 @@ use axum::{
 use crate::{
     exit::FatalError,
     gateway::{
-        body::{client::ClientBody, held::HeldBody},
+        body::client::ClientBody,
         browser::BrowserCheck,
         checks,
         handover::Handover,
@@ -26,7 +26,7 @@ use crate::{
     serve::{
         metrics::route::Route,
         middleware::request_id::RequestId,
-        net::read_budget::ReadBudget,
+        net::{held_body::HeldBody, read_budget::ReadBudget},
         routes::{
             app::{App, RouteState, for_operators, surrounded, surrounded_as},
             library_problem::with_request_id,

@@ -13,12 +13,13 @@ use tracing::warn;
 
 use crate::{
     gateway::{
-        body::{client::BodyEnd, held::HeldBody},
+        body::client::BodyEnd,
         fields,
         upstream::{client::Upstream, failure::UpstreamFailure},
     },
     serve::{
         middleware::request_id::RequestId,
+        net::held_body::HeldBody,
         routes::{problem::Problem, upstream_answer::OfUpstream},
         state::server_state::ServerState,
     },

@@ -83,8 +83,10 @@ impl HttpBody for AnswerBody {
         self.body.is_end_stream()
     }
 
+    /// Tells nothing: the length is what the fields of the answer say. The body of an answer to HEAD,
+    /// or of a 304, would have a router add a Content-Length of 0 where the upstream sent none.
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::default()
     }
 }
 

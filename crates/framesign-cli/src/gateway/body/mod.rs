@@ -3,5 +3,4 @@
 pub(crate) mod answer;
 pub(crate) mod claimed;
 pub(crate) mod client;
-pub(crate) mod held;
 pub(crate) mod outgoing;

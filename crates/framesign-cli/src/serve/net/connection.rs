@@ -25,9 +25,9 @@ use tracing::debug;
 use crate::serve::{
     net::{
         bound_listener::Socket,
-        counted_body::CountedBody,
         drain::{Cut, Drain},
         endpoint::PeerAddress,
+        held_body::HeldBody,
         http,
         idle_timer::IdleTimer,
         peer::Peer,
@@ -130,7 +130,7 @@ impl Server {
             async move {
                 let Ok(answer) = answer.await;
                 // A client may be sending its body still, and waits for the rest of its answer.
-                Ok::<_, Infallible>(answer.map(|body| CountedBody::new(body, in_progress)))
+                Ok::<_, Infallible>(answer.map(|body| HeldBody::new(body, in_progress)))
             }
         });
         let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));

@@ -3,9 +3,9 @@
 mod accept;
 pub(crate) mod bound_listener;
 pub(crate) mod connection;
-pub(crate) mod counted_body;
 pub(crate) mod drain;
 pub(crate) mod endpoint;
+pub(crate) mod held_body;
 mod http;
 pub(crate) mod idle_timer;
 pub(crate) mod listener;

@@ -1,4 +1,4 @@
-//! The body of an answer whose request counts until the answer has ended.
+//! The body of an answer, and what lasts as long as it does.
 
 use std::{
     pin::Pin,
@@ -8,21 +8,21 @@ use std::{
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-/// The body of an answer, and the guards of its request. hyper drops it as soon as it has ended, and at
-/// once if nothing of it is sent.
+/// The body of an answer, and what is dropped with it: the guards of its request, say. hyper drops it as
+/// soon as it has ended, and at once if nothing of it is sent.
 #[derive(Debug)]
-pub(crate) struct CountedBody<G> {
+pub(crate) struct HeldBody<H> {
     body: Body,
-    _guards: G,
+    _held: H,
 }
 
-impl<G> CountedBody<G> {
-    pub(crate) fn new(body: Body, guards: G) -> Self {
-        Self { body, _guards: guards }
+impl<H> HeldBody<H> {
+    pub(crate) fn new(body: Body, held: H) -> Self {
+        Self { body, _held: held }
     }
 }
 
-impl<G: Unpin> HttpBody for CountedBody<G> {
+impl<H: Unpin> HttpBody for HeldBody<H> {
     type Data = Bytes;
     type Error = axum::Error;
 
