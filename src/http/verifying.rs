@@ -304,7 +304,8 @@ where
     /// # Errors
     ///
     /// [`BodyError::Refused`] if the request is not verified, [`BodyError::Unavailable`] if it
-    /// cannot be known whether it came before, and [`BodyError::Body`] if the body inside fails. Nothing of the payload is handed on then.
+    /// cannot be known whether it came before, and [`BodyError::Body`] if the body inside fails.
+    /// Nothing of the payload is handed on then.
     pub async fn buffer(&mut self) -> Result<Verified, BodyError>
     where
         B: Unpin,

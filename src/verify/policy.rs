@@ -83,9 +83,9 @@ impl Policy {
     /// [`DigestRequired`](super::Reason::DigestRequired). An empty payload needs no claim: its
     /// signature is checked at the head in any case.
     ///
-    /// Every head that passes [`Claim::check`](super::Claim::check) is proven then: method, path and fields are what the
-    /// owner of the access key signed. Ask for it if a request is acted on before its end, or is
-    /// handed on to another service.
+    /// Every head that passes [`Claim::check`](super::Claim::check) is proven then: method, path
+    /// and fields are what the owner of the access key signed. Ask for it if a request is acted on
+    /// before its end, or is handed on to another service.
     ///
     /// ```
     /// use framesign::verify::Policy;

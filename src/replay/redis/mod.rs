@@ -29,8 +29,9 @@ use super::{Holder, ReplayEntry, ReplayStore, ReplayStoreError};
 ///   removes it when it expires, a minute after the frame is refused by its time: the clocks of
 ///   replicas may be so far apart.
 /// - A question that has no answer within [`RedisSettings::timeout`] is given up. A connection that
-///   is lost is made anew, by the next question; so is one whose login was refused. One question is asked again if the connection was
-///   lost under it: the holder tells whether it had been answered before.
+///   is lost is made anew, by the next question; so is one whose login was refused. One question is
+///   asked again if the connection was lost under it: the holder tells whether it had been answered
+///   before.
 /// - A release runs in a task of its own, and is tried three times. If Redis stays away, the entry
 ///   stays until it expires: a frame that was not accepted is refused then until its sender signs it
 ///   anew.

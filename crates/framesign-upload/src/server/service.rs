@@ -33,8 +33,9 @@ pub type AnswerBody = Either<ResponseBody<Body>, Body>;
 /// Receives uploads: a tower service for the paths below [`FILES`](super::FILES) and
 /// [`UPLOADS`](super::UPLOADS).
 ///
-/// Every request but OPTIONS is verified before anything of it counts. A request is answered in a task of its own, so that one
-/// whose connection is lost leaves nothing half done. It runs on tokio.
+/// Every request but OPTIONS is verified before anything of it counts. A request is answered in a
+/// task of its own, so that one whose connection is lost leaves nothing half done. It runs on
+/// tokio.
 ///
 /// With axum, at paths of the router and not nested, since the whole path is signed:
 ///
