@@ -3,7 +3,7 @@
 use std::{
     io::{Read, Write},
     os::unix::net::UnixListener,
-    sync::Arc,
+    sync::{Arc, Mutex, mpsc},
     thread,
 };
 
@@ -126,6 +126,14 @@ fn signatures_hold_over_http_2() {
 
 /// An upstream over TLS that answers requests with 200.
 fn upstream_over_tls(authority: &Authority) -> std::net::SocketAddr {
+    upstream_over_tls_after(authority, || {})
+}
+
+/// The same, which calls `wait` before each answer.
+fn upstream_over_tls_after(
+    authority: &Authority,
+    wait: impl Fn() + Clone + Send + 'static,
+) -> std::net::SocketAddr {
     let identity = authority.identity();
     let chain = vec![rustls::pki_types::CertificateDer::from(identity.der().to_vec())];
     let key =
@@ -143,14 +151,20 @@ fn upstream_over_tls(authority: &Authority) -> std::net::SocketAddr {
         for stream in listener.incoming() {
             let session = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(session, stream.unwrap());
-            thread::spawn(move || while answer_one(&mut stream) {});
+            let wait = wait.clone();
+            thread::spawn(move || while answer_after(&mut stream, &wait) {});
         }
     });
     address
 }
 
 /// Reads a request of no body, and answers. Returns whether one came.
-fn answer_one(mut stream: impl Read + Write) -> bool {
+fn answer_one(stream: impl Read + Write) -> bool {
+    answer_after(stream, || {})
+}
+
+/// The same, and calls `wait` before the answer.
+fn answer_after(mut stream: impl Read + Write, wait: impl Fn()) -> bool {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -160,6 +174,7 @@ fn answer_one(mut stream: impl Read + Write) -> bool {
             _ => return false,
         }
     }
+    wait();
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     stream.flush().is_ok()
 }
@@ -209,6 +224,40 @@ fn authorities_of_the_upstream_are_read_again() {
     reload(&other.pem(), "authorities of the upstream were read again");
     wait_until(|| open_files() <= files, "the connection to be closed");
     assert_eq!(status(), 502);
+}
+
+/// A request that is under way while the authorities are read again has its answer. Its connection is
+/// not kept for another one.
+#[test]
+fn connection_of_authorities_that_are_trusted_no_more_ends_with_its_request() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (came, coming) = mpsc::channel();
+    let (answer, answers) = mpsc::channel();
+    let answers = Arc::new(Mutex::new(answers));
+    let address = upstream_over_tls_after(&authority, move || {
+        came.send(()).unwrap();
+        answers.lock().unwrap().recv().unwrap();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let url = format!("https://{NAME}:{}", address.port());
+    let options = ["--upstream-ca", ca.to_str().unwrap(), "--upstream-keep-alive", "86400"];
+    let gateway = Service::run(&mut super::inbound(&folder, &url, &options));
+    let open_files = || std::fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap().count();
+    let files = open_files();
+    thread::scope(|scope| {
+        let request = scope.spawn(|| gateway.request(Signed::get("/").bytes()).status);
+        coming.recv().unwrap();
+        std::fs::write(&ca, other.pem()).unwrap();
+        gateway.hangup();
+        let message = "authorities of the upstream were read again";
+        wait_until(|| gateway.log().contains(message), message);
+        answer.send(()).unwrap();
+        assert_eq!(request.join().unwrap(), 200);
+    });
+    wait_until(|| open_files() <= files, "the connection to be closed");
+    assert_eq!(gateway.request(Signed::get("/").bytes()).status, 502);
 }
 
 #[test]
