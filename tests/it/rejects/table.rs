@@ -146,6 +146,7 @@ fn targets() -> Vec<Reject> {
         both(differs, "GET http://¦a/ HTTP/1.1\r\nHost: b\r\n\r\n", same, "another one"),
         both(differs, "GET http://¦u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", same, "another one"),
         lenient(differs, "GET http://¦ab/ HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", same, "another one"),
+        lenient(differs, "GET http://¦ab/ HTTP/1.1\r\nHost:\r\n cd\r\n\r\n", same, "another one"),
         lenient(differs, "GET http://¦ab/ HTTP/1.1\r\nHost: a\r\n\r\n", same, "another one"),
         both(differs, "CONNECT ¦a:80 HTTP/1.1\r\nHost: a\r\n\r\n", same, "another one"),
     ]
