@@ -245,6 +245,32 @@ async fn a_task_sleeps_while_its_payload_waits_for_a_thread() {
     busy.finish().await;
 }
 
+/// A reader that is made anew around a codec, while the payload of its frame is hashed, waits for the hash.
+#[tokio::test]
+async fn the_end_of_a_frame_is_waited_for_by_another_reader_too() {
+    let pool = pool(1);
+    let (end, until) = mpsc::channel();
+    let mut busy = OffloadedHash::new(&pool);
+    busy.push(Bytes::from_owner(Held(payload(PIECE), until)));
+    let head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {PIECE}\r\n\r\n");
+    let input = [head.into_bytes(), payload(PIECE)].concat();
+    let mut frames = OffloadedRead::new(&input[..], SigningCodec::new(key()), &pool);
+    let mut context = Context::from_waker(Waker::noop());
+    while frames.poll_next_unpin(&mut context).is_ready() {}
+    let parts = frames.into_parts();
+    assert!(parts.read_buf.is_empty());
+    let mut frames = OffloadedRead::new(&b""[..], parts.codec, &pool);
+    assert!(frames.poll_next_unpin(&mut context).is_pending());
+    drop(end);
+    let Some(Ok(SigningEvent::Signed(signature))) = frames.next().await else {
+        panic!("expected the signature")
+    };
+    let mut signer = Signer::new(&key());
+    signer.update(&input).unwrap();
+    assert_eq!(signature, signer.finish().unwrap());
+    busy.finish().await;
+}
+
 async fn run(pool: &HashPool, connection: &[u8], most: usize) -> Outcome {
     let mut numbers = Numbers::new(most as u64);
     let reads = Reads::new(random_chunks(connection, most, &mut numbers));
