@@ -79,6 +79,7 @@ fn escapes_of_some_bytes_alone() {
         ("/~-", "/%7E-", "unreserved-encoded"),
         ("/~-", "/%7E%2D", "unreserved-encoded"),
         ("/~*", "/%7E*", "unreserved-encoded"),
+        ("/~-*", "/%7E-%2A", "unreserved-encoded"),
     ] {
         let frame = format!("GET {sent} HTTP/1.1\r\nHost: h\r\n\r\n");
         assert_found(&frame, &format!("GET\n{theirs}\n\nhost:h\n\n{hash}"), expected);
