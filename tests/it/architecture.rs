@@ -1,6 +1,7 @@
 //! The tables in docs/architecture.md name what is there, and nothing else.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -73,6 +74,29 @@ fn versions_in_the_guide_are_those_of_the_manifest() {
         };
         assert_eq!(manifest.lines().filter(is_of).count(), 1, "{name} {version}");
     }
+}
+
+/// Cargo finds no lowest versions (`.ci/run lowest`) if two packages name different ones.
+#[test]
+fn packages_ask_for_the_same_version_of_a_dependency() {
+    let mut versions = BTreeMap::<_, BTreeSet<_>>::new();
+    let crates = fs::read_dir(root().join("crates")).unwrap().map(|folder| folder.unwrap().path());
+    let others = ["", "benches/load", "tests/support"].map(|folder| root().join(folder));
+    for folder in crates.chain(others) {
+        for line in fs::read_to_string(folder.join("Cargo.toml")).unwrap().lines() {
+            let Some((name, rest)) = line.split_once(" = ") else { continue };
+            let rest = rest.strip_prefix("{ version = ").unwrap_or(rest);
+            let version = rest.split('"').nth(1).unwrap_or_default();
+            let is_version =
+                rest.starts_with('"') && version.starts_with(|c: char| c.is_ascii_digit());
+            if is_version && !["version", "rust-version", "edition"].contains(&name) {
+                versions.entry(name.to_owned()).or_default().insert(version.to_owned());
+            }
+        }
+    }
+    assert!(versions.len() > 50, "{versions:?}");
+    versions.retain(|_, versions| versions.len() > 1);
+    assert!(versions.is_empty(), "{versions:?}");
 }
 
 /// What the library depends on without features: nothing that spawns threads or polls.

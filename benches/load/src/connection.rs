@@ -206,7 +206,7 @@ mod tests {
         let answer = runtime.block_on(async {
             let mut connection = Connection::open(address).await?;
             let exchange = connection.exchange(&request);
-            tokio::time::timeout(Duration::from_mins(1), exchange).await?
+            tokio::time::timeout(Duration::from_secs(60), exchange).await?
         });
         drop(client);
         peer.join().unwrap()?;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// After this a request without an answer has failed.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// The pause after a failure, so that a service that is gone is not asked in a tight loop.
 const PAUSE: Duration = Duration::from_millis(10);

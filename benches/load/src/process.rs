@@ -17,7 +17,7 @@ use rustix::{
 use crate::{Result, cores::Cores, results::count};
 
 /// The time that a program has to end once it is told to.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that serves. It is killed if it is dropped before it was stopped.
 pub(crate) struct Server {

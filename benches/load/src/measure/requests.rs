@@ -20,7 +20,7 @@ use crate::{
 const LARGE: Size = Size(1 << 20);
 
 /// The longest that such a number may take.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 #[derive(clap::Args)]
 pub(crate) struct Requests {

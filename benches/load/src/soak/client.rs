@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The longest that an answer may take; no fault lasts as long.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A small body fits into the memory of the gateway, a large one does not.
 const SMALL: usize = 16 * 1024;

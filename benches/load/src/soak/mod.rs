@@ -43,10 +43,10 @@ use crate::{Result, Setup, process::computed};
 const GROWN: f64 = 1.05;
 
 /// Memory is judged if a sixth of the time is as long as this: stores of replays fill for three minutes.
-const STEADY: Duration = Duration::from_mins(5);
+const STEADY: Duration = Duration::from_secs(5 * 60);
 
 /// Uploads that are under way come to their end within this.
-const PATIENCE: Duration = Duration::from_mins(6);
+const PATIENCE: Duration = Duration::from_secs(6 * 60);
 
 /// Connections that are idle are closed within this.
 const SETTLED: Duration = Duration::from_secs(45);

@@ -26,10 +26,10 @@ const PART: usize = 192 * 1024;
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// The longest that an answer may take; no fault lasts as long.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The time in which an upload that has begun comes to its end, whatever the faults.
-const LONGEST: Duration = Duration::from_mins(5);
+const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// A client of the service of one pair.
 pub(crate) struct Uploader {

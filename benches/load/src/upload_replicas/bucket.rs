@@ -40,7 +40,8 @@ impl Bucket {
             .with_access_key_id(USER.0)
             .with_secret_access_key(USER.1)
             .build()?;
-        let url = store.signed_url(Method::PUT, &Path::default(), Duration::from_mins(5)).await?;
+        let url =
+            store.signed_url(Method::PUT, &Path::default(), Duration::from_secs(5 * 60)).await?;
         ceph.put(url.as_str())?;
         Ok(Self { store, endpoint })
     }

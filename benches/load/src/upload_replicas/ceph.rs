@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::Result;
 
 /// The time that a part of the cluster has to come up.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_secs(2 * 60);
 
 /// The credentials of its one user.
 pub(crate) const USER: (&str, &str) = ("uploads", "secret-of-uploads");

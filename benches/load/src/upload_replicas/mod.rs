@@ -36,7 +36,7 @@ const NAMES: [&str; 3] = ["one", "two", "three"];
 const UPLOADS: u64 = 64;
 
 /// The longest that uploads may stand still.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// How long a replica is away.
 const AWAY: Duration = Duration::from_secs(1);

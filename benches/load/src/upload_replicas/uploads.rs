@@ -26,7 +26,7 @@ const LAST: usize = 2 << 20;
 pub(crate) const PARTS: u64 = 3;
 
 /// The longest that an upload may take. A claim of a process that was killed lasts for half a minute.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// The time between two attempts, unless the answer says another.
 const PAUSE: Duration = Duration::from_millis(500);
