@@ -92,7 +92,8 @@ fn ends_early(one: &[u8; 32], other: &[u8; 32]) -> bool {
 
 /// Welch's t of the times of both classes, without its sign.
 ///
-/// Both are measured in the same memory: where an input lies decides about cache lines, and so about its time.
+/// Both are copied to the same memory, but for what a `Claim` allocates: where an input lies decides about cache lines,
+/// and so about its time.
 fn t<T>(measurements: usize, calls: usize, classes: &[T; 2], act: impl Fn(&T) -> bool) -> f64
 where
     T: Clone,

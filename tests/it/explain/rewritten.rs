@@ -31,6 +31,15 @@ fn found(ours: &str, theirs: &str) -> Option<(&'static str, Option<String>)> {
     Some((cause.repair.as_str(), subject.map(str::to_owned)))
 }
 
+/// A line that a repair explains was not rewritten as well.
+#[test]
+fn a_line_that_is_explained_is_not_called_rewritten() {
+    let frame = FRAME.replace("/a/b", "/a~b");
+    let cause = cause(&frame, Rules::strict(), "/a~b\n", "/a%7Eb\n").unwrap();
+    assert_eq!(cause.repair.as_str(), "unreserved-encoded");
+    assert!(!cause.also.iter().any(|also| also.as_str() == "path-rewritten"), "{cause:?}");
+}
+
 #[test]
 fn the_one_line_that_differs_names_the_cause() {
     let (many, other_hash) = ("x-many:two\n", "0123456789abcdef".repeat(4));
